@@ -1,0 +1,171 @@
+"""Chunks of a stream: how they add up, without paying more per chunk as the stream grows.
+
+``add`` joins two chunks, ``Fold`` joins any number of them in linear time, ``AddableDict`` is the dict
+that parallel branches stream, ``Once`` is the stream of one known value.
+
+A class whose values are streamed in many small pieces can define ``__concat__``, a classmethod from a
+list of chunks to their sum; ``Fold`` then calls it once instead of adding pairwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from itertools import chain
+from typing import Any, Protocol
+
+__all__ = ["MISSING", "AddableDict", "ChunkStream", "Fold", "Once", "add", "fold"]
+
+
+class ChunkStream(Protocol):
+    """What flows between steps: an async iterator that can be closed early."""
+
+    def __aiter__(self) -> AsyncIterator[Any]: ...
+    async def __anext__(self) -> Any: ...
+    async def aclose(self) -> None: ...
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Any = _Missing()
+"""Stands for "no value yet" where None is a value."""
+
+
+class AddableDict(dict[str, Any]):
+    """A dict whose chunks add per key: ``{"a": "x"} + {"a": "y", "b": 1}`` is ``{"a": "xy", "b": 1}``.
+
+    None counts as nothing. Values of one key that cannot be added raise TypeError.
+
+    >>> AddableDict(a="x") + AddableDict(a="y", b=1)
+    {'a': 'xy', 'b': 1}
+    """
+
+    def __add__(self, other: dict[str, Any]) -> AddableDict:
+        total = AddableDict(self)
+        for key, value in other.items():
+            mine = total.get(key)
+            total[key] = value if mine is None else mine if value is None else mine + value
+        return total
+
+    def __radd__(self, other: dict[str, Any]) -> AddableDict:
+        return AddableDict(other) + self
+
+
+def add(left: Any, right: Any) -> Any:
+    """Join two chunks of one stream; None counts as nothing, and what cannot be added is replaced.
+
+    >>> add("a", "b"), add(None, 1), add({"a": 1}, {"b": 2})
+    ('ab', 1, {'b': 2})
+    """
+    if left is None:
+        return right
+    if right is None:
+        return left
+    try:
+        return left + right
+    except TypeError:
+        return right
+
+
+class Fold:
+    """The running sum of a stream; adding a chunk is O(1), asking for ``value`` joins what is new.
+
+    >>> total = Fold()
+    >>> for token in "abc":
+    ...     total.add(token)
+    >>> total.value
+    'abc'
+    """
+
+    __slots__ = ("_kind", "_parts")
+
+    def __init__(self) -> None:
+        self._parts: list[Any] = []
+        self._kind: type | None = None
+
+    def add(self, chunk: Any) -> None:
+        if chunk is None:
+            return
+        kind = type(chunk)
+        if kind is not self._kind:
+            if self._parts:
+                chunk = add(self.value, chunk)
+                kind = type(chunk)
+                self._parts = []
+            self._kind = kind
+        self._parts.append(chunk)
+
+    @property
+    def value(self) -> Any:
+        """The sum so far; None for an empty stream."""
+        parts = self._parts
+        if len(parts) > 1:
+            self._parts = [_join(self._kind, parts)]
+            self._kind = type(self._parts[0])
+        return self._parts[0] if parts else None
+
+
+def _join(kind: type | None, parts: list[Any]) -> Any:
+    if kind is str:
+        return "".join(parts)
+    if kind is list:
+        return list(chain.from_iterable(parts))
+    if kind is AddableDict:
+        return _join_dicts(parts)
+    concat = getattr(kind, "__concat__", None)
+    if concat is not None:
+        return concat(parts)
+    total = parts[0]
+    for part in parts[1:]:
+        total = add(total, part)
+    return total
+
+
+def _join_dicts(parts: list[AddableDict]) -> AddableDict:
+    folds: dict[str, Fold] = {}
+    for part in parts:
+        for key, value in part.items():
+            if key not in folds:
+                folds[key] = Fold()
+            folds[key].add(value)
+    return AddableDict({key: total.value for key, total in folds.items()})
+
+
+class Once:
+    """A stream of one value that is known before anybody pulls it."""
+
+    __slots__ = ("taken", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.taken = False
+
+    def __aiter__(self) -> Once:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self.taken:
+            raise StopAsyncIteration
+        self.taken = True
+        return self.value
+
+    async def aclose(self) -> None:
+        self.taken = True
+
+
+async def fold(stream: ChunkStream) -> Any:
+    """Pull a stream to its end and return the sum of its chunks; closes it on the way out."""
+    if type(stream) is Once and not stream.taken:
+        stream.taken = True
+        return stream.value
+    total = Fold()
+    async with aclosing(stream):
+        async for chunk in stream:
+            total.add(chunk)
+    return total.value

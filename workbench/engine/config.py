@@ -1,0 +1,87 @@
+"""The config of a call: the dict people pass as ``config=``, and how two of them merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+from uuid import UUID
+
+__all__ = ["KEYS", "RunnableConfig", "check_config", "merge_configs"]
+
+
+class RunnableConfig(TypedDict, total=False):
+    """Options of one call. All keys are optional; unknown keys are kept and passed on.
+
+    tags and metadata are inherited by nested runs, run_name and run_id are not. callbacks: a list of
+    observers (callables that take a RunEvent) and callback handlers. max_concurrency: the most leaf
+    calls (functions, model requests) in flight at once, nested ones included. recursion_limit: how often
+    a function may return another runnable. configurable: values for configurable fields.
+    """
+
+    tags: list[str]
+    metadata: dict[str, Any]
+    callbacks: Any
+    run_name: str
+    run_id: UUID | str
+    max_concurrency: int | None
+    recursion_limit: int
+    configurable: dict[str, Any]
+
+
+KEYS = frozenset(RunnableConfig.__annotations__)
+
+_EXPECTED: dict[str, tuple[type, ...]] = {
+    "tags": (list, tuple),
+    "metadata": (dict,),
+    "run_name": (str,),
+    "max_concurrency": (int,),
+    "recursion_limit": (int,),
+    "configurable": (dict,),
+}
+
+
+def check_config(config: object) -> dict[str, Any]:
+    """The config as a dict. Raises TypeError or ValueError that names the key and what came."""
+    if not isinstance(config, dict):
+        raise TypeError(f"config: expected a dict such as {{'tags': ['mine']}}, got {type(config).__name__}")
+    for key, kinds in _EXPECTED.items():
+        value = config.get(key)
+        if value is not None and not isinstance(value, kinds):
+            raise TypeError(f"config[{key!r}]: expected {kinds[0].__name__}, got {value!r}")
+    limit = config.get("max_concurrency")
+    if limit is not None and limit < 1:
+        raise ValueError(f"config['max_concurrency']: expected 1 or more, got {limit}")
+    return config
+
+
+def merge_configs(*configs: RunnableConfig | None) -> RunnableConfig:
+    """One config from several: tags and callbacks add up, metadata and configurable merge, of the other
+    keys the last one wins. None stands for an empty config; no argument is changed."""
+    merged: dict[str, Any] = {}
+    for config in configs:
+        for key, value in check_config(config or {}).items():
+            if value is None:
+                continue
+            old = merged.get(key)
+            if old is None:
+                merged[key] = (
+                    list(value) if key == "tags" else dict(value) if isinstance(value, dict) else value
+                )
+            elif key == "tags":
+                merged[key] = unique([*old, *value])
+            elif key in ("metadata", "configurable"):
+                merged[key] = {**old, **value}
+            elif key == "callbacks":
+                merged[key] = [*_as_list(old), *_as_list(value)]
+            else:
+                merged[key] = value
+    return merged  # type: ignore[return-value]  # built key by key from RunnableConfigs
+
+
+def unique(tags: Sequence[str]) -> list[str]:
+    """The tags in their order, each once."""
+    return list(dict.fromkeys(tags))
+
+
+def _as_list(callbacks: Any) -> list[Any]:
+    return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]

@@ -1,0 +1,208 @@
+"""What makes work wait or stop: a limit on calls in flight, a gate for readers that are behind, a stop.
+
+All three work across threads and event loops. They are written once against ``Waiter``, which a scope
+makes in its own kind: a thread blocks on it, a task awaits it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["Gate", "Limiter", "Slot", "Stop", "Waiter"]
+
+
+class Waiter(Protocol):
+    """Something to wait on once; ``wake`` may be called from any thread."""
+
+    async def wait(self) -> None: ...
+    def wake(self) -> None: ...
+
+
+class ThreadWaiter:
+    """Blocks the calling thread; its coroutine never suspends."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    async def wait(self) -> None:
+        self._lock.acquire()
+
+    def wake(self) -> None:
+        if self._lock.locked():
+            self._lock.release()
+
+
+class TaskWaiter:
+    """Suspends the calling task."""
+
+    __slots__ = ("_future", "_loop")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._future = self._loop.create_future()
+
+    async def wait(self) -> None:
+        await self._future
+
+    def wake(self) -> None:
+        self._loop.call_soon_threadsafe(self._set)
+
+    def _set(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+
+class Limiter:
+    """At most *limit* calls in flight; first come, first served. Nested limits hold together."""
+
+    def __init__(self, limit: int, outer: Limiter | None = None) -> None:
+        self.limit = limit
+        self._free = limit
+        self._outer = outer
+        self._lock = threading.Lock()
+        self._queue: deque[Waiter] = deque()
+
+    async def acquire(self, new_waiter: Callable[[], Waiter]) -> None:
+        if self._outer is not None:
+            await self._outer.acquire(new_waiter)
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
+                return
+            waiter = new_waiter()
+            self._queue.append(waiter)
+        try:
+            await waiter.wait()
+        except BaseException:
+            with self._lock:
+                granted = waiter not in self._queue
+                if not granted:
+                    self._queue.remove(waiter)
+            if granted:
+                self.release()
+            elif self._outer is not None:
+                self._outer.release()
+            raise
+
+    def release(self) -> None:
+        with self._lock:
+            if self._queue:
+                self._queue.popleft().wake()
+            else:
+                self._free += 1
+        if self._outer is not None:
+            self._outer.release()
+
+
+class Slot:
+    """One call's place under a limiter. While user code waits for a nested chain it is not working, so
+    its place is lent to others and taken again before it goes on; without this, a limit of one would
+    deadlock on the first function that calls a chain."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._nested = 0
+        self._lock = threading.Lock()
+
+    def lend(self) -> None:
+        with self._lock:
+            self._nested += 1
+            first = self._nested == 1
+        if first:
+            self._limiter.release()
+
+    async def take_back(self, new_waiter: Callable[[], Waiter]) -> None:
+        with self._lock:
+            self._nested -= 1
+            last = self._nested == 0
+        if last:
+            await self._limiter.acquire(new_waiter)
+
+
+class Gate:
+    """Keeps producers from running ahead of a reader by more than *bound* items."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._behind = 0
+        self._lock = threading.Lock()
+        self._queue: list[Waiter] = []
+
+    @property
+    def closed(self) -> bool:
+        return self._behind >= self._bound
+
+    def put(self) -> None:
+        """An item was produced."""
+        with self._lock:
+            self._behind += 1
+
+    def took(self, count: int) -> None:
+        """The reader has taken *count* items."""
+        with self._lock:
+            self._behind -= count
+            woken, self._queue = ([], self._queue) if self.closed else (self._queue, [])
+        for waiter in woken:
+            waiter.wake()
+
+    def open(self) -> None:
+        """The reader is gone or wants everything: nobody waits from now on."""
+        with self._lock:
+            self._bound = 1 << 62
+            woken, self._queue = self._queue, []
+        for waiter in woken:
+            waiter.wake()
+
+    async def wait(self, new_waiter: Callable[[], Waiter]) -> None:
+        """Wait while the reader is behind."""
+        with self._lock:
+            if not self.closed:
+                return
+            waiter = new_waiter()
+            self._queue.append(waiter)
+        await waiter.wait()
+
+
+class Stop:
+    """A request to stop, seen by work in threads, which nobody can cancel from outside.
+
+    The engine's verbs look at it before they call user code; whoever waits for a socket registers what
+    closes it.
+    """
+
+    __slots__ = ("_hooks", "_lock", "leave", "requested")
+
+    def __init__(self, outer: Stop | None = None) -> None:
+        self.requested = False
+        self._lock = threading.Lock()
+        self._hooks: list[Callable[[], None]] = []
+        self.leave: Callable[[], None] = (lambda: None) if outer is None else outer.on_request(self.request)
+        """Call when the work is over: from then on the outer stop no longer reaches it."""
+
+    def request(self) -> None:
+        with self._lock:
+            self.requested = True
+            hooks, self._hooks = self._hooks, []
+        for hook in hooks:
+            hook()
+
+    def on_request(self, hook: Callable[[], None]) -> Callable[[], None]:
+        """Call *hook* when the stop is requested (at once if it was). Returns what withdraws it."""
+        with self._lock:
+            if not self.requested:
+                self._hooks.append(hook)
+                return lambda: self._withdraw(hook)
+        hook()
+        return lambda: None
+
+    def _withdraw(self, hook: Callable[[], None]) -> None:
+        with self._lock:
+            if hook in self._hooks:
+                self._hooks.remove(hook)

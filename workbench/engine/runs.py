@@ -1,0 +1,183 @@
+"""Runs and the one stream of events they report.
+
+A *run* is one call of one step. It reports ``start``, any number of ``chunk``, then ``end`` or ``error``
+(and ``custom`` events of user code in between) to its *observers*: plain callables that take a
+``RunEvent``. The logs, the event streams, timing, the live views and the exporters are all built on this
+stream; nothing else traces. A run is created only when somebody observes.
+
+An observer may carry two attributes: ``wants_tokens`` (true: chat models stream even when they are
+invoked) and ``gate`` (a ``limits.Gate`` that makes producers wait while the reader is behind).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid4
+
+__all__ = ["Kind", "Observer", "Run", "RunEvent", "Status", "timestamp"]
+
+Kind = Literal["start", "chunk", "end", "error", "custom"]
+Status = Literal["waiting", "streaming", "done", "failed", "cancelled"]
+
+_EPOCH_AT_ZERO = time.time() - time.perf_counter()
+
+
+def timestamp(at: float) -> str:
+    """An event's clock reading as ISO-8601 UTC with milliseconds.
+
+    Readings come from one monotonic clock, so that durations between them are right even when the
+    machine's clock is set.
+    """
+    moment = datetime.fromtimestamp(_EPOCH_AT_ZERO + at, UTC)
+    return moment.isoformat(timespec="milliseconds")
+
+
+class RunEvent(NamedTuple):
+    """Something a run reports. ``value``: the input at ``start`` (or MISSING while it still streams in),
+    the chunk, the output, the exception, or ``(name, data)`` of a custom event. ``at``: seconds on the
+    clock of ``time.perf_counter``."""
+
+    kind: Kind
+    run: Run
+    value: Any
+    at: float
+
+
+Observer = Callable[[RunEvent], None]
+
+
+class Run:
+    """One call of one step, and what is known of it so far.
+
+    ``type`` is one of chain, chat_model, llm, prompt, parser, retriever, tool. ``started``,
+    ``first_chunk`` and ``ended`` are seconds on the clock of ``time.perf_counter``, None until they are
+    known. ``input`` is MISSING while it still streams in; ``output`` is what came out, also if only part.
+    """
+
+    __slots__ = (
+        "_id",
+        "ended",
+        "error",
+        "first_chunk",
+        "input",
+        "metadata",
+        "name",
+        "observers",
+        "output",
+        "parent",
+        "started",
+        "tags",
+        "type",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        type: str,
+        observers: tuple[Observer, ...],
+        *,
+        parent: Run | None = None,
+        id: str | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        input: Any = None,
+    ) -> None:
+        self.name = name
+        self.type = type
+        self.observers = observers
+        self.parent = parent
+        self.tags = tags if tags is not None else []
+        self.metadata = metadata if metadata is not None else {}
+        self.input = input
+        self.output: Any = None
+        self.error: BaseException | None = None
+        self.started = self.first_chunk = self.ended = None
+        self._id = id
+
+    started: float | None
+    first_chunk: float | None
+    ended: float | None
+
+    @property
+    def id(self) -> str:
+        """A UUID, as text."""
+        if self._id is None:
+            self._id = str(uuid4())
+        return self._id
+
+    @property
+    def parent_ids(self) -> list[str]:
+        """Ids of the runs around this one, root first."""
+        ids: list[str] = []
+        run = self.parent
+        while run is not None:
+            ids.append(run.id)
+            run = run.parent
+        return ids[::-1]
+
+    @property
+    def path(self) -> str:
+        """Names from the root to this run: ``RunnableSequence > my_llm``."""
+        return self.name if self.parent is None else f"{self.parent.path} > {self.name}"
+
+    @property
+    def status(self) -> Status:
+        if self.ended is None:
+            return "waiting" if self.first_chunk is None else "streaming"
+        if self.error is None:
+            return "done"
+        return "failed" if isinstance(self.error, Exception) else "cancelled"
+
+    def start(self) -> None:
+        self.started = at = time.perf_counter()
+        self._report("start", self.input, at)
+
+    def chunk(self, chunk: Any) -> None:
+        at = time.perf_counter()
+        if self.first_chunk is None:
+            self.first_chunk = at
+        event = RunEvent("chunk", self, chunk, at)
+        for observe in self.observers:
+            observe(event)
+
+    def finish(self, output: Any) -> None:
+        self.output = output
+        self.ended = at = time.perf_counter()
+        self._report("end", output, at)
+
+    def fail(self, error: BaseException) -> None:
+        """Report the error; an observer that fails here must not hide it, so its own goes into a note."""
+        if self.ended is not None:
+            return
+        self.error = error
+        self.ended = at = time.perf_counter()
+        event = RunEvent("error", self, error, at)
+        for observe in self.observers:
+            try:
+                observe(event)
+            except Exception as second:
+                error.add_note(f"while reporting this, {observe!r} raised {type(second).__name__}: {second}")
+
+    def custom(self, name: str, data: Any) -> None:
+        self._report("custom", (name, data), time.perf_counter())
+
+    def _report(self, kind: Kind, value: Any, at: float) -> None:
+        event = RunEvent(kind, self, value, at)
+        for observe in self.observers:
+            observe(event)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.path!r} {self.status}>"
+
+
+def run_id(value: object) -> str | None:
+    """A run id as given in a config: None, a UUID, or its text. Raises ValueError for anything else."""
+    if value is None:
+        return None
+    try:
+        return str(value if isinstance(value, UUID) else UUID(str(value)))
+    except ValueError:
+        raise ValueError(f"run_id: expected a UUID or its text, got {value!r}") from None

@@ -1,0 +1,264 @@
+"""The scope of a call: who observes it, under which limits and settings, and in which run.
+
+A scope is handed down from step to step. Observing, limiting or configuring a call makes a new scope;
+a call nobody observes, with no config, uses one shared *plain* scope and pays nothing. ``current`` holds
+the scope while user code runs, so that a chain called from a function joins the run around it.
+
+``modes`` adds the verbs (call, iterate, gather, merge, ...) in two kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol, Self
+
+from .chunks import MISSING
+from .config import KEYS, check_config, unique
+from .limits import Gate, Limiter, Slot, Stop
+from .runs import Observer, Run, run_id
+
+__all__ = ["Callbacks", "Scope", "Settings", "Step", "current"]
+
+
+class Step(Protocol):
+    """What a scope needs to know of a runnable to open a run for it."""
+
+    run_type: str
+    tags: Any
+    metadata: Any
+
+    def get_name(self) -> str: ...
+
+
+class Settings(NamedTuple):
+    """What nested calls inherit besides observers and limits."""
+
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = {}
+    configurable: Mapping[str, Any] = {}
+    max_concurrency: int | None = None
+    recursion_limit: int = 25
+    extras: Mapping[str, Any] = {}
+
+
+_DEFAULTS = Settings()
+
+
+class Callbacks:
+    """What a function finds under ``config["callbacks"]``: the run it works in, to be passed on."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    def __repr__(self) -> str:
+        return f"<Callbacks of {self.scope.run!r}>"
+
+
+class Scope:
+    """See the module. ``run`` is the innermost open run, ``run_name`` and ``run_id`` are meant for the
+    next one; ``held`` is the calling function's place under the limiter, ``lent`` the place of the
+    function that made this public call."""
+
+    __slots__ = (
+        "gate",
+        "held",
+        "lent",
+        "limiter",
+        "observers",
+        "plain",
+        "run",
+        "run_id",
+        "run_name",
+        "settings",
+        "stop",
+        "wants_tokens",
+    )
+
+    gate: Gate | None
+    held: Slot | None
+    lent: Slot | None
+    limiter: Limiter | None
+    observers: tuple[Observer, ...]
+    plain: bool
+    run: Run | None
+    run_id: str | None
+    run_name: str | None
+    settings: Settings
+    stop: Stop | None
+    wants_tokens: bool
+
+    def __init__(self) -> None:
+        self.observers = ()
+        self.run = self.run_name = self.run_id = None
+        self.settings = _DEFAULTS
+        self.limiter = self.stop = self.held = self.lent = self.gate = None
+        self.wants_tokens = False
+        self.plain = True
+
+    def copy(self) -> Self:
+        new = self.__class__.__new__(self.__class__)
+        new.observers = self.observers
+        new.run = self.run
+        new.run_name = self.run_name
+        new.run_id = self.run_id
+        new.settings = self.settings
+        new.limiter = self.limiter
+        new.stop = self.stop
+        new.held = self.held
+        new.lent = self.lent
+        new.gate = self.gate
+        new.wants_tokens = self.wants_tokens
+        new.plain = False
+        return new
+
+    @classmethod
+    def enter(cls, config: Any = None) -> Self:
+        """The scope of a public call: the config over what the calling user code runs in, if any."""
+        outer = current.get()
+        if config is None or not config:
+            if outer is None:
+                return _plain(cls)
+            return cls().under(outer)
+        config = check_config(config)
+        callbacks = config.get("callbacks")
+        if outer is None and isinstance(callbacks, Callbacks):
+            outer = callbacks.scope
+        scope = cls() if outer is None else cls().under(outer)
+        return scope.configured(config)
+
+    def under(self, outer: Scope) -> Self:
+        """This new scope as one of a public call made by the user code that runs in *outer*."""
+        self.observers = outer.observers
+        self.run = outer.run
+        self.settings = outer.settings
+        self.limiter = outer.limiter
+        self.stop = outer.stop
+        self.lent = outer.held
+        self.gate = outer.gate
+        self.wants_tokens = outer.wants_tokens
+        self.plain = False
+        return self
+
+    def configured(self, config: Mapping[str, Any], *, keep: bool = False) -> Self:
+        """A copy with a (checked) config on top; with *keep*, what is already set wins, as a caller's
+        config does over a bound one. Names and ids are kept only where somebody observes."""
+        new = self.copy()
+        if callbacks := config.get("callbacks"):
+            new.observers = _observers(self.observers, callbacks)
+            new.wants_tokens = any(getattr(observe, "wants_tokens", False) for observe in new.observers)
+            new.gate = next((gate for o in new.observers if (gate := getattr(o, "gate", None))), self.gate)
+        new.settings = old = self.settings
+        if changes := _changes(old, config, keep):
+            new.settings = old._replace(**changes)
+            limit = changes.get("max_concurrency")
+            if limit is not None and limit != (self.limiter and self.limiter.limit):
+                new.limiter = Limiter(limit, self.limiter)
+        if new.observers:
+            name, id = config.get("run_name"), run_id(config.get("run_id"))
+            new.run_name = (new.run_name or name) if keep else (name or new.run_name)
+            new.run_id = (new.run_id or id) if keep else (id or new.run_id)
+        return new
+
+    def open(self, step: Step, tag: str | None, input: Any = MISSING) -> Self:
+        """The scope inside a new run of *step*. ``tag`` says where it stands in its parent; it is not
+        inherited. The run is made, not started."""
+        settings = self.settings
+        tags = list(settings.tags)
+        if tag is not None:
+            tags.append(tag)
+        if step.tags:
+            tags.extend(step.tags)
+        metadata = dict(settings.metadata)
+        if step.metadata:
+            metadata.update(step.metadata)
+        inner = self.copy()
+        inner.run = Run(
+            self.run_name or step.get_name(),
+            step.run_type,
+            self.observers,
+            parent=self.run,
+            id=self.run_id,
+            tags=tags,
+            metadata=metadata,
+            input=input,
+        )
+        inner.run_name = inner.run_id = None
+        return inner
+
+    def as_config(self) -> dict[str, Any]:
+        """The scope as the config dict that user functions receive and pass on."""
+        settings = self.settings
+        config: dict[str, Any] = {
+            "tags": list(settings.tags),
+            "metadata": dict(settings.metadata),
+            "callbacks": None if self.plain else Callbacks(self),
+            "recursion_limit": settings.recursion_limit,
+            "configurable": dict(settings.configurable),
+        }
+        if settings.max_concurrency is not None:
+            config["max_concurrency"] = settings.max_concurrency
+        config.update(settings.extras)
+        return config
+
+    def leaf(self) -> Self:
+        """A copy to run one limited call in: it holds a place under the limiter."""
+        new = self.copy()
+        new.held = Slot(self.limiter) if self.limiter is not None else None
+        return new
+
+    def stopping_with(self, stop: Stop) -> Self:
+        new = self.copy()
+        new.stop = stop
+        return new
+
+
+current: ContextVar[Scope | None] = ContextVar("workbench_scope", default=None)
+"""The scope of the user code that is running; None outside."""
+
+_plain_scopes: dict[type, Any] = {}
+
+
+def _plain(cls: type[Any]) -> Any:
+    try:
+        return _plain_scopes[cls]
+    except KeyError:
+        return _plain_scopes.setdefault(cls, cls())
+
+
+def _changes(old: Settings, config: Mapping[str, Any], keep: bool) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if tags := config.get("tags"):
+        changes["tags"] = tuple(unique([*old.tags, *tags]))
+    given = {key: config.get(key) for key in ("metadata", "configurable")}
+    given["extras"] = {key: value for key, value in config.items() if key not in KEYS}
+    for key, mapping in given.items():
+        if mapping:
+            have = getattr(old, key)
+            changes[key] = {**mapping, **have} if keep else {**have, **mapping}
+    for key in ("max_concurrency", "recursion_limit"):
+        value, have = config.get(key), getattr(old, key)
+        if value is not None and not (keep and have != getattr(_DEFAULTS, key)):
+            changes[key] = value
+    return changes
+
+
+def _observers(have: tuple[Observer, ...], callbacks: Any) -> tuple[Observer, ...]:
+    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    observers = list(have)
+    for item in given:
+        if isinstance(item, Callbacks):
+            found = item.scope.observers
+        elif hasattr(item, "__observer__"):
+            found = (item.__observer__(),)
+        elif callable(item):
+            found = (item,)
+        else:
+            raise TypeError(
+                "config['callbacks']: expected callables that take a RunEvent, or callback handlers, "
+                f"got {item!r}"
+            )
+        observers.extend(observe for observe in found if observe not in observers)
+    return tuple(observers)

@@ -1,0 +1,644 @@
+"""Runnable: the interface of everything that composes.
+
+A runnable turns an input into an output (``invoke``) or into chunks that add up to it (``stream``), for
+one input or many (``batch``), each with an ``a`` twin for asyncio. ``|`` chains them.
+
+Two ways to write one. *Users* override any one of ``invoke``, ``stream``, ``transform`` or their ``a``
+forms; the others follow. *Combinators* override the coroutine ``_invoke(input, scope)`` and, to stream,
+the async generator ``_transform(source, scope)``; they run nested steps through ``step._call`` and
+``step._pipe``, which open the step's run, so every step is traced whatever it overrides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
+from ..engine.config import RunnableConfig, check_config
+from ..engine.modes import AnyScope, Blocking, EventLoop, drive, drive_stream
+from ..engine.runs import Run
+from .failures import explain
+from .signatures import accepted
+
+if TYPE_CHECKING:
+    from ..tracing.log import RunLog, RunLogPatch
+
+__all__ = ["Runnable"]
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+Other = TypeVar("Other")
+
+_PUBLIC = ("invoke", "ainvoke", "stream", "astream", "transform", "atransform")
+
+
+class Runnable(Generic[Input, Output]):
+    """See the module. ``name`` overrides the name of its runs; ``tags`` and ``metadata`` go onto its own
+    runs, not onto nested ones."""
+
+    name: str | None = None
+    tags: Any = None
+    metadata: Any = None
+    run_type: ClassVar[str] = "chain"
+
+    _overrides: ClassVar[frozenset[str]] = frozenset()
+    _native_invoke: ClassVar[Callable[..., Any]]
+    _native_transform: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _resolve_overrides(cls)
+
+    def get_name(self, suffix: str | None = None, *, name: str | None = None) -> str:
+        """The name of its runs: the given one, else its own, else its class's; with *suffix* added."""
+        base = name or self.name or self._default_name()
+        return base if not suffix else f"{base}{suffix.title() if base[0].isupper() else f'_{suffix}'}"
+
+    def _default_name(self) -> str:
+        return type(self).__name__
+
+    # One input, one output
+
+    def invoke(self, input: Input, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
+        """The output for one input. ``kwargs`` go to the first step's own call."""
+        __tracebackhide__ = True
+        scope = Blocking.enter(config)
+        work = self._native_invoke if self._is_super_call("invoke") else self._call
+        try:
+            return drive(_lending(work(input, scope, **kwargs), scope))  # type: ignore[no-any-return]
+        except Exception as error:
+            explain(error)
+            raise
+
+    async def ainvoke(self, input: Input, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
+        """``invoke`` on the running event loop; synchronous user code runs in worker threads."""
+        __tracebackhide__ = True
+        scope = EventLoop.enter(config)
+        work = self._native_invoke if self._is_super_call("ainvoke") else self._call
+        try:
+            return await _lending(work(input, scope, **kwargs), scope)  # type: ignore[no-any-return]
+        except Exception as error:
+            explain(error)
+            raise
+
+    # One input, chunks of output
+
+    def stream(self, input: Input, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Output]:
+        """The output in chunks, as they arrive; their sum (``+``) is what ``invoke`` returns.
+
+        Closing the iterator, or leaving a ``for`` over it, stops the work at once.
+        """
+        return self._chunks(Once(input), config, self._is_super_call("stream"), kwargs)
+
+    def astream(
+        self, input: Input, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Output]:
+        """``stream`` on the running event loop. Use ``contextlib.aclosing`` around it where you may leave
+        it early, as with every asynchronous generator."""
+        return self._achunks(Once(input), config, self._is_super_call("astream"), kwargs)
+
+    def transform(
+        self, input: Iterator[Input], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[Output]:
+        """Chunks of output from chunks of input."""
+        return self._chunks(_IteratorSource(input), config, self._is_super_call("transform"), kwargs)
+
+    def atransform(
+        self, input: AsyncIterator[Input], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Output]:
+        """``transform`` on the running event loop."""
+        source = input if hasattr(input, "aclose") else _AsyncIteratorSource(input)
+        return self._achunks(source, config, self._is_super_call("atransform"), kwargs)  # type: ignore[arg-type]
+
+    def _chunks(
+        self, source: ChunkStream, config: RunnableConfig | None, is_super: bool, kwargs: dict[str, Any]
+    ) -> Iterator[Output]:
+        __tracebackhide__ = True
+        scope = Blocking.enter(config)
+        chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
+        try:
+            yield from drive_stream(_lending_stream(chunks, scope))
+        except Exception as error:
+            explain(error)
+            raise
+
+    async def _achunks(
+        self, source: ChunkStream, config: RunnableConfig | None, is_super: bool, kwargs: dict[str, Any]
+    ) -> AsyncIterator[Output]:
+        __tracebackhide__ = True
+        scope = EventLoop.enter(config)
+        chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
+        try:
+            async with aclosing(_lending_stream(chunks, scope)) as stream:
+                async for chunk in stream:
+                    yield chunk
+        except Exception as error:
+            explain(error)
+            raise
+
+    # Many inputs
+
+    def batch(
+        self,
+        inputs: Sequence[Input],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Output]:
+        """Outputs for many inputs, in their order, worked on side by side in threads.
+
+        At most ``max_concurrency`` leaf calls are in flight (64 inputs at a time without it). A list of
+        configs gives each input its own; ValueError if its length differs. With *return_exceptions*,
+        errors come back in place; without, the first one is raised and the rest stops.
+        """
+        __tracebackhide__ = True
+        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        scope = Blocking.enter(batch.shared)
+        try:
+            return drive(_lending(scope.gather(batch.one, batch.indexes, batch.limit), scope))
+        except Exception as error:
+            explain(error)
+            raise
+
+    async def abatch(
+        self,
+        inputs: Sequence[Input],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Output]:
+        """``batch`` in tasks on the running event loop: all at once, or ``max_concurrency`` at a time."""
+        __tracebackhide__ = True
+        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        scope = EventLoop.enter(batch.shared)
+        try:
+            return await _lending(scope.gather(batch.one, batch.indexes, batch.limit), scope)
+        except Exception as error:
+            explain(error)
+            raise
+
+    def batch_as_completed(
+        self,
+        inputs: Sequence[Input],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> Iterator[tuple[int, Output | Exception]]:
+        """``(index, output)`` of every input, in the order in which they finish."""
+        __tracebackhide__ = True
+        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        if batch.indexes:
+            scope = Blocking.enter(batch.shared)
+            try:
+                yield from drive_stream(scope.merge(batch.branches(), batch.limit))  # type: ignore[arg-type]
+            except Exception as error:
+                explain(error)
+            raise
+
+    async def abatch_as_completed(
+        self,
+        inputs: Sequence[Input],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> AsyncIterator[tuple[int, Output | Exception]]:
+        """``batch_as_completed`` on the running event loop."""
+        __tracebackhide__ = True
+        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        if batch.indexes:
+            scope = EventLoop.enter(batch.shared)
+            try:
+                async with aclosing(scope.merge(batch.branches(), batch.limit)) as pairs:  # type: ignore[type-var]
+                    async for pair in pairs:
+                        yield pair
+            except Exception as error:
+                explain(error)
+            raise
+
+    # The run as a log
+
+    def astream_log(
+        self,
+        input: Input,
+        config: RunnableConfig | None = None,
+        *,
+        diff: bool = True,
+        with_streamed_output_list: bool = True,
+        include_names: Sequence[str] | None = None,
+        include_types: Sequence[str] | None = None,
+        include_tags: Sequence[str] | None = None,
+        exclude_names: Sequence[str] | None = None,
+        exclude_types: Sequence[str] | None = None,
+        exclude_tags: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[RunLogPatch] | AsyncIterator[RunLog]:
+        """The run as it happens: JSON Patch operations (RFC 6902) that build a ``RunState``.
+
+        Yields ``RunLogPatch``; with ``diff=False`` the state so far as ``RunLog``. Filters choose which
+        nested runs get an entry under ``logs``. Closing the iterator stops the work.
+        """
+        from ..tracing.log import Filter, stream_log
+
+        keep = Filter(
+            include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
+        )
+        return stream_log(
+            lambda observer: self.astream(input, _observed_by(observer, config), **kwargs),
+            keep,
+            diff=diff,
+            with_streamed_output_list=with_streamed_output_list,
+        )
+
+    # Composition
+
+    def __or__(self, other: Any) -> Runnable[Input, Any]:
+        from .sequence import RunnableSequence
+
+        step = _coerced_or_none(other)
+        return NotImplemented if step is None else RunnableSequence(self, step)
+
+    def __ror__(self, other: Any) -> Runnable[Any, Output]:
+        from .sequence import RunnableSequence
+
+        step = _coerced_or_none(other)
+        return NotImplemented if step is None else RunnableSequence(step, self)
+
+    def pipe(self, *others: Any, name: str | None = None) -> Runnable[Input, Any]:
+        """``self | other | ...`` as a call, with a name for the sequence."""
+        from .sequence import RunnableSequence
+
+        return RunnableSequence(self, *others, name=name)
+
+    def assign(self, **steps: Any) -> Runnable[Input, dict[str, Any]]:
+        """The dict this outputs, with the outputs of *steps* (each given that dict) added."""
+        from .passthrough import RunnablePassthrough
+
+        return self | RunnablePassthrough.assign(**steps)
+
+    def pick(self, keys: str | list[str]) -> Runnable[Input, Any]:
+        """One value of the dict this outputs, or a dict of several."""
+        from .passthrough import RunnablePick
+
+        return self | RunnablePick(keys)
+
+    def bind(self, **kwargs: Any) -> Runnable[Input, Output]:
+        """This runnable with arguments for every call: ``model.bind(stop=["\\n"])``."""
+        from .binding import RunnableBinding
+
+        return RunnableBinding(self, kwargs=kwargs)
+
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> Runnable[Input, Output]:
+        """This runnable with a config for every call: ``model.with_config(run_name="my_llm")``."""
+        from .binding import RunnableBinding
+
+        return RunnableBinding(self, config={**(config or {}), **kwargs})
+
+    # For combinators
+
+    async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
+        """From input to output inside a run of its own, if somebody observes."""
+        __tracebackhide__ = True
+        if not scope.observers:
+            return await self._invoke(input, scope, **kwargs)
+        inner = scope.open(self, tag, input)
+        run: Run = inner.run  # type: ignore[assignment]  # just opened
+        try:
+            run.start()
+            output = await self._invoke(input, inner, **kwargs)
+        except BaseException as error:
+            run.fail(error)
+            raise
+        run.finish(output)
+        return output
+
+    def _pipe(
+        self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any
+    ) -> ChunkStream:
+        """From chunks to chunks inside a run of its own, if somebody observes."""
+        if not scope.observers:
+            return self._transform(source, scope, **kwargs)
+        return _observed(self, source, scope, tag, kwargs)
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        """The work of one call. This default adds up ``_transform``."""
+        __tracebackhide__ = True
+        if type(self)._transform is Runnable._transform:
+            raise TypeError(
+                f"{type(self).__name__} does nothing yet: override invoke, stream, transform "
+                "or one of their a-forms"
+            )
+        return await fold(self._transform(Once(input), scope, **kwargs))
+
+    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:  # type: ignore[override,misc]
+        """The work of one stream. This default gathers its input and yields what ``_invoke`` returns."""
+        __tracebackhide__ = True
+        yield await self._invoke(await fold(source), scope, **kwargs)
+
+    def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
+        """The runnables it is composed of."""
+        return ()
+
+    def _alias(self) -> str | None:
+        """None, or for a wrapper without runs of its own the name it gives to the wrapped one ("" for
+        none)."""
+        return None
+
+    def _is_super_call(self, method: str) -> bool:
+        """Whether a subclass that overrides *method* reached the base's through ``super()``."""
+        return method in self._overrides
+
+    def __repr__(self) -> str:
+        return f"{self.get_name()}()"
+
+
+Runnable._native_invoke = Runnable._invoke
+Runnable._native_transform = Runnable._transform
+
+
+def coerce(thing: Any) -> Runnable[Any, Any]:
+    """A runnable from what people write in chains: a runnable, a dict (parallel branches), a function or
+    a generator function, synchronous or not. Raises TypeError for anything else."""
+    step = _coerced_or_none(thing)
+    if step is None:
+        raise TypeError(
+            "expected a Runnable, a function, a generator function or a dict of these, "
+            f"got {type(thing).__name__}: {thing!r:.80}"
+        )
+    return step
+
+
+def _coerced_or_none(thing: Any) -> Runnable[Any, Any] | None:
+    if isinstance(thing, Runnable):
+        return thing
+    if isinstance(thing, Mapping):
+        from .parallel import RunnableParallel
+
+        return RunnableParallel(thing)
+    if callable(thing):
+        from .function import RunnableGenerator, RunnableLambda
+        from .signatures import is_generator
+
+        return RunnableGenerator(thing) if is_generator(thing) else RunnableLambda(thing)
+    return None
+
+
+async def _observed(
+    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
+) -> AsyncIterator[Any]:
+    __tracebackhide__ = True
+    async with aclosing(source):
+        if type(source) is Once and not source.taken:
+            given, input = source, source.value
+        else:
+            # A run starts after its source's first chunk: what fails before that never reached it.
+            first = await anext(source, MISSING)
+            given, input = _Tap(first, source), MISSING
+        inner = scope.open(step, tag, input)
+        run: Run = inner.run  # type: ignore[assignment]  # just opened
+        total, gate = Fold(), inner.gate
+        try:
+            run.start()
+            async with aclosing(step._transform(given, inner, **kwargs)) as chunks:
+                async for chunk in chunks:
+                    total.add(chunk)
+                    run.chunk(chunk)
+                    if gate is not None and gate.closed:
+                        await gate.wait(inner.new_waiter)
+                    yield chunk
+        except GeneratorExit:  # closed early, which is no failure: it ends with what it has
+            await source.aclose()
+            _finish(run, given, total)
+            raise
+        except BaseException as error:
+            run.output = total.value
+            run.fail(error)
+            raise
+        _finish(run, given, total)
+
+
+def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
+    if isinstance(given, _Tap):
+        run.input = given.total.value
+    run.finish(total.value)
+
+
+class _Tap:
+    """A stream that keeps the sum of what went through it."""
+
+    __slots__ = ("_first", "_source", "total")
+
+    def __init__(self, first: Any, source: ChunkStream) -> None:
+        self._first = first
+        self._source = source
+        self.total = Fold()
+
+    def __aiter__(self) -> _Tap:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._first is not MISSING:
+            chunk, self._first = self._first, MISSING
+        else:
+            chunk = await self._source.__anext__()
+        self.total.add(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        await self._source.aclose()
+
+
+class _IteratorSource:
+    """A synchronous iterable as a stream for the blocking driver."""
+
+    def __init__(self, items: Any) -> None:
+        self._items = iter(items)
+
+    def __aiter__(self) -> _IteratorSource:
+        return self
+
+    async def __anext__(self) -> Any:
+        for item in self._items:
+            return item
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        if (close := getattr(self._items, "close", None)) is not None:
+            close()
+
+
+class _AsyncIteratorSource:
+    """An asynchronous iterable that cannot be closed, as a stream."""
+
+    def __init__(self, items: Any) -> None:
+        self._items = aiter(items)
+
+    def __aiter__(self) -> _AsyncIteratorSource:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self._items)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class _Batch:
+    """What one ``batch`` call shares among its forms: a config per input, and one input's work."""
+
+    def __init__(
+        self,
+        runnable: Runnable[Any, Any],
+        inputs: Sequence[Any],
+        config: RunnableConfig | list[RunnableConfig] | None,
+        return_exceptions: bool,
+        kwargs: dict[str, Any],
+    ) -> None:
+        if isinstance(inputs, (str, bytes, Mapping)):
+            raise TypeError(f"batch: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
+        self._runnable = runnable
+        self._inputs = list(inputs)
+        self.indexes = range(len(self._inputs))
+        self._return_exceptions = return_exceptions
+        self._kwargs = kwargs
+        self.shared: RunnableConfig | None = None
+        self._each: list[RunnableConfig] | None = None
+        if isinstance(config, (list, tuple)):
+            if len(config) != len(self._inputs):
+                raise ValueError(
+                    f"batch: expected one config or {len(self._inputs)} (one an input), got {len(config)}"
+                )
+            self._each = [check_config(one or {}) for one in config]  # type: ignore[misc]
+            limits = [one["max_concurrency"] for one in self._each if one.get("max_concurrency")]
+            self.limit = limits[0] if limits else None
+        else:
+            self.shared = config
+            self.limit = (config or {}).get("max_concurrency")
+
+    async def one(self, scope: AnyScope, index: int) -> Any:
+        """The output for one input."""
+        __tracebackhide__ = True
+        if self._each is not None:
+            scope = scope.configured(self._each[index])
+        elif index and scope.run_id is not None:  # an id is one run's
+            scope = scope.copy()
+            scope.run_id = None
+        try:
+            return await self._runnable._call(self._inputs[index], scope, **self._kwargs)
+        except Exception as error:
+            if not self._return_exceptions:
+                raise
+            explain(error)
+            return error
+
+    def branches(self) -> list[tuple[int, Callable[[AnyScope], ChunkStream]]]:
+        return [(index, lambda scope, index=index: self._one_chunk(scope, index)) for index in self.indexes]
+
+    async def _one_chunk(self, scope: AnyScope, index: int) -> ChunkStream:  # type: ignore[misc]
+        yield await self.one(scope, index)
+
+
+async def _lending(work: Any, scope: AnyScope) -> Any:
+    """A public call made from a limited function: its place is others' meanwhile."""
+    __tracebackhide__ = True
+    if scope.lent is None:
+        return await work
+    scope.lent.lend()
+    try:
+        return await work
+    finally:
+        await scope.lent.take_back(scope.new_waiter)
+
+
+def _lending_stream(chunks: ChunkStream, scope: AnyScope) -> ChunkStream:
+    return chunks if scope.lent is None else _lending_pulls(chunks, scope)  # type: ignore[return-value]
+
+
+async def _lending_pulls(chunks: ChunkStream, scope: AnyScope) -> AsyncIterator[Any]:
+    __tracebackhide__ = True
+    async with aclosing(chunks):
+        while (chunk := await _lending(anext(chunks, MISSING), scope)) is not MISSING:
+            yield chunk
+
+
+def _observed_by(observer: Any, config: RunnableConfig | None) -> RunnableConfig:
+    given = (config or {}).get("callbacks")
+    callbacks = given if isinstance(given, (list, tuple)) else [given] if given is not None else []
+    return {**(config or {}), "callbacks": [*callbacks, observer]}  # type: ignore[typeddict-item]
+
+
+# Users' overrides of the public methods
+
+
+def _resolve_overrides(cls: type[Runnable[Any, Any]]) -> None:
+    """Point the engine at the public methods a class overrides, and remember what they replace."""
+    names = frozenset(name for name in _PUBLIC if getattr(cls, name) is not getattr(Runnable, name))
+    cls._overrides = names
+    if "_invoke" in cls.__dict__:
+        cls._native_invoke = cls._invoke
+    if "_transform" in cls.__dict__:
+        cls._native_transform = cls._transform
+    if names and any(name in cls.__dict__ for name in _PUBLIC):
+        if "_invoke" not in cls.__dict__:
+            cls._invoke = _invoke_override  # type: ignore[method-assign]
+        if "_transform" not in cls.__dict__:
+            cls._transform = _transform_override  # type: ignore[method-assign,assignment]
+
+
+def _pick(step: Runnable[Any, Any], scope: AnyScope, *forms: str) -> str | None:
+    return next((form for form in forms if form in step._overrides), None)
+
+
+async def _invoke_override(self: Runnable[Any, Any], input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+    __tracebackhide__ = True
+    if scope.blocking:
+        form = _pick(self, scope, "invoke")
+    else:
+        form = _pick(self, scope, "ainvoke", "invoke")
+    if form is not None:
+        method = getattr(self, form)
+        return await scope.call(method, form == "ainvoke", input, **accepted(method, scope), **kwargs)
+    if _is_native(self._native_invoke, Runnable._invoke):
+        return await self._native_invoke(input, scope, **kwargs)
+    if _pick(self, scope, "stream", "transform") or (
+        not scope.blocking and _pick(self, scope, "astream", "atransform")
+    ):
+        return await fold(self._transform(Once(input), scope, **kwargs))
+    if _is_native(self._native_transform, Runnable._transform):
+        return await fold(self._native_transform(Once(input), scope, **kwargs))
+    raise TypeError(
+        f"{type(self).__name__} has no synchronous form: call ainvoke or astream, or override invoke"
+    )
+
+
+async def _transform_override(
+    self: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, **kwargs: Any
+) -> AsyncIterator[Any]:
+    __tracebackhide__ = True
+    if scope.blocking:
+        form = _pick(self, scope, "transform", "stream")
+    else:
+        form = _pick(self, scope, "atransform", "astream", "transform", "stream")
+    if form is not None:
+        method, is_async = getattr(self, form), form[0] == "a"
+        extra = {**accepted(method, scope), **kwargs}
+        if form.endswith("transform"):
+            chunks: Any = scope.through(method, is_async, source, **extra)
+        else:
+            chunks = scope.iterate(method, is_async, await fold(source), **extra)
+    elif _is_native(self._native_transform, Runnable._transform):
+        chunks = self._native_transform(source, scope, **kwargs)
+    else:
+        chunks = Once(await self._invoke(await fold(source), scope, **kwargs))
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+
+
+def _is_native(method: Any, default: Any) -> bool:
+    return getattr(method, "__func__", method) is not default

@@ -1,0 +1,126 @@
+"""Functions and generator functions as runnables."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from ..engine.chunks import ChunkStream, Once, fold
+from ..engine.modes import AnyScope
+from .base import Runnable
+from .signatures import accepted, is_async, is_generator
+
+__all__ = ["RunnableGenerator", "RunnableLambda"]
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+
+
+class _Function(Runnable[Input, Output]):
+    """A synchronous form, an asynchronous one, or both, and which of them a driver can use."""
+
+    def __init__(self, fn: Callable[..., Any], afn: Callable[..., Any] | None, name: str | None) -> None:
+        if not callable(fn) or (afn is not None and not callable(afn)):
+            raise TypeError(f"{type(self).__name__}: expected a function, got {fn if afn is None else afn!r}")
+        if afn is not None and (not is_async(afn) or is_async(fn)):
+            raise TypeError(f"{type(self).__name__}: of two functions the second must be the async one")
+        self.func = fn
+        self.afunc = afn
+        self.name = name
+        self._sync_form = (fn, is_async(fn))
+        self._async_form = (afn, True) if afn is not None else self._sync_form
+
+    def _default_name(self) -> str:
+        name = getattr(self.func, "__name__", None)
+        return type(self).__name__ if name in (None, "<lambda>") else str(name)
+
+    def _form(self, scope: AnyScope) -> tuple[Callable[..., Any], bool]:
+        return self._sync_form if scope.blocking else self._async_form  # type: ignore[return-value]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._default_name() if self.name is None else self.name})"
+
+
+class RunnableLambda(_Function[Input, Output]):
+    """A function as a runnable; ``afunc`` is its asynchronous form where it has both.
+
+    The function may take ``config`` besides its input. If it returns a runnable, that is run on the same
+    input (``recursion_limit`` bounds how often). In a stream it gathers its input; a generator function
+    yields chunks, which ``invoke`` adds up.
+    """
+
+    def __init__(
+        self, func: Callable[..., Any], afunc: Callable[..., Any] | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(func, afunc, name)
+        self._generates = is_generator(func)
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if self._generates:
+            return await fold(self._generate(input, scope, kwargs))
+        fn, asynchronous = self._form(scope)
+        output = await scope.call(fn, asynchronous, input, **accepted(fn, scope), **kwargs)
+        if isinstance(output, Runnable):
+            return await output._call(input, _deeper(scope, self))
+        return output
+
+    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        __tracebackhide__ = True
+        input = await fold(source)
+        if self._generates:
+            chunks = self._generate(input, scope, kwargs)
+        else:
+            fn, asynchronous = self._form(scope)
+            output = await scope.call(fn, asynchronous, input, **accepted(fn, scope), **kwargs)
+            if not isinstance(output, Runnable):
+                yield output
+                return
+            chunks = output._pipe(Once(input), _deeper(scope, self))  # type: ignore[assignment]
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+
+    def _generate(self, input: Any, scope: AnyScope, kwargs: dict[str, Any]) -> Any:
+        fn, asynchronous = self._form(scope)
+        return scope.iterate(fn, asynchronous, input, **accepted(fn, scope), **kwargs)
+
+
+class RunnableGenerator(_Function[Input, Output]):
+    """A generator function from an iterator over input chunks to output chunks."""
+
+    def __init__(
+        self,
+        transform: Callable[..., Any],
+        atransform: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        for fn in (transform, atransform):
+            if fn is not None and callable(fn) and not is_generator(fn):
+                raise TypeError(
+                    f"RunnableGenerator: expected a generator function (one that yields), got {fn!r}; "
+                    "for a plain function use RunnableLambda"
+                )
+        super().__init__(transform, atransform, name)
+
+    def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
+        fn, asynchronous = self._form(scope)
+        return self._through(scope.through(fn, asynchronous, source, **accepted(fn, scope), **kwargs), source)
+
+    async def _through(self, chunks: Any, source: ChunkStream) -> ChunkStream:  # type: ignore[misc]
+        __tracebackhide__ = True
+        async with aclosing(source), aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
+
+
+def _deeper(scope: AnyScope, step: Runnable[Any, Any]) -> AnyScope:
+    limit = scope.settings.recursion_limit
+    if limit <= 1:
+        raise RecursionError(
+            f"{step.get_name()} returned another runnable too often: raise config['recursion_limit'] "
+            "if that is intended"
+        )
+    return scope.configured({"recursion_limit": limit - 1})

@@ -1,0 +1,78 @@
+"""RunnableParallel: the same input to several branches at once, their outputs in one dict."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from ..engine.chunks import AddableDict, ChunkStream, Once
+from ..engine.modes import AnyScope, Tee
+from .base import Runnable, coerce
+
+__all__ = ["RunnableMap", "RunnableParallel"]
+
+Input = TypeVar("Input")
+
+
+class RunnableParallel(Runnable[Input, dict[str, Any]]):
+    """``RunnableParallel(joke=chain1, poem=chain2)``, or just a dict in a chain.
+
+    ``invoke`` keeps the order of the keys; ``stream`` yields ``{key: chunk}`` as branches produce them.
+    A branch that fails stops the others.
+    """
+
+    def __init__(self, steps: Mapping[str, Any] | None = None, /, *, name: str | None = None, **branches: Any) -> None:
+        # A branch may be called "steps__" or anything else: only "name" is taken.
+        given = {**(steps or {}), **branches}
+        for key in given:
+            if not isinstance(key, str):
+                raise TypeError(f"RunnableParallel: expected text as keys, got {key!r}")
+        self.steps = {key: coerce(step) for key, step in given.items()}
+        self.name = name
+        self._branches = [(key, step, f"map:key:{key}") for key, step in self.steps.items()]
+
+    def _default_name(self) -> str:
+        return f"RunnableParallel<{','.join(self.steps)}>"
+
+    def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
+        return list(self.steps.values())
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> dict[str, Any]:
+        __tracebackhide__ = True
+
+        async def branch(scope: AnyScope, item: tuple[str, Runnable[Any, Any], str]) -> Any:
+            return await item[1]._call(input, scope, item[2], **kwargs)
+
+        outputs = await scope.gather(branch, self._branches)
+        return dict(zip(self.steps, outputs, strict=True))
+
+    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        __tracebackhide__ = True
+        if not self._branches:
+            await source.aclose()
+            yield AddableDict()
+            return
+        if type(source) is Once and not source.taken:
+            sources: list[Any] = [Once(source.value) for _ in self._branches]
+        else:
+            tee = Tee(scope, source, len(self._branches))
+            sources = [tee.reader(number) for number in range(len(self._branches))]
+
+        def branch(step: Runnable[Any, Any], tag: str, own: ChunkStream) -> Any:
+            return lambda scope: step._pipe(own, scope, tag, **kwargs)
+
+        branches = [
+            (key, branch(step, tag, own))
+            for (key, step, tag), own in zip(self._branches, sources, strict=True)
+        ]
+        async with aclosing(source), aclosing(scope.merge(branches)) as pairs:  # type: ignore[type-var]
+            async for key, chunk in pairs:
+                yield AddableDict({key: chunk})
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{key}: {step!r}" for key, step in self.steps.items())
+        return "{" + inside.replace("\n", " ") + "}"
+
+
+RunnableMap = RunnableParallel

@@ -1,0 +1,137 @@
+"""What lets values by: RunnablePassthrough, RunnableAssign (adds keys), RunnablePick (takes some)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from ..engine.chunks import AddableDict, ChunkStream, Fold, Once
+from ..engine.modes import AnyScope, Tee
+from .base import Runnable
+from .parallel import RunnableParallel
+from .signatures import accepted, is_async
+
+__all__ = ["RunnableAssign", "RunnablePassthrough", "RunnablePick"]
+
+Other = TypeVar("Other")
+
+
+class RunnablePassthrough(Runnable[Other, Other]):
+    """The input, unchanged and chunk by chunk; ``func`` (or ``afunc``) is called on the whole of it."""
+
+    def __init__(
+        self,
+        func: Callable[..., Any] | None = None,
+        afunc: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        if func is not None and is_async(func):
+            func, afunc = None, func
+        self.func = func
+        self.afunc = afunc
+        self.name = name
+
+    @classmethod
+    def assign(cls, **steps: Any) -> RunnableAssign:
+        """The input dict with the outputs of *steps* (each given that dict) added."""
+        return RunnableAssign(RunnableParallel(steps))
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if scope.blocking or self.afunc is None:
+            fn: Any = self.func if self.func is not None else self.afunc
+        else:
+            fn = self.afunc
+        if fn is not None:
+            await scope.call(fn, fn is self.afunc, input, **accepted(fn, scope), **kwargs)
+        return input
+
+    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        __tracebackhide__ = True
+        total = Fold()
+        watched = self.func is not None or self.afunc is not None
+        async with aclosing(source):
+            async for chunk in source:
+                if watched:
+                    total.add(chunk)
+                yield chunk
+        if watched:
+            await self._invoke(total.value, scope, **kwargs)
+
+
+class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
+    """The input dict with the mapper's outputs added; streams the input first, then each new key."""
+
+    def __init__(self, mapper: RunnableParallel[Any] | Mapping[str, Any], *, name: str | None = None) -> None:
+        self.mapper = mapper if isinstance(mapper, RunnableParallel) else RunnableParallel(mapper)
+        self.name = name
+
+    def _default_name(self) -> str:
+        return f"RunnableAssign<{','.join(self.mapper.steps)}>"
+
+    def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
+        return [self.mapper]
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> dict[str, Any]:
+        __tracebackhide__ = True
+        _check_dict(self, input)
+        return {**input, **await self.mapper._call(input, scope, None, **kwargs)}
+
+    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        __tracebackhide__ = True
+        if type(source) is Once and not source.taken:
+            first, second = Once(source.value), Once(source.value)
+        else:
+            tee = Tee(scope, source, 2)
+            first, second = tee.reader(0), tee.reader(1)  # type: ignore[assignment]
+        async with aclosing(source), aclosing(second), aclosing(first):
+            async for chunk in first:
+                _check_dict(self, chunk)
+                kept = {key: value for key, value in chunk.items() if key not in self.mapper.steps}
+                if kept:
+                    yield AddableDict(kept)
+            if not self.mapper.steps:
+                return
+            async with aclosing(self.mapper._pipe(second, scope, None, **kwargs)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def __repr__(self) -> str:
+        return f"RunnableAssign({self.mapper!r})"
+
+
+class RunnablePick(Runnable[dict[str, Any], Any]):
+    """One value of a dict, or with a list of keys a dict of those it has."""
+
+    def __init__(self, keys: str | list[str], *, name: str | None = None) -> None:
+        self.keys = keys
+        self.name = name
+
+    def _default_name(self) -> str:
+        keys = [self.keys] if isinstance(self.keys, str) else self.keys
+        return f"RunnablePick<{','.join(keys)}>"
+
+    def _pick(self, input: Any) -> Any:
+        _check_dict(self, input)
+        if isinstance(self.keys, str):
+            return input.get(self.keys)
+        picked = {key: input[key] for key in self.keys if key in input}
+        return AddableDict(picked) if picked else None
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        picked = self._pick(input)
+        return dict(picked) if isinstance(picked, AddableDict) else picked
+
+    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        __tracebackhide__ = True
+        async with aclosing(source):
+            async for chunk in source:
+                if (picked := self._pick(chunk)) is not None:
+                    yield picked
+
+
+def _check_dict(step: Runnable[Any, Any], input: Any) -> None:
+    if not isinstance(input, Mapping):
+        raise TypeError(f"{step.get_name()}: expected a dict as input, got {type(input).__name__}: {input!r:.80}")

@@ -1,0 +1,107 @@
+"""RunnableSequence: what ``|`` makes. Each step's output is the next one's input; chunks flow through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
+
+from ..engine.chunks import ChunkStream, fold
+from ..engine.modes import AnyScope
+from .base import Runnable, coerce
+
+__all__ = ["RunnableSequence"]
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+
+LONG = 100
+"""Steps from which a stream runs consecutive steps that gather anyway in a loop instead of pulling one
+through the other: Python's stack would not hold a thousand generators."""
+
+
+class RunnableSequence(Runnable[Input, Output]):
+    """Steps one after another; nested sequences without a name of their own are flattened."""
+
+    def __init__(self, *steps: Any, first: Any = None, middle: Any = None, last: Any = None, name: str | None = None) -> None:
+        parts = [step for step in (first, *(middle or ()), last) if step is not None] if not steps else steps
+        flat: list[Runnable[Any, Any]] = []
+        for part in parts:
+            step = coerce(part)
+            if type(step) is RunnableSequence and step.name is None:
+                flat.extend(step.steps)
+            else:
+                flat.append(step)
+        if len(flat) < 2:
+            raise ValueError(f"RunnableSequence: expected two steps or more, got {len(flat)}")
+        self.steps = flat
+        self.name = name
+        self._tags = [f"seq:step:{number}" for number in range(1, len(flat) + 1)]
+
+    @property
+    def first(self) -> Runnable[Input, Any]:
+        return self.steps[0]
+
+    @property
+    def middle(self) -> list[Runnable[Any, Any]]:
+        return self.steps[1:-1]
+
+    @property
+    def last(self) -> Runnable[Any, Output]:
+        return self.steps[-1]
+
+    def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
+        return self.steps
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if not scope.observers:
+            for step in self.steps:
+                input = await step._call(input, scope, None, **kwargs)
+                kwargs = {}
+            return input
+        for step, tag in zip(self.steps, self._tags, strict=True):
+            input = await step._call(input, scope, tag, **kwargs)
+            kwargs = {}
+        return input
+
+    def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
+        if len(self.steps) >= LONG:
+            return self._long_transform(source, scope, kwargs)
+        for step, tag in zip(self.steps, self._tags, strict=True):
+            source = step._pipe(source, scope, tag, **kwargs)
+            kwargs = {}
+        return source
+
+    def _long_transform(self, source: ChunkStream, scope: AnyScope, kwargs: dict[str, Any]) -> ChunkStream:
+        group: list[tuple[Runnable[Any, Any], str]] = []
+        for step, tag in zip(self.steps, self._tags, strict=True):
+            if _gathers(step):
+                group.append((step, tag))
+                continue
+            if group:
+                source = _one_by_one(group, source, scope, kwargs)
+                group, kwargs = [], {}
+            source = step._pipe(source, scope, tag, **kwargs)
+            kwargs = {}
+        return _one_by_one(group, source, scope, kwargs) if group else source
+
+    def __repr__(self) -> str:
+        if len(self.steps) > 12:
+            return f"{self.steps[0]!r}\n| ... {len(self.steps) - 2} more steps\n| {self.steps[-1]!r}"
+        return "\n| ".join(repr(step) for step in self.steps)
+
+
+def _gathers(step: Runnable[Any, Any]) -> bool:
+    return type(step)._transform is Runnable._transform and type(step)._pipe is Runnable._pipe
+
+
+async def _one_by_one(
+    steps: list[tuple[Runnable[Any, Any], str]], source: ChunkStream, scope: AnyScope, kwargs: dict[str, Any]
+) -> AsyncIterator[Any]:
+    __tracebackhide__ = True
+    value = await fold(source)
+    for step, tag in steps:
+        value = await step._call(value, scope, tag, **kwargs)
+        kwargs = {}
+    yield value
+
