@@ -130,14 +130,14 @@ class Gate:
     """Keeps producers from running ahead of a reader by more than *bound* items."""
 
     def __init__(self, bound: int) -> None:
-        self._bound = bound
+        self.bound = bound
         self._behind = 0
         self._lock = threading.Lock()
         self._queue: list[Waiter] = []
 
     @property
     def closed(self) -> bool:
-        return self._behind >= self._bound
+        return self._behind >= self.bound
 
     def put(self) -> None:
         """An item was produced."""
@@ -155,7 +155,7 @@ class Gate:
     def open(self) -> None:
         """The reader is gone or wants everything: nobody waits from now on."""
         with self._lock:
-            self._bound = 1 << 62
+            self.bound = 1 << 62
             woken, self._queue = self._queue, []
         for waiter in woken:
             waiter.wake()
