@@ -1,0 +1,1 @@
+"""What chains are made of besides models: messages, prompts, parsers."""

@@ -177,11 +177,12 @@ class Blocking(Scope):
         return _Pool(self, fn, items, limit or BATCH_WIDTH).results()
 
     async def merge(
-        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
     ) -> AsyncIterator[tuple[Any, Any]]:
-        """``(key, chunk)`` of several streams, each opened by ``branch(scope)``, as chunks arrive."""
+        """``(key, chunk)`` of several streams, each opened by ``branch(scope)``, as chunks arrive. A single
+        stream is pulled directly, unless it is to have a thread (or task) and so a stack of its own."""
         __tracebackhide__ = True
-        if len(branches) == 1:
+        if len(branches) == 1 and not own_stack:
             key, branch = branches[0]
             async with aclosing(branch(self)) as stream:
                 async for chunk in stream:
@@ -362,10 +363,10 @@ class EventLoop(Scope):
         return results
 
     async def merge(
-        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
     ) -> AsyncIterator[tuple[Any, Any]]:
         __tracebackhide__ = True
-        if len(branches) == 1:
+        if len(branches) == 1 and not own_stack:
             key, branch = branches[0]
             async with aclosing(branch(self)) as stream:
                 async for chunk in stream:

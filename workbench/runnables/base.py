@@ -38,9 +38,10 @@ class Runnable(Generic[Input, Output]):
     """See the module. ``name`` overrides the name of its runs; ``tags`` and ``metadata`` go onto its own
     runs, not onto nested ones."""
 
-    name: str | None = None
-    tags: Any = None
-    metadata: Any = None
+    # Annotated, not assigned: a pydantic subclass declares them as fields. Unset, they are None.
+    name: str | None
+    tags: Any
+    metadata: Any
     run_type: ClassVar[str] = "chain"
 
     _overrides: ClassVar[frozenset[str]] = frozenset()
@@ -50,6 +51,11 @@ class Runnable(Generic[Input, Output]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _resolve_overrides(cls)
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute in ("name", "tags", "metadata"):
+            return None
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
 
     def get_name(self, suffix: str | None = None, *, name: str | None = None) -> str:
         """The name of its runs: the given one, else its own, else its class's; with *suffix* added."""
@@ -198,7 +204,7 @@ class Runnable(Generic[Input, Output]):
                 yield from drive_stream(scope.merge(batch.branches(), batch.limit))  # type: ignore[arg-type]
             except Exception as error:
                 explain(error)
-            raise
+                raise
 
     async def abatch_as_completed(
         self,
@@ -219,7 +225,7 @@ class Runnable(Generic[Input, Output]):
                         yield pair
             except Exception as error:
                 explain(error)
-            raise
+                raise
 
     # The run as a log
 
@@ -343,6 +349,10 @@ class Runnable(Generic[Input, Output]):
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
         """The runnables it is composed of."""
         return ()
+
+    def _gathers(self) -> bool:
+        """Whether a stream through it waits for the whole input."""
+        return type(self)._transform is Runnable._transform
 
     def _alias(self) -> str | None:
         """None, or for a wrapper without runs of its own the name it gives to the wrapped one ("" for

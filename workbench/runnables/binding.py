@@ -47,6 +47,9 @@ class RunnableBinding(Runnable[Input, Output]):
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
         return [self.bound]
 
+    def _gathers(self) -> bool:
+        return self.bound._gathers()
+
     def _alias(self) -> str | None:
         return self.config.get("run_name") or ""
 

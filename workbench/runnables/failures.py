@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..engine.scope import current
@@ -36,35 +37,37 @@ def failed_path(error: BaseException) -> list[str]:
     """Names of the steps an exception passed through, outermost first."""
     from .base import Runnable
 
-    stack: list[Runnable[Any, Any]] = []
+    path: list[tuple[Runnable[Any, Any], str]] = []
     traceback = error.__traceback__
     while traceback is not None:
         frame = traceback.tb_frame
         if (variable := _ENTRIES.get(frame.f_code.co_name)) is not None:
             step = frame.f_locals.get(variable)
-            if isinstance(step, Runnable) and not any(step is seen for seen in stack):
-                _push(stack, step)
+            if isinstance(step, Runnable):
+                _push(path, step)
         traceback = traceback.tb_next
-    return _names(stack)
+    return [name for _, name in path]
 
 
-def _push(stack: list[Runnable[Any, Any]], step: Runnable[Any, Any]) -> None:
-    """A later step of a sequence pulls its source from inside its own frames: it is no parent of it."""
-    for depth in range(len(stack) - 1, -1, -1):
-        if any(step is child for child in stack[depth]._steps_inside()):
-            del stack[depth + 1 :]
+def _push(path: list[tuple[Runnable[Any, Any], str]], step: Runnable[Any, Any]) -> None:
+    if step._alias() is not None or any(step is seen for seen, _ in path):
+        return
+    name = step.get_name()
+    # A later step of a sequence pulls its source from inside its own frames: it is no parent of it.
+    for depth in range(len(path) - 1, -1, -1):
+        found = next((alias for child, alias in _children(path[depth][0]) if child is step), None)
+        if found is not None:
+            del path[depth + 1 :]
+            name = found or name
             break
-    stack.append(step)
+    path.append((step, name))
 
 
-def _names(stack: list[Runnable[Any, Any]]) -> list[str]:
-    names: list[str] = []
-    renamed: str | None = None
-    for step in stack:
-        alias = step._alias()
-        if alias is not None:  # a binding: it lends its name to what it binds
-            renamed = renamed or alias or None
-            continue
-        names.append(renamed or step.get_name())
-        renamed = None
-    return names
+def _children(step: Runnable[Any, Any], alias: str = "") -> Iterator[tuple[Runnable[Any, Any], str]]:
+    """The steps inside, each with the name that a binding around it gives it."""
+    for child in step._steps_inside():
+        given = child._alias()
+        if given is None:
+            yield child, alias
+        else:
+            yield from _children(child, alias or given)

@@ -56,6 +56,9 @@ class RunnableLambda(_Function[Input, Output]):
         super().__init__(func, afunc, name)
         self._generates = is_generator(func)
 
+    def _gathers(self) -> bool:
+        return not self._generates
+
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if self._generates:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from ..engine.chunks import ChunkStream, fold
@@ -15,8 +16,11 @@ Input = TypeVar("Input")
 Output = TypeVar("Output")
 
 LONG = 100
-"""Steps from which a stream runs consecutive steps that gather anyway in a loop instead of pulling one
-through the other: Python's stack would not hold a thousand generators."""
+"""Steps from which a stream is arranged to spare Python's stack: steps that gather anyway run in a loop
+instead of being pulled one through the other, and after every SEGMENT of others the upstream part runs in
+a task or thread of its own."""
+
+SEGMENT = 50
 
 
 class RunnableSequence(Runnable[Input, Output]):
@@ -65,7 +69,7 @@ class RunnableSequence(Runnable[Input, Output]):
         return input
 
     def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
-        if len(self.steps) >= LONG:
+        if len(self.steps) > LONG:
             return self._long_transform(source, scope, kwargs)
         for step, tag in zip(self.steps, self._tags, strict=True):
             source = step._pipe(source, scope, tag, **kwargs)
@@ -74,8 +78,9 @@ class RunnableSequence(Runnable[Input, Output]):
 
     def _long_transform(self, source: ChunkStream, scope: AnyScope, kwargs: dict[str, Any]) -> ChunkStream:
         group: list[tuple[Runnable[Any, Any], str]] = []
+        depth = 0
         for step, tag in zip(self.steps, self._tags, strict=True):
-            if _gathers(step):
+            if step._gathers() and step is not self.steps[-1]:
                 group.append((step, tag))
                 continue
             if group:
@@ -83,16 +88,15 @@ class RunnableSequence(Runnable[Input, Output]):
                 group, kwargs = [], {}
             source = step._pipe(source, scope, tag, **kwargs)
             kwargs = {}
-        return _one_by_one(group, source, scope, kwargs) if group else source
+            depth += 1
+            if depth % SEGMENT == 0:
+                source = _on_its_own_stack(source, scope)
+        return source
 
     def __repr__(self) -> str:
         if len(self.steps) > 12:
             return f"{self.steps[0]!r}\n| ... {len(self.steps) - 2} more steps\n| {self.steps[-1]!r}"
         return "\n| ".join(repr(step) for step in self.steps)
-
-
-def _gathers(step: Runnable[Any, Any]) -> bool:
-    return type(step)._transform is Runnable._transform and type(step)._pipe is Runnable._pipe
 
 
 async def _one_by_one(
@@ -105,3 +109,11 @@ async def _one_by_one(
         kwargs = {}
     yield value
 
+
+
+async def _on_its_own_stack(source: ChunkStream, scope: AnyScope) -> AsyncIterator[Any]:
+    __tracebackhide__ = True
+    pairs = scope.merge([(None, lambda _: source)], own_stack=True)
+    async with aclosing(source), aclosing(pairs):  # type: ignore[type-var]
+        async for _, chunk in pairs:
+            yield chunk

@@ -1,0 +1,89 @@
+"""Fixtures for all tests: one chain in four forms, and what must not be left running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from workbench.engine.chunks import Fold
+
+
+def _added(chunks: Any) -> Any:
+    total = Fold()
+    for chunk in chunks:
+        total.add(chunk)
+    return total.value
+
+
+async def _astream(chain: Any, input: Any, config: Any) -> Any:
+    total = Fold()
+    async with aclosing(chain.astream(input, config)) as chunks:
+        async for chunk in chunks:
+            total.add(chunk)
+    return total.value
+
+
+FORMS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "invoke": lambda chain, input, config: chain.invoke(input, config),
+    "stream": lambda chain, input, config: _added(chain.stream(input, config)),
+    "ainvoke": lambda chain, input, config: asyncio.run(chain.ainvoke(input, config)),
+    "astream": lambda chain, input, config: asyncio.run(_astream(chain, input, config)),
+}
+
+
+@pytest.fixture(params=FORMS)
+def run_chain(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Run a chain in one of its four forms; streams are added up."""
+    form = FORMS[request.param]
+
+    def run(chain: Any, input: Any, config: Any = None) -> Any:
+        return form(chain, input, config)
+
+    run.form = request.param  # type: ignore[attr-defined]
+    return run
+
+
+@pytest.fixture(params=["stream", "astream"])
+def collect(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
+    """The list of chunks of a chain's stream, synchronous and asynchronous."""
+
+    async def gathered(chain: Any, input: Any, config: Any) -> list[Any]:
+        async with aclosing(chain.astream(input, config)) as chunks:
+            return [chunk async for chunk in chunks]
+
+    def run(chain: Any, input: Any, config: Any = None) -> list[Any]:
+        if request.param == "stream":
+            return list(chain.stream(input, config))
+        return asyncio.run(gathered(chain, input, config))
+
+    return run
+
+
+class Recorder:
+    """An observer that keeps what runs report, as short tuples."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def __call__(self, event: Any) -> None:
+        self.events.append(event)
+
+    def kinds(self, *wanted: str) -> list[tuple[str, str]]:
+        return [(e.kind, e.run.name) for e in self.events if not wanted or e.kind in wanted]
+
+    def values(self, kind: str) -> dict[str, Any]:
+        return {e.run.name: e.value for e in self.events if e.kind == kind}
+
+    def unended(self) -> list[str]:
+        started = [e.run for e in self.events if e.kind == "start"]
+        ended = [e.run for e in self.events if e.kind in ("end", "error")]
+        return [run.name for run in started if ended.count(run) != 1]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()

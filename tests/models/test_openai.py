@@ -1,0 +1,197 @@
+"""ChatOpenAI over real HTTP, against the tests' own server."""
+
+import asyncio
+import json
+import time
+
+import openai
+import pytest
+
+from tests.chat_server import ChatServer
+from workbench import (
+    AIMessage,
+    ChatOpenAI,
+    ChatPromptTemplate,
+    HumanMessage,
+    LiveState,
+    RunnableParallel,
+    StrOutputParser,
+    SystemMessage,
+    ToolMessage,
+)
+
+KEY = "sk-a-secret-key"
+
+
+def chat(server, **options):
+    return ChatOpenAI(model="m", base_url=server.base_url, api_key=KEY, **options)
+
+
+def joke_chain(server, **options):
+    prompt = ChatPromptTemplate.from_template("tell me a joke about {topic}")
+    return prompt | chat(server, **options) | StrOutputParser()
+
+
+def test_a_chain_gives_the_model_s_text_in_every_form(run_chain):
+    with ChatServer(["Why", " not", "?"]) as server:
+        assert run_chain(joke_chain(server), {"topic": "bears"}) == "Why not?"
+        sent = server.requests[0]
+        assert sent["messages"] == [{"role": "user", "content": "tell me a joke about bears"}]
+
+
+def test_tokens_arrive_one_by_one(collect):
+    with ChatServer(["a", "b", "c"]) as server:
+        chunks = [chunk for chunk in collect(chat(server), "hi") if chunk.content]
+    assert [chunk.content for chunk in chunks] == ["a", "b", "c"]
+
+
+def test_all_chunks_share_an_id_and_the_last_one_says_so_and_carries_the_usage(collect):
+    with ChatServer(["a", "b"]) as server:
+        chunks = collect(chat(server), "hi")
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert [chunk.chunk_position for chunk in chunks][-1] == "last"
+    assert all(chunk.chunk_position is None for chunk in chunks[:-1])
+    assert chunks[-1].usage_metadata == {"input_tokens": 7, "output_tokens": 2, "total_tokens": 9}
+
+
+def test_an_answer_carries_usage_and_the_reason_it_ended(run_chain):
+    with ChatServer(["a", "b"]) as server:
+        message = run_chain(chat(server), "hi")
+    assert message.content == "ab"
+    assert message.usage_metadata["total_tokens"] == 9
+    assert message.response_metadata == {"finish_reason": "stop", "model_name": "m"}
+
+
+def test_parameters_reach_the_server_and_those_not_given_do_not():
+    with ChatServer() as server:
+        chat(server, temperature=0, max_tokens=5, seed=1, model_kwargs={"x_option": 2}).invoke("hi")
+        chat(server).bind(stop=["\n"]).invoke("hi")
+    assert server.requests[0] == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "temperature": 0,
+        "max_tokens": 5,
+        "seed": 1,
+        "x_option": 2,
+    }
+    assert server.requests[1]["stop"] == ["\n"]
+    assert "temperature" not in server.requests[1]
+
+
+def test_messages_of_every_role_are_sent():
+    call = {"name": "add", "args": {"a": 1}, "id": "c1", "type": "tool_call"}
+    with ChatServer() as server:
+        chat(server).invoke(
+            [
+                SystemMessage("be brief"),
+                ("human", "hi"),
+                AIMessage(content="", tool_calls=[call]),
+                ToolMessage(content="2", tool_call_id="c1"),
+                {"role": "user", "content": "thanks"},
+            ]
+        )
+    sent = server.requests[0]["messages"]
+    assert [message["role"] for message in sent] == ["system", "user", "assistant", "tool", "user"]
+    assert json.loads(sent[2]["tool_calls"][0]["function"]["arguments"]) == {"a": 1}
+    assert sent[3]["tool_call_id"] == "c1"
+
+
+def test_closing_a_stream_after_two_chunks_ends_the_request():
+    with ChatServer([f"t{n} " for n in range(500)], token_delay_s=0.005) as server:
+        stream = joke_chain(server).stream({"topic": "bears"})
+        first = [next(stream), next(stream), next(stream)]
+        stream.close()
+        server.wait_idle()
+        assert "".join(first).startswith("t0 ")
+        assert server.sent[0] < 50
+
+
+def test_cancelling_an_answer_ends_the_request():
+    async def main(server):
+        task = asyncio.create_task(joke_chain(server).ainvoke({"topic": "bears"}, {"callbacks": [LiveState()]}))
+        while not server.sent or server.sent[0] < 2:
+            await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with ChatServer([f"t{n} " for n in range(500)], token_delay_s=0.005) as server:
+        asyncio.run(main(server))
+        server.wait_idle()
+        assert server.sent[0] < 50
+
+
+def test_leaving_a_parallel_stream_ends_all_its_requests():
+    with ChatServer([f"t{n} " for n in range(500)], token_delay_s=0.005) as server:
+        both = RunnableParallel(joke=chat(server), poem=chat(server))
+        for _ in both.stream("hi"):
+            break
+        server.wait_idle()
+        assert all(sent < 50 for sent in server.sent)
+
+
+def test_the_server_s_message_reaches_the_user_with_the_step_that_failed():
+    with ChatServer(fail_with=(400, "this model has no such knob")) as server:
+        chain = ChatPromptTemplate.from_template("{t}") | chat(server).with_config(run_name="my_llm")
+        with pytest.raises(openai.BadRequestError, match="no such knob") as caught:
+            chain.invoke("bears")
+    assert caught.value.__notes__ == ["in RunnableSequence > my_llm"]
+
+
+def test_an_invoked_model_streams_when_somebody_watches():
+    with ChatServer(["a", "b", "c"]) as server:
+        live = LiveState()
+        chat(server).invoke("hi", {"callbacks": [live]})
+        chat(server).invoke("hi")
+    assert [bool(request.get("stream")) for request in server.requests] == [True, False]
+    assert live.snapshot()["state"]["runs"][0]["streamed_output"] == ["a", "b", "c"]
+
+
+def test_one_model_serves_several_event_loops_and_threads():
+    with ChatServer(["ok"]) as server:
+        model = chat(server)
+        for _ in range(3):
+            assert asyncio.run(model.ainvoke("hi")).content == "ok"
+        assert [m.content for m in model.batch(["hi"] * 8)] == ["ok"] * 8
+
+
+def test_a_batch_runs_side_by_side_and_obeys_max_concurrency():
+    with ChatServer(["ok"], delay_s=0.05) as server:
+        chat(server).batch(["hi"] * 12)
+        assert server.peak == 12
+        server.peak = 0
+        chat(server).batch(["hi"] * 12, {"max_concurrency": 3})
+        assert server.peak == 3
+        server.peak = 0
+        asyncio.run(chat(server).abatch(["hi"] * 12, {"max_concurrency": 3}))
+        assert server.peak == 3
+
+
+def test_the_key_is_sent_and_shown_nowhere():
+    with ChatServer() as server:
+        model = chat(server)
+        live = LiveState()
+        model.invoke("hi", {"callbacks": [live]})
+        assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr(model)
+    assert KEY not in str(live.snapshot())
+    assert KEY not in repr(ChatPromptTemplate.from_template("{t}") | model)
+
+
+def test_an_unknown_parameter_is_refused_with_its_name():
+    with pytest.raises(ValueError, match="temprature"):
+        ChatOpenAI(temprature=1)
+
+
+def test_making_a_model_does_no_io():
+    started = time.perf_counter()
+    ChatOpenAI(base_url="http://127.0.0.1:9/v1", api_key="x")
+    assert time.perf_counter() - started < 0.5
+
+
+def test_what_is_no_message_is_refused_with_what_came():
+    with pytest.raises(TypeError, match="expected text, a list of messages or a PromptValue, got int"):
+        ChatOpenAI(api_key="x").invoke(7)
+    with pytest.raises(ValueError, match="unknown role 'wizard'"):
+        ChatOpenAI(api_key="x").invoke([("wizard", "hi")])
+    assert HumanMessage("hi").text == "hi"

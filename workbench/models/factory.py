@@ -1,0 +1,102 @@
+"""init_chat_model: a chat model from a short name, or the best one there is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from .base import BaseChatModel
+
+__all__ = ["init_chat_model"]
+
+OLLAMA_URL = "http://localhost:11434/v1"
+
+_said: set[str] = set()
+
+
+def init_chat_model(
+    model: str | None = None, *, model_provider: str | None = None, **options: Any
+) -> BaseChatModel:
+    """A chat model by name: ``"openai:gpt-4o"``, ``"local:smollm2"``, ``"ollama:llama3.2"``.
+
+    Without a name: the one OPENAI_API_KEY or OPENAI_BASE_URL stand for if either is set (its name from
+    OPENAI_MODEL), else the local model; a line on stderr says which, once. A name without a provider is
+    looked for among the local models, then taken as OpenAI's. *options* go to the model's class.
+    ValueError lists the providers there are.
+    """
+    if model is None and model_provider is None:
+        return _default(options)
+    provider, name = _split(model, model_provider)
+    try:
+        make = _PROVIDERS[provider]
+    except KeyError:
+        raise ValueError(
+            f"unknown provider {provider!r} in {model!r}: expected one of {', '.join(_PROVIDERS)}, "
+            'as in "local:smollm2"; for any other OpenAI-compatible server give "openai:NAME" and base_url'
+        ) from None
+    return make(name, options)
+
+
+def _default(options: dict[str, Any]) -> BaseChatModel:
+    if os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"):
+        name = os.environ.get("OPENAI_MODEL")
+        chosen = _openai(name, options)
+        at = os.environ.get("OPENAI_BASE_URL", "OpenAI")
+        _say(f"using {chosen.model} at {at} (from the environment)")  # type: ignore[attr-defined]
+        return chosen
+    local = _local(None, options)
+    _say(f"using the local model {local.model} (no OPENAI_API_KEY is set)")  # type: ignore[attr-defined]
+    return local
+
+
+def _split(model: str | None, provider: str | None) -> tuple[str, str | None]:
+    if provider is not None:
+        return provider, model
+    if not isinstance(model, str):
+        raise TypeError(f'init_chat_model: expected a name such as "local:smollm2", got {model!r}')
+    head, colon, tail = model.partition(":")
+    if colon:
+        return head, tail or None
+    from .weights import KNOWN
+
+    return ("local" if model in KNOWN else "openai"), model
+
+
+def _openai(name: str | None, options: dict[str, Any]) -> BaseChatModel:
+    from .openai import ChatOpenAI
+
+    if os.environ.get("OPENAI_BASE_URL") and not os.environ.get("OPENAI_API_KEY"):
+        options = {"api_key": "none", **options}  # the SDK asks for one even where the server does not
+    return ChatOpenAI(**({"model": name} if name else {}), **options)
+
+
+def _local(name: str | None, options: dict[str, Any]) -> BaseChatModel:
+    from .local import ChatLocal
+    from .weights import KNOWN
+
+    if name is not None and name not in KNOWN:
+        raise ValueError(f"unknown local model {name!r}: expected one of {', '.join(KNOWN)}")
+    return ChatLocal(**({"model": name} if name else {}), **options)
+
+
+def _ollama(name: str | None, options: dict[str, Any]) -> BaseChatModel:
+    from .openai import ChatOpenAI
+
+    if not name:
+        raise ValueError('init_chat_model: expected a model after "ollama:", as in "ollama:llama3.2"')
+    return ChatOpenAI(**{"model": name, "base_url": OLLAMA_URL, "api_key": "ollama", **options})
+
+
+_PROVIDERS: dict[str, Callable[[str | None, dict[str, Any]], BaseChatModel]] = {
+    "local": _local,
+    "openai": _openai,
+    "ollama": _ollama,
+}
+
+
+def _say(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        print(f"workbench: {line}", file=sys.stderr)

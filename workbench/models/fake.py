@@ -1,0 +1,81 @@
+"""Chat models for tests: they answer from a list, token by token, after stated delays."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from pydantic import Field, PrivateAttr
+
+from ..components.messages import AIMessage, AIMessageChunk, BaseMessage
+from .base import BaseChatModel, ChatGeneration, ChatResult
+
+__all__ = ["FakeChatModel"]
+
+
+class FakeChatModel(BaseChatModel):
+    """Gives its *responses* in turn, and again from the first.
+
+    Streams them word by word (spaces are tokens of their own). ``delay_s`` passes before the first token,
+    ``token_delay_s`` before each further one. A response that is an exception is raised.
+    """
+
+    responses: list[str | Exception] = Field(default_factory=lambda: ["a fake answer"])
+    delay_s: float = 0.0
+    token_delay_s: float = 0.0
+    _next: int = PrivateAttr(0)
+
+    @property
+    def _llm_type(self) -> str:
+        return "fake"
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        tokens = self._tokens()
+        time.sleep(self._total_delay_s(tokens))
+        return _result(tokens)
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        tokens = self._tokens()
+        await asyncio.sleep(self._total_delay_s(tokens))
+        return _result(tokens)
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        for token, delay_s in self._timed():
+            if delay_s:
+                time.sleep(delay_s)
+            yield AIMessageChunk(content=token)
+
+    async def _astream(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        for token, delay_s in self._timed():
+            if delay_s:
+                await asyncio.sleep(delay_s)
+            yield AIMessageChunk(content=token)
+
+    def _timed(self) -> Iterator[tuple[str, float]]:
+        for number, token in enumerate(self._tokens()):
+            yield token, self.token_delay_s if number else self.delay_s
+
+    def _tokens(self) -> list[str]:
+        response = self.responses[self._next % len(self.responses)]
+        self._next += 1
+        if isinstance(response, Exception):
+            raise response
+        return [token for token in re.split(r"(\s)", response) if token]
+
+    def _total_delay_s(self, tokens: list[str]) -> float:
+        return self.delay_s + self.token_delay_s * max(len(tokens) - 1, 0)
+
+
+def _result(tokens: list[str]) -> ChatResult:
+    return ChatResult([ChatGeneration(AIMessage("".join(tokens)))])

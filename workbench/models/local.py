@@ -1,0 +1,40 @@
+"""ChatLocal: the model that runs in this process, behind the same client as any other.
+
+The first call pulls the weights if they are not there, and starts the server on a loopback port.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, PrivateAttr
+
+from .openai import ChatOpenAI
+
+__all__ = ["ChatLocal"]
+
+
+class ChatLocal(ChatOpenAI):
+    """A chat model in this process, on llama.cpp; see ``workbench models list`` for what there is.
+
+    ``max_tokens`` is 256 unless told otherwise: small models like to go on.
+    """
+
+    model: str = Field(default="smollm2", alias="model_name")
+    max_tokens: int | None = Field(default=256, ge=1)
+
+    _server: Any = PrivateAttr(None)
+
+    @property
+    def _llm_type(self) -> str:
+        return "local"
+
+    def _client_options(self) -> dict[str, Any]:
+        from .server import get_server
+
+        self._server = get_server(self.model)
+        return {
+            **super()._client_options(),
+            "base_url": self._server.base_url,
+            "api_key": self._server.api_key,
+        }

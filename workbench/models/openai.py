@@ -1,0 +1,262 @@
+"""ChatOpenAI: chat models behind OpenAI's API or any server that speaks it, through the ``openai`` package.
+
+Closing a stream early, or cancelling the task that awaits an answer, closes the connection, which ends
+the generation at the server. Errors of the ``openai`` package pass through with the server's message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pydantic import Field, PrivateAttr, SecretStr
+
+from ..components.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ChatMessage,
+    ToolCallChunk,
+    ToolMessage,
+    parse_tool_calls,
+)
+from .base import BaseChatModel, ChatGeneration, ChatResult
+
+__all__ = ["ChatOpenAI"]
+
+DEFAULT_MODEL = "gpt-4o-mini"
+
+_REQUEST_FIELDS = ("temperature", "top_p", "seed", "stop", "presence_penalty", "frequency_penalty")
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "function"}
+
+
+class ChatOpenAI(BaseChatModel):
+    """A chat model behind an OpenAI-compatible API.
+
+    Without *api_key* and *base_url* it takes OPENAI_API_KEY and OPENAI_BASE_URL from the environment.
+    ``timeout`` is in seconds; ``max_retries`` counts retries after the first try, with backoff;
+    ``max_tokens`` bounds the answer. ``model_kwargs`` go into the request as they are.
+    """
+
+    model: str = Field(default=DEFAULT_MODEL, alias="model_name")
+    temperature: float | None = None
+    max_tokens: int | None = Field(default=None, ge=1)
+    top_p: float | None = None
+    seed: int | None = None
+    stop: list[str] | str | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    api_key: SecretStr | None = Field(default=None, alias="openai_api_key", repr=False)
+    base_url: str | None = Field(default=None, alias="openai_api_base")
+    organization: str | None = None
+    timeout: float | None = Field(default=None, gt=0)
+    max_retries: int = Field(default=2, ge=0)
+    streaming: bool = True
+    stream_usage: bool = True
+    default_headers: dict[str, str] | None = Field(default=None, repr=False)
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+    _client: Any = PrivateAttr(None)
+    _async_clients: Any = PrivateAttr(default_factory=WeakKeyDictionary)
+
+    @property
+    def model_name(self) -> str:
+        return self.model
+
+    @property
+    def _llm_type(self) -> str:
+        return "openai-chat"
+
+    # Requests
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        client = self._connected()
+        return _result(client.chat.completions.create(**self._request(messages, stop, kwargs)))
+
+    async def _agenerate(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> ChatResult:
+        client = await self._async_connected()
+        return _result(await client.chat.completions.create(**self._request(messages, stop, kwargs)))
+
+    def _stream(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        client = self._connected()
+        request = self._request(messages, stop, kwargs, stream=True)
+        with client.chat.completions.create(**request) as events:
+            for event in events:
+                yield _chunk(event)
+
+    async def _astream(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        client = await self._async_connected()
+        request = self._request(messages, stop, kwargs, stream=True)
+        events = await client.chat.completions.create(**request)
+        async with _closing(events):
+            async for event in events:
+                yield _chunk(event)
+
+    def _request(
+        self, messages: list[BaseMessage], stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False
+    ) -> dict[str, Any]:
+        request: dict[str, Any] = {"model": self.model, "messages": [to_openai(m) for m in messages]}
+        for name in _REQUEST_FIELDS:
+            if (value := getattr(self, name)) is not None:
+                request[name] = value
+        if self.max_tokens is not None:
+            request["max_tokens"] = self.max_tokens
+        if stop is not None:
+            request["stop"] = stop
+        if stream:
+            request["stream"] = True
+            if self.stream_usage:
+                request["stream_options"] = {"include_usage": True}
+        request.update(self.model_kwargs)
+        request.update(extra)
+        # What the SDK does not know (other servers' options) goes into the body as it is.
+        known = _known_parameters()
+        if body := {name: request.pop(name) for name in list(request) if name not in known}:
+            request["extra_body"] = {**request.get("extra_body", {}), **body}
+        return request
+
+    def _streams(self, scope: Any) -> bool:
+        return self.streaming and super()._streams(scope)
+
+    # Clients: made on first use, one for all threads and one an event loop
+
+    def _client_options(self) -> dict[str, Any]:
+        """Arguments for the ``openai`` client. May block; called in a thread where a loop is running."""
+        options: dict[str, Any] = {"max_retries": self.max_retries}
+        for name in ("base_url", "organization", "timeout", "default_headers"):
+            if (value := getattr(self, name)) is not None:
+                options[name] = value
+        if self.api_key is not None:
+            options["api_key"] = self.api_key.get_secret_value()
+        return options
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                import openai
+
+                self._client = openai.OpenAI(**self._client_options())
+            return self._client
+
+    async def _async_connected(self) -> Any:
+        # A client used from two loops fails ("bound to a different event loop"): each has its own.
+        loop = asyncio.get_running_loop()
+        client = self._async_clients.get(loop)
+        if client is None:
+            client = await asyncio.to_thread(self._new_async_client)
+            client = self._async_clients.setdefault(loop, client)
+        return client
+
+    def _new_async_client(self) -> Any:
+        import openai
+
+        return openai.AsyncOpenAI(**self._client_options())
+
+
+@cache
+def _known_parameters() -> frozenset[str]:
+    from openai.resources.chat.completions import Completions
+
+    return frozenset(inspect.signature(Completions.create).parameters)
+
+
+def to_openai(message: BaseMessage) -> dict[str, Any]:
+    """A message as the chat completions API takes it."""
+    role = message.role if isinstance(message, ChatMessage) else _ROLES.get(message.type)
+    if role is None:
+        raise TypeError(f"a message of type {message.type!r} cannot be sent to a chat model")
+    sent: dict[str, Any] = {"role": role, "content": message.content}
+    if message.name:
+        sent["name"] = message.name
+    if isinstance(message, ToolMessage):
+        sent["tool_call_id"] = message.tool_call_id
+    calls = getattr(message, "tool_calls", None)
+    if calls:
+        sent["content"] = message.content or None
+        sent["tool_calls"] = [
+            {
+                "id": call["id"],
+                "type": "function",
+                "function": {"name": call["name"], "arguments": json.dumps(call["args"])},
+            }
+            for call in calls
+        ]
+    return sent
+
+
+def _result(completion: Any) -> ChatResult:
+    usage = _usage(completion.usage)
+    generations = []
+    for choice in completion.choices:
+        pieces = [
+            ToolCallChunk(name=call.function.name, args=call.function.arguments, id=call.id, index=number)
+            for number, call in enumerate(choice.message.tool_calls or ())
+        ]
+        calls, invalid = parse_tool_calls(pieces)
+        message = AIMessage(
+            content=choice.message.content or "",
+            id=completion.id,
+            tool_calls=calls,
+            invalid_tool_calls=invalid,
+            usage_metadata=usage,
+            response_metadata={"finish_reason": choice.finish_reason, "model_name": completion.model},
+        )
+        generations.append(ChatGeneration(message))
+    return ChatResult(generations)
+
+
+def _chunk(event: Any) -> AIMessageChunk:
+    if not event.choices:  # the last event carries the usage alone
+        return AIMessageChunk(
+            content="", id=event.id, usage_metadata=_usage(event.usage), chunk_position="last"
+        )
+    choice = event.choices[0]
+    fields: dict[str, Any] = {"content": choice.delta.content or "", "id": event.id}
+    if choice.delta.tool_calls:
+        fields["tool_call_chunks"] = [
+            ToolCallChunk(
+                name=call.function.name if call.function else None,
+                args=call.function.arguments if call.function else None,
+                id=call.id,
+                index=call.index,
+            )
+            for call in choice.delta.tool_calls
+        ]
+    if choice.finish_reason:
+        fields["response_metadata"] = {"finish_reason": choice.finish_reason, "model_name": event.model}
+    if event.usage:
+        fields["usage_metadata"] = _usage(event.usage)
+    return AIMessageChunk(**fields)
+
+
+def _usage(usage: Any) -> dict[str, Any] | None:
+    if usage is None:
+        return None
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "output_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+    }
+
+
+class _closing(aclosing):  # type: ignore[type-arg]
+    """``aclosing`` for the SDK's stream, whose method is called ``close``."""
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.thing.close()

@@ -1,0 +1,108 @@
+"""The event loop that notebook runs happen on, in a thread of its own.
+
+The main thread waits for it in short slices, so that Ctrl-C and a Stop button work in every kernel, and a
+chain behaves the same in JupyterLab, nbclient and a terminal, whatever loop runs in the main thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import Any, Generic, TypeVar
+
+__all__ = ["BackgroundTask", "start"]
+
+T = TypeVar("T")
+
+SLICE_S = 0.1
+"""How long the main thread waits before it looks for signals again."""
+GRACE_S = 5.0
+"""How long an interrupted wait gives the work to clean up."""
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_pid = 0
+
+
+class BackgroundTask(Generic[T]):
+    """Work on the background loop."""
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._task: asyncio.Task[None] | None = None
+        self._cancelled = False
+        self._loop = loop()
+        context = copy_context()
+        self._loop.call_soon_threadsafe(self._start, work, context, context=context)
+
+    def cancel(self) -> None:
+        """Ask the work to stop; from any thread, any number of times."""
+        self._cancelled = True
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def done(self) -> bool:
+        return self._future.done()
+
+    def wait(self) -> T:
+        """The result. Raises what the work raised, ``concurrent.futures.CancelledError`` if it was
+        cancelled; an interrupt (Ctrl-C) cancels it, lets it end, and goes on as KeyboardInterrupt."""
+        __tracebackhide__ = True
+        if threading.current_thread().name == THREAD_NAME:
+            raise RuntimeError("waiting for the background loop from the background loop would never end")
+        try:
+            while True:
+                try:
+                    return self._future.result(SLICE_S)
+                except concurrent.futures.TimeoutError:
+                    if self._future.done():  # the work itself raised a TimeoutError
+                        raise
+        except KeyboardInterrupt:
+            self.cancel()
+            concurrent.futures.wait([self._future], GRACE_S)
+            raise
+
+    def _start(self, work: Callable[[], Coroutine[Any, Any, T]], context: Any) -> None:
+        self._task = self._loop.create_task(self._run(work), context=context)
+        if self._cancelled:
+            self._task.cancel()
+        self._task.add_done_callback(self._ended)
+
+    async def _run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        result = await work()
+        if not self._future.done():
+            self._future.set_result(result)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._future.done():
+            return
+        if task.cancelled():
+            self._future.set_exception(concurrent.futures.CancelledError("stopped"))
+        elif (error := task.exception()) is not None:
+            self._future.set_exception(error)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+
+THREAD_NAME = "workbench-loop"
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The background loop, started on first use (and again in a forked child)."""
+    global _loop, _pid
+    with _lock:
+        if _loop is None or _pid != os.getpid():
+            _loop = asyncio.new_event_loop()
+            _pid = os.getpid()
+            threading.Thread(target=_loop.run_forever, name=THREAD_NAME, daemon=True).start()
+        return _loop
+
+
+def start(work: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
+    """Run the coroutine that *work* returns on the background loop, in the caller's context."""
+    return BackgroundTask(work)

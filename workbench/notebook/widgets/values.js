@@ -1,0 +1,181 @@
+// @ts-check
+/**
+ * Values of a run as text and as nodes, and how the views write durations and counts.
+ *
+ * Everything a model or a user wrote is put in as text of a node, never as markup.
+ */
+
+const LONGEST_JSON = 100_000;
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} tag @param {string} [className] @param {string} [text]
+ * @returns {HTMLElementTagNameMap[T]}
+ */
+export function element(tag, className = "", text = "") {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text) node.textContent = text;
+  return node;
+}
+
+/** Write only what differs: an unchanged node costs no layout. @param {Node} node @param {string} text */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** @param {Element} node @param {string} name @param {string | null} value */
+export function setAttribute(node, name, value) {
+  if (value === null) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+/** @param {unknown} value @returns {value is Record<string, unknown>} */
+export function isRecord(value) {
+  return value !== null && typeof value === "object" && !Array.isArray(value);
+}
+
+/** @param {unknown} value @returns {value is {type?: string, role?: string, content: unknown}} */
+export function isMessage(value) {
+  if (!isRecord(value) || !("content" in value)) return false;
+  return typeof value.type === "string" || typeof value.role === "string";
+}
+
+/** @param {unknown} value @returns {value is {page_content: string, metadata?: unknown}} */
+export function isDocument(value) {
+  return isRecord(value) && typeof value.page_content === "string";
+}
+
+/** The messages a prompt value or a list holds; null where it is something else. @param {unknown} value */
+export function messagesOf(value) {
+  const items = isRecord(value) && Array.isArray(value.messages) ? value.messages : value;
+  return Array.isArray(items) && items.length > 0 && items.every(isMessage) ? items : null;
+}
+
+/** The text of a string or a message; null of what has none. @param {unknown} value @returns {string | null} */
+export function textOf(value) {
+  if (typeof value === "string") return value;
+  if (!isMessage(value)) return null;
+  const { content } = value;
+  if (Array.isArray(content)) return content.map(partText).join("");
+  return typeof content === "string" ? content : null;
+}
+
+/** Any value as text: messages by their content, all else as JSON. @param {unknown} value @returns {string} */
+export function shownText(value) {
+  const text = textOf(value);
+  if (text) return text;
+  if (isDocument(value)) return value.page_content;
+  const messages = messagesOf(value);
+  if (messages) return messages.map((message) => `${roleOf(message)}: ${shownText(message)}`).join("\n");
+  if (text !== null && !hasToolCalls(value)) return text;
+  return json(value);
+}
+
+/** @param {unknown} value @returns {string} */
+export function json(value) {
+  const text = JSON.stringify(value, null, 2) ?? "";
+  return text.length > LONGEST_JSON ? `${text.slice(0, LONGEST_JSON)}…` : text;
+}
+
+/** @param {{type?: string, role?: string}} message */
+export function roleOf(message) {
+  const role = message.type ?? message.role ?? "";
+  return role === "ai" ? "assistant" : role === "human" ? "user" : role.replace(/MessageChunk$/, "");
+}
+
+/** A value as nodes: messages by role, documents with their source, text as it is, all else as JSON.
+ * @param {unknown} value @returns {HTMLElement} */
+export function valueNode(value) {
+  const messages = messagesOf(value) ?? (isMessage(value) ? [value] : null);
+  if (messages) {
+    const list = element("div", "wb-messages");
+    for (const message of messages) list.append(messageNode(message));
+    return list;
+  }
+  if (Array.isArray(value) && value.length > 0 && value.every(isDocument)) {
+    const list = element("div", "wb-messages");
+    for (const document of value) {
+      const item = labelled("document", document.page_content);
+      if (isRecord(document.metadata) && Object.keys(document.metadata).length > 0) {
+        item.append(element("div", "wb-note", JSON.stringify(document.metadata)));
+      }
+      list.append(item);
+    }
+    return list;
+  }
+  const text = textOf(value);
+  return element("pre", text === null ? "wb-text wb-json" : "wb-text", text ?? json(value));
+}
+
+/** @param {any} message */
+function messageNode(message) {
+  const role = roleOf(message);
+  const item = labelled(role, textOf(message) ?? json(message.content));
+  item.dataset.role = role;
+  if (hasToolCalls(message)) item.append(element("pre", "wb-text wb-json", json(message.tool_calls)));
+  return item;
+}
+
+/** @param {string} label @param {string} text */
+function labelled(label, text) {
+  const item = element("div", "wb-message");
+  item.append(element("div", "wb-role", label));
+  if (text) item.append(element("pre", "wb-text", text));
+  return item;
+}
+
+/** @param {any} value */
+function hasToolCalls(value) {
+  return Array.isArray(value?.tool_calls) && value.tool_calls.length > 0;
+}
+
+/** @param {any} part */
+function partText(part) {
+  return typeof part === "string" ? part : String(part?.text ?? "");
+}
+
+/** @param {number} ms */
+export function duration(ms) {
+  if (!Number.isFinite(ms) || ms < 0) return "";
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 9_995) return `${(ms / 1000).toFixed(2)} s`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
+}
+
+/** Milliseconds since the epoch; NaN for None. @param {string | null | undefined} timestamp */
+export function time(timestamp) {
+  return timestamp ? Date.parse(timestamp) : NaN;
+}
+
+/** @param {number} count @param {string} unit */
+export function counted(count, unit) {
+  return `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+/** Start of a text on one line. @param {string} text @param {number} length */
+export function preview(text, length = 80) {
+  const line = text.slice(0, length * 2).replace(/\s+/g, " ").trim();
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}
+
+/** Put text on the clipboard, also where the page has no clipboard permission.
+ * @param {string} text @returns {Promise<boolean>} */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = element("textarea");
+    area.value = text;
+    area.style.position = "fixed";
+    area.style.opacity = "0";
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    return copied;
+  }
+}

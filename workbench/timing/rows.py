@@ -1,0 +1,225 @@
+"""Where the time of a run went: one row a run, projected from RunEvents.
+
+``Timings`` is an observer::
+
+    timings = Timings()
+    chain.invoke(question, {"callbacks": [timings]})
+    for row in timings.rows: print(row.path, row.wall_s, row.own_s)
+
+*Wall time* is from a run's start to its end. *Own time* is the part of it in which none of its direct
+children was open; in a stream, steps are open side by side, so their wall times overlap. *Time to first
+token* is from the start to the first chunk. A run's wall time includes waiting for a place under
+``max_concurrency``, since a run starts before it gets one.
+
+The cost is constant per event. Nothing of a run's input or output is kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..engine.runs import Run, RunEvent, Status
+from .units import per_second
+
+__all__ = ["TimingRow", "Timings"]
+
+_MODELS = frozenset({"chat_model", "llm"})
+_PLUMBING = frozenset({"prompt", "parser"})
+
+
+@dataclass(frozen=True, slots=True)
+class TimingRow:
+    """The times of one run, in seconds; None while, or where, there is nothing to tell.
+
+    ``parent`` is the index of the row of the run around it. ``start_s`` counts from the first start that
+    was observed. ``tokens`` are those a model wrote: as its usage says, else its chunks. ``tokens_per_s``
+    is their speed after the first one.
+    """
+
+    name: str
+    path: str
+    type: str
+    parent: int | None
+    status: Status
+    start_s: float
+    wall_s: float | None
+    own_s: float | None
+    first_token_s: float | None
+    chunks: int
+    tokens: int | None
+    tokens_per_s: float | None
+    usage: Mapping[str, Any] | None
+    error: str | None
+
+
+class _Entry:
+    """What is known of a run so far. Children are counted, not kept: of the time they cover, only whether
+    any is open matters."""
+
+    __slots__ = (
+        "chunks",
+        "covered_s",
+        "covered_since",
+        "ended",
+        "error",
+        "first",
+        "has_children",
+        "inside",
+        "name",
+        "open_children",
+        "parent",
+        "path",
+        "root",
+        "start",
+        "status",
+        "type",
+        "usage",
+    )
+
+    def __init__(self, run: Run, parent: int | None, at: float, around: _Entry | None) -> None:
+        self.name = run.name
+        self.path = run.path
+        self.type = run.type
+        self.parent = parent
+        self.start = at
+        self.first: float | None = None
+        self.ended: float | None = None
+        self.status: Status = "waiting"
+        self.error: str | None = None
+        self.usage: Mapping[str, Any] | None = None
+        self.chunks = 0
+        self.open_children = 0
+        self.covered_since = self.covered_s = 0.0
+        self.has_children = False
+        self.root: _Entry = self if around is None else around.root
+        self.inside: list[Run] = []
+
+
+class Timings:
+    """See the module. Safe to observe from any thread.
+
+    With *wants_tokens* (the default) chat models stream even when they are invoked, so that there is a
+    time to the first token.
+    """
+
+    def __init__(self, *, wants_tokens: bool = True) -> None:
+        self.wants_tokens = wants_tokens
+        self._entries: list[_Entry] = []
+        self._places: dict[Run, int] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, event: RunEvent) -> None:
+        kind, run, _, at = event
+        with self._lock:
+            if kind == "start":
+                self._start(run, at)
+                return
+            place = self._places.get(run)
+            if place is None:
+                return
+            entry = self._entries[place]
+            if kind == "chunk":
+                entry.chunks += 1
+                if entry.first is None:
+                    entry.first, entry.status = at, "streaming"
+            elif kind in ("end", "error"):
+                self._end(run, entry, at)
+
+    @property
+    def rows(self) -> list[TimingRow]:
+        """One row a run, in the order in which they started."""
+        with self._lock:
+            zero = self._entries[0].start if self._entries else 0.0
+            return [_row(entry, zero) for entry in self._entries]
+
+    @property
+    def peak_in_flight(self) -> int:
+        """The most leaf runs that were open at one moment: runs without children, other than prompts and
+        parsers. An upper bound of the calls at work where runs wait for a place under a limit."""
+        with self._lock:
+            leaves = [
+                entry for entry in self._entries if not entry.has_children and entry.type not in _PLUMBING
+            ]
+        changes: list[tuple[float, int]] = []
+        for entry in leaves:
+            changes.append((entry.start, 1))
+            if entry.ended is not None:
+                changes.append((entry.ended, -1))
+        changes.sort()  # nearly in order already, which is what this sort is linear for
+        most = open_now = 0
+        for _, change in changes:
+            open_now += change
+            most = max(most, open_now)
+        return most
+
+    def _start(self, run: Run, at: float) -> None:
+        parent = self._places.get(run.parent) if run.parent is not None else None
+        around = None if parent is None else self._entries[parent]
+        entry = _Entry(run, parent, at, around)
+        self._places[run] = len(self._entries)
+        self._entries.append(entry)
+        entry.root.inside.append(run)
+        if around is not None:
+            around.has_children = True
+            if around.open_children == 0:
+                around.covered_since = at
+            around.open_children += 1
+
+    def _end(self, run: Run, entry: _Entry, at: float) -> None:
+        entry.ended, entry.status, entry.usage = at, run.status, _usage(run)
+        if run.error is not None:
+            entry.error = f"{type(run.error).__name__}: {run.error}"[:500]
+        if entry.open_children:  # what outlives its parent covers it to its end
+            entry.covered_s += max(0.0, at - entry.covered_since)
+        if entry.parent is not None:
+            around = self._entries[entry.parent]
+            around.open_children -= 1
+            if around.open_children == 0 and around.ended is None:
+                around.covered_s += max(0.0, at - around.covered_since)
+        self._let_go(run, entry)
+
+    def _let_go(self, run: Run, entry: _Entry) -> None:
+        """Drop the runs of a finished root, and with them their inputs and outputs. Until then a run is
+        needed to find the row of its children's parent."""
+        root = entry.root
+        if root is entry:
+            over = [inner for inner in root.inside if self._entries[self._places[inner]].ended is not None]
+            root.inside.clear()
+        else:
+            over = [run] if root.ended is not None else []
+        for inner in over:
+            del self._places[inner]
+
+
+def _row(entry: _Entry, zero: float) -> TimingRow:
+    wall = None if entry.ended is None else entry.ended - entry.start
+    tokens = speed = None
+    if entry.type in _MODELS:
+        told = (entry.usage or {}).get("output_tokens")
+        tokens = told if isinstance(told, int) else entry.chunks or None
+        if tokens and entry.first is not None and entry.ended is not None and entry.chunks > 1:
+            speed = per_second(tokens, entry.ended - entry.first)
+    return TimingRow(
+        name=entry.name,
+        path=entry.path,
+        type=entry.type,
+        parent=entry.parent,
+        status=entry.status,
+        start_s=entry.start - zero,
+        wall_s=wall,
+        own_s=None if wall is None else max(0.0, wall - entry.covered_s),
+        first_token_s=None if entry.first is None else entry.first - entry.start,
+        chunks=entry.chunks,
+        tokens=tokens,
+        tokens_per_s=speed,
+        usage=entry.usage,
+        error=entry.error,
+    )
+
+
+def _usage(run: Run) -> Mapping[str, Any] | None:
+    usage = getattr(run.output, "usage_metadata", None)
+    return dict(usage) if usage else None

@@ -1,0 +1,80 @@
+"""Quantities as people read them: durations, counts, rates, ratios. Three digits, the unit that fits."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["count", "duration", "per_second", "rate", "ratio"]
+
+_SMALL = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def duration(seconds: float) -> str:
+    """A duration given in seconds; "?" for one that is not a finite number.
+
+    >>> duration(1.2371), duration(0.312), duration(0.0000451), duration(83.2), duration(0)
+    ('1.24 s', '312 ms', '45 µs', '1 min 23 s', '0 s')
+    """
+    if not math.isfinite(seconds):
+        return "?"
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
+    if seconds == 0:
+        return "0 s"
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if seconds >= 59.95:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    for size, unit in _SMALL:
+        # The unit is chosen by the rounded value: 0.9996 s is "1.00 s", not "1000 ms".
+        if seconds >= 0.9995 * size:
+            return f"{_digits(seconds / size, 2 if unit == 's' else 1)} {unit}"
+    return f"{seconds / 1e-9:.1g} ns"
+
+
+def count(number: float) -> str:
+    """A count, with thin grouping.
+
+    >>> count(42), count(12345)
+    ('42', '12,345')
+    """
+    return f"{number:,.0f}"
+
+
+def rate(per_s: float, what: str = "tokens") -> str:
+    """A number a second.
+
+    >>> rate(75.13), rate(7.513), rate(1234.5)
+    ('75.1 tokens/s', '7.51 tokens/s', '1,234 tokens/s')
+    """
+    return f"{count(per_s) if per_s >= 1000 else _digits(per_s, 2)} {what}/s"
+
+
+def ratio(value: float) -> str:
+    """A speed-up.
+
+    >>> ratio(3.456), ratio(12.34), ratio(float("nan"))
+    ('3.46x', '12.3x', '?')
+    """
+    return f"{_digits(value, 2)}x" if math.isfinite(value) else "?"
+
+
+def per_second(tokens: int, since_first_s: float) -> float | None:
+    """The speed of a stream in tokens a second, from its first token on; None where there is none to tell.
+
+    The first token comes at time zero of that span and is not counted.
+
+    >>> per_second(11, 2.0), per_second(1, 2.0)
+    (5.0, None)
+    """
+    return (tokens - 1) / since_first_s if tokens > 1 and since_first_s > 0 else None
+
+
+def _digits(value: float, places: int) -> str:
+    """At most three digits, at most *places* after the point."""
+    if value >= 99.95:
+        return f"{value:.0f}"
+    if value >= 9.995:
+        return f"{value:.{min(places, 1) if places > 1 else 0}f}"
+    return f"{value:.{places}f}"
