@@ -36,14 +36,16 @@ class FakeChatModel(BaseChatModel):
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         tokens = self._tokens()
-        time.sleep(self._total_delay_s(tokens))
+        if delay_s := self._total_delay_s(tokens):
+            time.sleep(delay_s)
         return _result(tokens)
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         tokens = self._tokens()
-        await asyncio.sleep(self._total_delay_s(tokens))
+        if delay_s := self._total_delay_s(tokens):
+            await asyncio.sleep(delay_s)
         return _result(tokens)
 
     def _stream(

@@ -150,6 +150,8 @@ class TerminalView:
 
     def _body(self, sections: list[Section], found: list[Node], width: int, room: int) -> Iterator[Text]:
         roots = len({node.root for node in found})
+        if not sections:
+            return
         if len(sections) == 1 and roots == 1 and not sections[0].label:
             for line in sections[0].lines(width, room):
                 yield Text(line, no_wrap=True)
@@ -169,7 +171,7 @@ class TerminalView:
     def _stacked(self, sections: list[Section], many: bool, width: int, room: int) -> Iterator[Text]:
         """As many lines for each as there are; a line each where that is not enough; then the unfinished
         ones first."""
-        each = room // max(1, len(sections))
+        each = room // len(sections)
         if each >= 3:
             for number, section in enumerate(sections):
                 if number:
@@ -181,7 +183,10 @@ class TerminalView:
         hidden = 0
         if len(sections) > room:
             over = self._outputs.finished_roots
-            order = sorted(range(len(sections)), key=lambda index: (sections[index].root in over, index))
+            order = sorted(
+                range(len(sections)),
+                key=lambda index: (1, -index) if sections[index].root in over else (0, index),
+            )
             sections = [sections[index] for index in sorted(order[: max(1, room - 1)])]
             hidden = len(order) - len(sections)
         label_width = min(
@@ -248,16 +253,19 @@ class _Printer:
 
     def print_ready(self, all_over: bool = False) -> None:
         """What may be printed without mixing sections."""
-        over = self._outputs.finished_roots
-        for section in self._outputs.sections:
-            if id(section) in self._printed:
-                continue
-            is_over = all_over or section.root in over
-            if not section.replaced or is_over:
+        while (section := self._next()) is not None:
+            is_over = all_over or section.root in self._outputs.finished_roots
+            if is_over or not section.replaced:
                 self._print(section)
             if not is_over:
                 return
             self._printed.add(id(section))
+
+    def _next(self) -> Section | None:
+        """The section begun, else the first that was not printed."""
+        if self._at is not None and id(self._at) not in self._printed:
+            return self._at
+        return next((one for one in self._outputs.sections if id(one) not in self._printed), None)
 
     def print_rest(self) -> None:
         self.print_ready(all_over=True)

@@ -85,7 +85,7 @@ class _Root:
 
     def __init__(self) -> None:
         self.chunks = self.entries = 0
-        self.branches: set[str] = set()
+        self.branches: dict[str, int] = {}  # key: its place
         self.models: list[tuple[str, str]] = []  # (key, branch around it)
         self.model_chunks: dict[str, int] = {}
         self.over = False
@@ -104,7 +104,13 @@ class Outputs:
 
     @property
     def sections(self) -> list[Section]:
-        return [section for _, section in sorted(self._sections.items(), key=lambda item: item[0][0])]
+        """By root, in each by branch."""
+
+        def place(item: tuple[tuple[int, bool, tuple[str, ...]], Section]) -> tuple[int, list[int]]:
+            number, _, path = item[0]
+            return number, [self._roots[number].branches.get(key, -1) for key in path]
+
+        return [section for _, section in sorted(self._sections.items(), key=place)]
 
     @property
     def finished_roots(self) -> set[int]:
@@ -133,7 +139,8 @@ class Outputs:
         logs = run["logs"]
         for key, entry in islice(logs.items(), root.entries, None):
             tags = [tag[len(_BRANCH) :] for tag in entry["tags"] if tag.startswith(_BRANCH)]
-            root.branches.update(tags)
+            for tag in tags:
+                root.branches.setdefault(tag, len(root.branches))
             if entry["type"] in _MODELS:
                 root.models.append((key, ".".join(_branches_around(logs, key))))
         root.entries = len(logs)
@@ -148,7 +155,7 @@ class Outputs:
         if root.chunks == 0 and run["final_output"] not in (None, ""):
             self._forget_inner(number)
             self._feed(number, root, (), _content(run["final_output"]))
-        elif root.chunks == 0 and self._inner:
+        elif root.chunks == 0 and (self._inner or root.over):  # at the end: the partial output of what failed
             self._read_models(number, root, logs)
 
     def _read_models(self, number: int, root: _Root, logs: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ from .terminal_text import clean, cropped, one_line
 
 __all__ = ["Node", "RunTree", "failures", "glyphs", "header", "nodes", "overall", "seconds", "tree_lines"]
 
+_BRANCH = "map:key:"
 _MODELS = frozenset({"chat_model", "llm"})
 _STYLES = {
     "waiting": "yellow",
@@ -84,6 +85,7 @@ class Node:
     key: str | None
     parent: str | None
     depth: int
+    branch: str | None
     name: str
     type: str
     status: str
@@ -153,7 +155,8 @@ class RunTree:
         end = max([now if not node.is_over else node.end or now for node in self.nodes])
         kept, dropped = _choose(self.nodes, self.limit)
         guides = _guides(kept, look)
-        names = [one_line(node.name, encoding) for node in kept]
+        many = self.nodes[-1].root > 0
+        names = [one_line(_title(node, many), encoding) for node in kept]
         columns = _columns(kept, guides, names, width)
         for node, guide, name in zip(kept, guides, names, strict=True):
             yield _line(node, guide, name, columns, look, now, (start, max(end - start, 1e-3)))
@@ -190,8 +193,13 @@ def failures(found: list[Node], encoding: str) -> Iterator[Text]:
     look = glyphs(encoding)
     places = {(node.root, node.key): node for node in found}
     outer = {(node.root, node.parent) for node in found if node.depth and node.status == "failed"}
+    seen: set[tuple[int, str, str]] = set()
     for node in found:
         if node.status == "failed" and node.error and (node.root, node.key) not in outer:
+            # In a stream, the steps after the one that failed end with its error.
+            if (same := (node.root, node.error["type"], node.error["message"])) in seen:
+                continue
+            seen.add(same)
             message = clean(f"{node.error['type']}: {node.error['message']}", encoding).rstrip(": \n")
             lines = message[:2000].split("\n")
             if len(lines) > 12:
@@ -214,6 +222,7 @@ def _node(root: int, key: str | None, parent: str | None, depth: int, run: Mappi
         key,
         parent,
         depth,
+        next((tag[len(_BRANCH) :] for tag in run["tags"] if tag.startswith(_BRANCH)), None),
         run["name"],
         run["type"],
         run["status"],
@@ -239,10 +248,10 @@ def _last_time(found: list[Node]) -> float:
 def _figures(found: list[Node], roots: list[Node], over: bool, now: float) -> Iterator[str]:
     if len(roots) > 1:
         done = sum(node.is_over for node in roots)
-        yield f"{len(roots)} runs" if done == len(roots) else f"{done} of {len(roots)} runs"
+        yield f"{len(roots)} runs" if done == len(roots) else f"{len(roots)} runs, {done} finished"
     start = min(node.start for node in roots)
     end = max(node.end or now for node in roots) if over else now
-    yield duration(round(end - start, 3))
+    yield _time(end - start)
     models = [node for node in found if node.type in _MODELS]
     writers = models or roots
     tokens = sum(node.tokens or 0 for node in models) if models else sum(node.chunks for node in roots)
@@ -333,9 +342,18 @@ def _bar(line: Text, node: Node, width: int, look: Glyphs, now: float, axis: tup
         line.append((look.work if node.is_over else look.wait) * (last_cell - first_cell + 1), style)
 
 
+def _title(node: Node, many: bool) -> str:
+    """The name, with the key of the branch it stands for, or its number among several roots."""
+    if node.depth == 0:
+        return f"{node.root + 1} {node.name}" if many else node.name
+    return node.name if node.branch is None else f"{node.branch}: {node.name}"
+
+
 def _time(seconds: float) -> str:
-    """The document's times are in milliseconds."""
-    return duration(round(seconds, 3)) if seconds >= 0.0005 else "<1 ms"
+    """The document's times are in milliseconds: no finer digits than those."""
+    if seconds < 0.0005:
+        return "<1 ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.0995 else duration(seconds)
 
 
 def _padded(text: str, width: int) -> str:

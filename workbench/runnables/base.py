@@ -329,6 +329,8 @@ class Runnable(Generic[Input, Output]):
         """From chunks to chunks inside a run of its own, if somebody observes."""
         if not scope.observers:
             return self._transform(source, scope, **kwargs)
+        if type(self)._transform is Runnable._transform:
+            return _called(self, source, scope, tag, kwargs)
         return _observed(self, source, scope, tag, kwargs)
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
@@ -396,6 +398,14 @@ def _coerced_or_none(thing: Any) -> Runnable[Any, Any] | None:
 
         return RunnableGenerator(thing) if is_generator(thing) else RunnableLambda(thing)
     return None
+
+
+async def _called(
+    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
+) -> AsyncIterator[Any]:
+    """A step that does not stream: its run is over when its output goes on, and reports no chunks."""
+    __tracebackhide__ = True
+    yield await step._call(await fold(source), scope, tag, **kwargs)
 
 
 async def _observed(
@@ -596,7 +606,7 @@ def _resolve_overrides(cls: type[Runnable[Any, Any]]) -> None:
     if names and any(name in cls.__dict__ for name in _PUBLIC):
         if "_invoke" not in cls.__dict__:
             cls._invoke = _invoke_override  # type: ignore[method-assign]
-        if "_transform" not in cls.__dict__:
+        if "_transform" not in cls.__dict__ and names - {"invoke", "ainvoke"}:
             cls._transform = _transform_override  # type: ignore[method-assign,assignment]
 
 
@@ -641,10 +651,8 @@ async def _transform_override(
             chunks: Any = scope.through(method, is_async, source, **extra)
         else:
             chunks = scope.iterate(method, is_async, await fold(source), **extra)
-    elif _is_native(self._native_transform, Runnable._transform):
-        chunks = self._native_transform(source, scope, **kwargs)
     else:
-        chunks = Once(await self._invoke(await fold(source), scope, **kwargs))
+        chunks = self._native_transform(source, scope, **kwargs)
     async with aclosing(chunks):
         async for chunk in chunks:
             yield chunk

@@ -255,7 +255,9 @@ class LogWriter:
             self._root = run
             return [_op("replace", "", _root_state(run))]
         if run is self._root:
-            return self._root_chunk(value) if kind == "chunk" else []
+            # A root that does not stream gives its output as the one chunk.
+            whole = kind == "end" and run.first_chunk is None
+            return self._root_chunk(value) if kind == "chunk" or whole else []
         if kind == "start":
             return self._enter(run)
         key = self._keys.get(run)

@@ -6,9 +6,9 @@
  * from it, at most once per animation frame.
  */
 
-import { Store } from "./store.js";
+import { Store, escapeKey } from "./store.js";
 import { StreamPane } from "./stream_pane.js";
-import { TreePane, isModel, place, tokenCount } from "./tree_pane.js";
+import { TreePane, isModel, place, runAt, tokenCount } from "./tree_pane.js";
 import { counted, duration, element, setText, time } from "./values.js";
 
 /** @typedef {import("./store.js").Run} Run */
@@ -173,7 +173,9 @@ class RunView {
   _paintAll(state) {
     for (const [number, root] of state.runs.entries()) {
       this._totals.update(`/runs/${number}`, root, true);
-      for (const [key, run] of Object.entries(root.logs ?? {})) this._totals.update(`${number} ${key}`, run, false);
+      for (const [key, run] of Object.entries(root.logs ?? {})) {
+        this._totals.update(`/runs/${number}/logs/${escapeKey(key)}`, run, false);
+      }
     }
     this._stream.paint(state, null);
     this._tree.paint(state, null);
@@ -191,16 +193,9 @@ class RunView {
       const fields = rows.get(at.row) ?? new Set();
       rows.set(at.row, fields.add(at.field));
       const root = state.runs[at.number];
-      const key = at.row.split("/")[4];
-      if (!root) continue;
-      if (key === undefined) {
-        roots.add(at.number);
-        this._totals.update(at.row, root, true);
-      } else {
-        const name = key.replaceAll("~1", "/").replaceAll("~0", "~");
-        const run = root.logs?.[name];
-        if (run) this._totals.update(`${at.number} ${name}`, run, false);
-      }
+      const run = runAt(state, at.row);
+      if (run) this._totals.update(at.row, run, run === root);
+      if (run && run === root) roots.add(at.number);
     }
     this._stream.paint(state, roots);
     this._tree.paint(state, rows);

@@ -156,15 +156,15 @@ export class StreamPane {
     this._scroll.addEventListener("scroll", () => {
       this._follow = this._scroll.scrollHeight - this._scroll.scrollTop - this._scroll.clientHeight < TAIL_PX;
     }, { passive: true });
-    /** @type {{el: HTMLElement, output: Output, failed: boolean}[]} */
+    /** @type {{id: string, el: HTMLElement, output: Output, failed: boolean}[]} */
     this._items = [];
     this._hint = element("div", "wb-hint", "Nothing has run yet");
     this._scroll.append(this._hint);
   }
 
-  /** @param {State} state @param {Iterable<number> | null} touched numbers of root runs; null: start afresh */
+  /** @param {State} state @param {Iterable<number> | null} touched numbers of root runs; null: all */
   paint(state, touched) {
-    if (touched === null) {
+    if (this._items.some((item, number) => item.id !== state.runs[number]?.id)) {
       for (const item of this._items) item.el.remove();
       this._items = [];
     }
@@ -186,10 +186,10 @@ export class StreamPane {
     const output = new Output("waiting for the first token…");
     el.append(heading, output.el);
     this._scroll.append(el);
-    this._items.push({ el, output, failed: false });
+    this._items.push({ id: run.id, el, output, failed: false });
   }
 
-  /** @param {{el: HTMLElement, output: Output, failed: boolean} | undefined} item @param {Run | undefined} run */
+  /** @param {{id: string, el: HTMLElement, output: Output, failed: boolean} | undefined} item @param {Run | undefined} run */
   _update(item, run) {
     if (!item || !run) return;
     item.output.update(run);

@@ -8,7 +8,7 @@
  * the pane, ``--wb-now`` and ``--wb-total`` (milliseconds): the axis grows without touching any row.
  */
 
-import { escapeKey } from "./store.js";
+import { escapeKey, unescapeKey } from "./store.js";
 import { Output, errorNode } from "./stream_pane.js";
 import { counted, duration, element, isDocument, isMessage, json, messagesOf, preview, setAttribute, setText, time, valueNode } from "./values.js";
 
@@ -61,23 +61,31 @@ export function place(path) {
   };
 }
 
+/** @param {State} state @param {string} path of a row @returns {Run | undefined} */
+export function runAt(state, path) {
+  const [, , number, , key] = path.split("/");
+  const root = state.runs[Number(number)];
+  if (key === undefined || !root?.logs) return key === undefined ? root : undefined;
+  const name = unescapeKey(key);
+  return Object.hasOwn(root.logs, name) ? root.logs[name] : undefined;
+}
+
 class Row {
+  /** @type {number} */
+  level = 1;
+
+  /** @type {HTMLUListElement} */
+  group = element("ul", "wb-group");
+
   /** @param {TreePane} pane @param {string} path @param {Run} run @param {Row | null} parent */
   constructor(pane, path, run, parent) {
     this.pane = pane;
     this.path = path;
     this.run = run;
     this.parent = parent;
-    this.level = parent ? parent.level + 1 : 1;
+    if (parent) this.level = parent.level + 1;
     /** @type {Details | null} */
     this.details = null;
-    this._build(parent);
-    this.update("");
-  }
-
-  /** @param {Row | null} parent */
-  _build(parent) {
-    const { run } = this;
     const [glyph, words] = TYPES[run.type] ?? ["·", run.type];
     this.el = element("li", "wb-node");
     this.el.dataset.type = run.type;
@@ -107,12 +115,12 @@ class Row {
     this.stream = element("span", "wb-bar-stream");
     this.track.append(element("span", "wb-bar"), this.stream, this.mark);
     this.line.append(name, this.status, this.tokens, this.time, this.track);
-    this.group = element("ul", "wb-group");
     this.group.setAttribute("role", "group");
     this.group.hidden = true;
     this.el.append(this.line, this.group);
     (parent ? parent.group : this.pane.list).append(this.el);
     parent?._becomeParent();
+    this.update("");
   }
 
   /** Show what changed. @param {string} field of the run that was touched; "" for all of it */
@@ -157,19 +165,18 @@ class Row {
   }
 
   _becomeParent() {
-    if (this.el?.hasAttribute("aria-expanded")) return;
+    if (this.el.hasAttribute("aria-expanded")) return;
     this.expand(this.level === 1 || this.pane.size < MOST_OPEN);
   }
 
   /** @param {boolean} open */
   expand(open) {
-    if (this.group === undefined) return;
-    setAttribute(/** @type {HTMLElement} */ (this.el), "aria-expanded", String(open));
+    setAttribute(this.el, "aria-expanded", String(open));
     this.group.hidden = !open;
   }
 
   get expanded() {
-    return this.el?.getAttribute("aria-expanded") ?? null;
+    return this.el.getAttribute("aria-expanded");
   }
 
   toggleDetails() {
@@ -178,9 +185,9 @@ class Row {
       this.details = null;
     } else {
       this.details = new Details(this);
-      this.line?.after(this.details.el);
+      this.line.after(this.details.el);
     }
-    this.el?.classList.toggle("wb-open", this.details !== null);
+    this.el.classList.toggle("wb-open", this.details !== null);
   }
 }
 
@@ -305,6 +312,9 @@ export class TreePane {
 
   /** @param {State} state */
   _paintAll(state) {
+    for (const row of this._rows.values()) {
+      if (runAt(state, row.path)?.id !== row.run.id) this._clear();
+    }
     for (const [number, root] of state.runs.entries()) {
       this._refresh(`/runs/${number}`, root, state);
       for (const [key, run] of Object.entries(root.logs ?? {})) {
@@ -335,21 +345,22 @@ export class TreePane {
   _rowAt(state, path) {
     const known = this._rows.get(path);
     if (known) return known;
-    const [, , number, , key] = path.split("/");
-    const root = state.runs[Number(number)];
-    const logs = root?.logs ?? {};
-    const name = key?.replaceAll("~1", "/").replaceAll("~0", "~");
-    const run = name === undefined ? root : Object.hasOwn(logs, name) ? logs[name] : undefined;
+    const run = runAt(state, path);
     if (!run) return null;
-    let parent = null;
-    if (name !== undefined) {
-      const around = run.parent != null && run.parent !== name && Object.hasOwn(logs, run.parent);
-      parent = this._rowAt(state, around ? `/runs/${number}/logs/${escapeKey(String(run.parent))}` : `/runs/${number}`);
-    }
+    const root = path.split("/", 3).join("/");
+    const around = typeof run.parent === "string" ? `${root}/logs/${escapeKey(run.parent)}` : root;
+    const parent = path === root ? null : (around !== path && this._rowAt(state, around)) || this._rowAt(state, root);
     const row = new Row(this, path, run, parent);
     this._rows.set(path, row);
     if (!this._current) this._setCurrent(row);
     return row;
+  }
+
+  _clear() {
+    this._rows.clear();
+    this._running.clear();
+    this._current = null;
+    this.list.replaceChildren();
   }
 
   /** Ticks at round times, at most five. @param {number} total */
@@ -371,17 +382,17 @@ export class TreePane {
 
   /** @param {Row} row */
   _setCurrent(row) {
-    if (this._current?.el) this._current.el.tabIndex = -1;
+    if (this._current) this._current.el.tabIndex = -1;
     this._current = row;
-    if (row.el) row.el.tabIndex = 0;
+    row.el.tabIndex = 0;
   }
 
   /** @param {Row | undefined | null} row */
   _focus(row) {
     if (!row) return;
     this._setCurrent(row);
-    row.el?.focus({ preventScroll: true });
-    row.line?.scrollIntoView({ block: "nearest" });
+    row.el.focus({ preventScroll: true });
+    row.line.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {EventTarget | null} target @returns {Row | undefined} */
