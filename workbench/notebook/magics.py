@@ -77,6 +77,7 @@ class ChainMagics(Magics):
         quiet = "quiet" in options.flags
         timings = None
         if "time" in options.flags:
+            from ..timing.report import StepTable
             from ..timing.rows import Timings
 
             timings = Timings()
@@ -94,7 +95,7 @@ class ChainMagics(Magics):
             input = self._input(chain, options)
             output = run_chain(chain, input, title=title, quiet=quiet, observers=observers)
         if timings is not None:
-            _show(timings.table())
+            _show(StepTable(timings.rows))
         return output
 
     def _show_batch_against_one_by_one(

@@ -132,7 +132,7 @@ class TerminalView:
         found, status = self.live.read(self._read)
         now = seconds(timestamp(time.perf_counter())) or 0.0
         width, height = self.console.size
-        room = max(4, height - 1)
+        room = max(3, height - 2)
         head = list(
             header(found, status=status, title=self.title, now=now, width=width, encoding=self._encoding)
         )
@@ -142,7 +142,8 @@ class TerminalView:
         room -= len(head) + len(tree) + 2 * bool(tree)
         body = list(self._body(sections, found, width, room)) if room > 0 else []
         lines = [*head, *([Text(), *body] if body else []), *([Text(), *tree] if tree else [])]
-        return Group(*lines[: max(4, height - 1)])
+        # The cursor waits on an empty line: a "^C" that the terminal echoes must not wrap and shift the rest.
+        return Group(*lines[: max(3, height - 2)], Text())
 
     def _read(self, document: dict[str, Any]) -> tuple[list[Node], str]:
         self._outputs.read(document)

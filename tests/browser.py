@@ -1,0 +1,292 @@
+"""A real JupyterLab in a real Chromium, with a real kernel, for the tests of the front ends.
+
+``jupyter`` and ``browser`` are session fixtures (import them in a conftest), ``lab`` opens notebooks.
+Where Chromium, playwright or JupyterLab is missing the tests are skipped with that reason. The
+tests are plain functions: playwright's synchronous API cannot run inside an event loop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+__all__ = ["Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab", "make_notebook"]
+
+CHROMIUM = os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM_ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+VIEWPORT = {"width": 1180, "height": 900}
+
+
+def missing() -> str | None:
+    """What the browser tests lack here, in words; None where they can run."""
+    for package in ("playwright", "jupyterlab", "ipykernel"):
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed"
+    return None if CHROMIUM else "no chromium on the PATH (set WORKBENCH_CHROMIUM to its file)"
+
+
+def make_notebook(path: Path, cells: Sequence[str]) -> Path:
+    """A notebook of these code cells."""
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in cells]
+    path.write_text(nbformat.writes(notebook), encoding="utf-8")
+    return path
+
+
+class JupyterServer:
+    """JupyterLab with configuration, data and workspaces of its own, on a free port."""
+
+    def __init__(self, root: Path, *, python_path: Sequence[Path] = (), extra: Sequence[str] = ()) -> None:
+        self.root = root
+        self._own = Path(tempfile.mkdtemp(prefix="workbench-lab-"))
+        self._python_path = python_path
+        self._extra = extra
+        with contextlib.closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> JupyterServer:
+        self._log = (self._own / "server.log").open("w")
+        self._process = subprocess.Popen(
+            self._command(), env=self._environment(), stdout=self._log, stderr=self._log, start_new_session=True
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{self.url}/api/status", timeout=2).close()
+                return self
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self.__exit__()
+                    raise RuntimeError(f"JupyterLab did not start:\n{self.log()[-3000:]}") from None
+                time.sleep(0.05)
+
+    def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(OSError):
+            self.shut_down_kernels()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._log.close()
+        self._kept_log = (self._own / "server.log").read_text()
+        shutil.rmtree(self._own, ignore_errors=True)
+
+    def log(self) -> str:
+        path = self._own / "server.log"
+        return path.read_text() if path.exists() else self._kept_log
+
+    def shut_down_kernels(self) -> None:
+        for session in self._api("/api/sessions"):
+            self._api(f"/api/sessions/{session['id']}", "DELETE")
+
+    def _api(self, path: str, method: str = "GET") -> Any:
+        request = urllib.request.Request(self.url + path, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def _command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self._port}", "--ServerApp.port_retries=0"),
+            *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
+            *(f"--ServerApp.root_dir={self.root}", "--LabApp.news_url=None"),
+            *("--LabApp.expose_app_in_browser=True", *self._extra),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        folders = {
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "JUPYTER_DATA_DIR": "data",
+            "IPYTHONDIR": "ipython",
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        }
+        notification = self._own / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+        notification.parent.mkdir(parents=True, exist_ok=True)
+        notification.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        search = [*map(str, self._python_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {
+            **os.environ,
+            **{name: str(self._own / folder) for name, folder in folders.items()},
+            "JUPYTER_PLATFORM_DIRS": "1",
+            "PYTHONPATH": os.pathsep.join(search),
+        }
+
+
+class Browser:
+    """Chromium, with one context for all pages."""
+
+    def __enter__(self) -> Browser:
+        from playwright.sync_api import sync_playwright
+
+        self._playwright = sync_playwright().start()
+        self._chromium = self._playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        self.context = self._chromium.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]  # a TypedDict
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._chromium.close()
+        self._playwright.stop()
+
+    def page(self) -> Any:
+        return self.context.new_page()
+
+    def open_file(self, path: Path, *, offline: bool = True) -> Any:
+        """A page with a local file; *offline* refuses everything it would load from elsewhere."""
+        page = self.page()
+        if offline:
+            page.route("http*://**", lambda route: route.abort())
+        page.goto(path.absolute().as_uri(), wait_until="load")
+        return page
+
+
+class NotebookPage:
+    """A tab with one notebook in JupyterLab. ``page`` is playwright's page."""
+
+    def __init__(self, browser: Browser, server: JupyterServer, name: str) -> None:
+        self._server = server
+        self._name = name
+        self.page = browser.page()
+        self.errors: list[str] = []
+        self.received: list[int] = []
+        """Bytes of each websocket message from the kernel."""
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("websocket", self._watch)
+        self.open()
+
+    def open(self, *, reset: bool = True) -> None:
+        """Load the page, also anew; *reset* forgets the workspace."""
+        self.page.goto(f"{self._server.url}/lab/tree/{self._name}{'?reset' if reset else ''}")
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_function(
+            """() => {
+              const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+              return kernel?.connectionStatus === "connected" && kernel.status !== "unknown"
+                && kernel.status !== "starting";
+            }""",
+            timeout=60_000,
+        )
+
+    def start(self, cell: int) -> None:
+        """Run a cell without waiting for it."""
+        self.page.evaluate(
+            """(index) => {
+              const panel = window.jupyterapp.shell.currentWidget;
+              panel.content.deselectAll();
+              panel.content.activeCellIndex = index;
+              window.jupyterapp.commands.execute("notebook:run-cell");
+            }""",
+            cell,
+        )
+
+    def run(self, cell: int, *, timeout_s: float = 30) -> None:
+        """Run a cell to its end."""
+        before = self._count(cell)
+        self.start(cell)
+        self.wait(cell, before, timeout_s=timeout_s)
+
+    def wait(self, cell: int, before: int | None = None, *, timeout_s: float = 30) -> None:
+        """Until a cell that was started has ended."""
+        self.page.wait_for_function(
+            """([index, before]) => {
+              const panel = window.jupyterapp.shell.currentWidget;
+              const model = panel.content.widgets[index].model;
+              return model.executionCount !== null && model.executionCount !== before
+                && model.executionState !== "running" && panel.sessionContext.session.kernel.status === "idle";
+            }""",
+            arg=[cell, before],
+            timeout=timeout_s * 1000,
+            polling=50,
+        )
+
+    def cell(self, cell: int) -> Any:
+        """The output of a cell, as a locator."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-Cell-outputArea")
+
+    def save(self) -> None:
+        self.command("docmanager:save")
+
+    def command(self, name: str, args: dict[str, Any] | None = None) -> None:
+        self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => true)", [name, args or {}]
+        )
+
+    def close(self) -> None:
+        self.page.close()
+
+    def _count(self, cell: int) -> int | None:
+        count: int | None = self.page.evaluate(
+            "(index) => window.jupyterapp.shell.currentWidget.content.widgets[index].model.executionCount", cell
+        )
+        return count
+
+    def _watch(self, socket: Any) -> None:
+        if "/channels" in socket.url:
+            socket.on("framereceived", lambda payload: self.received.append(len(payload)))
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    if reason := missing():
+        pytest.skip(f"browser tests: {reason}")
+    kits = Path(__file__).parent / "notebook"
+    with JupyterServer(tmp_path_factory.mktemp("notebooks"), python_path=[kits]) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if reason := missing():
+        pytest.skip(f"browser tests: {reason}")
+    with Browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def lab(jupyter: JupyterServer, browser: Browser) -> Iterator[Callable[..., NotebookPage]]:
+    """Opens a notebook of the given cells under a name; closes the pages after the test."""
+    pages: list[NotebookPage] = []
+
+    def open_notebook(name: str, cells: Sequence[str] | None = None) -> NotebookPage:
+        if cells is not None:
+            make_notebook(jupyter.root / name, cells)
+        pages.append(NotebookPage(browser, jupyter, name))
+        return pages[-1]
+
+    yield open_notebook
+    for page in pages:
+        page.close()
+    jupyter.shut_down_kernels()

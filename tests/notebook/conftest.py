@@ -1,0 +1,3 @@
+from ..browser import browser, jupyter, lab
+
+__all__ = ["browser", "jupyter", "lab"]

@@ -1,0 +1,179 @@
+"""The command line: ``workbench demo``, ``workbench models``, ``workbench lab``."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .errors import MissingDependencyError, WorkbenchError
+
+__all__ = ["main"]
+
+TOPICS = ("bears", "cats", "ducks", "owls")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return options.run(options)  # type: ignore[no-any-return]
+    except WorkbenchError as error:
+        print(f"workbench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nworkbench: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `workbench ... | head`
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="workbench", description="Compose LLM chains, run them and see them run."
+    )
+    parser.add_argument("--version", action="version", version=f"chain-workbench {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo",
+        help="stream two chains, show their run trees, time parallel and batch against one by one",
+        description="On OPENAI_API_KEY's model if it is set, else on the local one.",
+    )
+    demo.add_argument("topic", nargs="?", default="bears", metavar="TOPIC", help="what the joke is about")
+    demo.add_argument("--model", help='such as "local:smollm2" or "openai:gpt-4o-mini"')
+    demo.set_defaults(run=_demo)
+
+    lab = commands.add_parser("lab", help="open the tutorial notebooks in JupyterLab")
+    lab.add_argument("options", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    lab.set_defaults(run=_lab)
+
+    models = commands.add_parser("models", help="the local models: what there is, pull, remove")
+    actions = models.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="the models there are, and which are on this machine")
+    listing.set_defaults(run=_models_list)
+    pull = actions.add_parser("pull", help="fetch a model's weights")
+    pull.add_argument("name", nargs="?", default="smollm2", metavar="NAME")
+    pull.add_argument("--force", action="store_true", help="fetch them even if they are here")
+    pull.set_defaults(run=_models_pull)
+    remove = actions.add_parser("remove", help="delete a model's weights")
+    remove.add_argument("name", metavar="NAME")
+    remove.set_defaults(run=_models_remove)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .components.parsers import StrOutputParser
+    from .components.prompts import ChatPromptTemplate
+    from .models.factory import init_chat_model
+    from .notebook.display import run_chain
+    from .runnables.parallel import RunnableParallel
+    from .timing.compare import batch_against_one_by_one, parallel_against_alone
+
+    console = Console()
+    topic = {"topic": options.topic}
+    try:
+        # One temperature and a bound on the answers' length, so that timings compare like with like.
+        model = init_chat_model(options.model, temperature=0, max_tokens=64)
+    except ValueError as error:
+        raise WorkbenchError(str(error)) from error
+    joke = ChatPromptTemplate.from_template("Tell me a short joke about {topic}.") | model | StrOutputParser()
+    poem = (
+        ChatPromptTemplate.from_template("Write a short poem, two lines, about {topic}.")
+        | model
+        | StrOutputParser()
+    )
+    both: RunnableParallel[Any] = RunnableParallel(joke=joke, poem=poem)
+
+    def heading(text: str) -> None:
+        console.print()
+        console.rule(f"[bold]{text}", align="left")
+
+    heading("1. A chain, live:  prompt | model | StrOutputParser()")
+    run_chain(joke, topic, title="joke")
+    heading("2. Two chains in parallel:  RunnableParallel(joke=joke, poem=poem)")
+    run_chain(both, topic, title="joke and poem")
+    heading("3. Parallel against alone")
+    with console.status("measuring") as status:
+        alone = parallel_against_alone(
+            {"joke": joke, "poem": poem}, topic, repeats=2, warmup=0, say=status.update
+        )
+    console.print(alone)
+    topics = [{"topic": name} for name in dict.fromkeys([options.topic, *TOPICS])][: len(TOPICS)]
+    heading(f"4. Batch against one by one:  joke.batch of {len(topics)} topics")
+    with console.status("measuring") as status:
+        many = batch_against_one_by_one(joke, topics, repeats=2, warmup=0, say=status.update)
+    console.print(many)
+    console.print()
+    faster = alone.speed_up("in parallel"), many.speed_up("batch")
+    console.print(
+        f"In parallel {faster[0]:.2f} times as fast as one after another, in a batch {faster[1]:.2f} times "
+        "as fast as one by one."
+    )
+    console.print("Next: workbench lab, and a cell that begins with %%chain.")
+    return 0
+
+
+def _lab(options: argparse.Namespace) -> int:
+    if find_spec("jupyterlab") is None:
+        raise MissingDependencyError.for_extra("workbench lab", "jupyterlab", "lab")
+    here = Path(__file__).resolve().parent.parent / "notebooks"
+    folder = here if here.is_dir() else Path.cwd()
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options.options]
+    return subprocess.run(command, cwd=folder, check=False).returncode
+
+
+def _models_list(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from .models.weights import installed
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("name", "state", "size", "licence", "what it is"):
+        table.add_column(column)
+    for one in installed():
+        table.add_row(f"local:{one.name}", one.state, f"{one.bytes / 1e6:.0f} MB", one.licence, one.description)
+    Console().print(table)
+    return 0
+
+
+def _models_pull(options: argparse.Namespace) -> int:
+    from .models.weights import pull
+
+    print(pull(_known(options.name), force=options.force))
+    return 0
+
+
+def _models_remove(options: argparse.Namespace) -> int:
+    from .models.weights import remove
+
+    name = _known(options.name)
+    print(f"removed {name}" if remove(name) else f"{name} is not on this machine")
+    return 0
+
+
+def _known(name: str) -> str:
+    """The name without its provider. Raises WorkbenchError that lists the models there are."""
+    from .models.weights import KNOWN
+
+    name = name.removeprefix("local:")
+    if name not in KNOWN:
+        raise WorkbenchError(f"unknown local model {name!r}: expected one of {', '.join(KNOWN)}")
+    return name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

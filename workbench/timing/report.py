@@ -1,0 +1,88 @@
+"""StepTable: where the time of one run went, as a table for a terminal, a notebook or a text file."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .rows import TimingRow
+from .units import count, duration, rate
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["StepTable"]
+
+_HEADINGS = ("step", "wall", "own", "first token", "tokens", "speed", "status")
+
+
+class StepTable:
+    """One line a run, indented under the run around it. *Own* is the wall time in which none of its
+    steps was at work."""
+
+    def __init__(self, rows: Sequence[TimingRow]) -> None:
+        self.rows = list(rows)
+
+    def __str__(self) -> str:
+        cells = [list(_HEADINGS), *(_cells(row, self._depth(row)) for row in self._in_tree_order())]
+        widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(width) if column in (0, 6) else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in cells
+        )
+
+    def __rich__(self) -> Table:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column, heading in enumerate(_HEADINGS):
+            table.add_column(heading, justify="left" if column in (0, 6) else "right", no_wrap=column > 0)
+        for row in self._in_tree_order():
+            table.add_row(*(Text(cell) for cell in _cells(row, self._depth(row))))
+        return table
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
+        lines = []
+        for row in self._in_tree_order():
+            first, *others = (html.escape(cell) for cell in _cells(row, self._depth(row)))
+            numbers = "".join(f'<td style="text-align:right">{cell}</td>' for cell in others)
+            name = first.replace("  ", "&nbsp;&nbsp;")
+            lines.append(f'<tr><th scope="row" style="text-align:left">{name}</th>{numbers}</tr>')
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+    def _depth(self, row: TimingRow) -> int:
+        depth = 0
+        while row.parent is not None:
+            row = self.rows[row.parent]
+            depth += 1
+        return depth
+
+    def _in_tree_order(self) -> list[TimingRow]:
+        children: dict[int | None, list[int]] = {}
+        for index, row in enumerate(self.rows):
+            children.setdefault(row.parent, []).append(index)
+        ordered: list[TimingRow] = []
+        pending = list(reversed(children.get(None, [])))
+        while pending:
+            index = pending.pop()
+            ordered.append(self.rows[index])
+            pending.extend(reversed(children.get(index, [])))
+        return ordered
+
+
+def _cells(row: TimingRow, depth: int) -> list[str]:
+    return [
+        "  " * depth + row.name,
+        "" if row.wall_s is None else duration(row.wall_s),
+        "" if row.own_s is None else duration(row.own_s),
+        "" if row.first_token_s is None else duration(row.first_token_s),
+        "" if row.tokens is None else count(row.tokens),
+        "" if row.tokens_per_s is None else rate(row.tokens_per_s),
+        row.status,
+    ]
