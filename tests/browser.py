@@ -27,7 +27,9 @@ import pytest
 
 __all__ = ["Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab", "make_notebook"]
 
-CHROMIUM = os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = (
+    os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
 CHROMIUM_ARGS = [
     "--headless",
     "--no-sandbox",
@@ -76,7 +78,11 @@ class JupyterServer:
     def __enter__(self) -> JupyterServer:
         self._log = (self._own / "server.log").open("w")
         self._process = subprocess.Popen(
-            self._command(), env=self._environment(), stdout=self._log, stderr=self._log, start_new_session=True
+            self._command(),
+            env=self._environment(),
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
         )
         deadline = time.monotonic() + 60
         while True:
@@ -241,7 +247,8 @@ class NotebookPage:
 
     def command(self, name: str, args: dict[str, Any] | None = None) -> None:
         self.page.evaluate(
-            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => true)", [name, args or {}]
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => true)",
+            [name, args or {}],
         )
 
     def close(self) -> None:
@@ -249,7 +256,8 @@ class NotebookPage:
 
     def _count(self, cell: int) -> int | None:
         count: int | None = self.page.evaluate(
-            "(index) => window.jupyterapp.shell.currentWidget.content.widgets[index].model.executionCount", cell
+            "(index) => window.jupyterapp.shell.currentWidget.content.widgets[index].model.executionCount",
+            cell,
         )
         return count
 

@@ -145,7 +145,9 @@ def _models_list(options: argparse.Namespace) -> int:
     for column in ("name", "state", "size", "licence", "what it is"):
         table.add_column(column)
     for one in installed():
-        table.add_row(f"local:{one.name}", one.state, f"{one.bytes / 1e6:.0f} MB", one.licence, one.description)
+        table.add_row(
+            f"local:{one.name}", one.state, f"{one.bytes / 1e6:.0f} MB", one.licence, one.description
+        )
     Console().print(table)
     return 0
 

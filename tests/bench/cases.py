@@ -207,18 +207,33 @@ def all_cases() -> list[Case]:
 
     return [
         Case("import", "s", lambda: _import_cost("workbench", "s"), lambda: _peer_import("s"), 1 / 5),
-        Case("memory after import", "MiB", lambda: _import_cost("workbench", "MiB"), lambda: _peer_import("MiB"), 1 / 5),
+        Case(
+            "memory after import",
+            "MiB",
+            lambda: _import_cost("workbench", "MiB"),
+            lambda: _peer_import("MiB"),
+            1 / 5,
+        ),
         case("invoke, no observer", "s/step", invoke, 1 / 50),
         case("invoke, one observer", "s/step", lambda side: invoke(side, side.observed), 1 / 20),
         case("ainvoke, async functions", "s/step", lambda side: ainvoke(side, "asteps"), 1 / 50),
-        case("ainvoke, async, one observer", "s/step", lambda side: ainvoke(side, "asteps", side.observed), 1 / 20),
+        case(
+            "ainvoke, async, one observer",
+            "s/step",
+            lambda side: ainvoke(side, "asteps", side.observed),
+            1 / 20,
+        ),
         case("ainvoke, sync functions", "s/step", lambda side: ainvoke(side, "steps"), 1 / 4),
         case("prompt | model | parser", "s/call", chat, 1 / 15),
         case("stream", "s/token", stream, 1.0),
         case("astream", "s/token", lambda side: astream(side, "astream"), 1 / 10),
         case("astream_log, 1,000 tokens", "s/token", lambda side: astream(side, "astream_log"), 1 / 20, 3),
         case(
-            "astream_log, 10,000 tokens", "s/token", lambda side: astream(side, "astream_log", 10_000), 1 / 20, 2
+            "astream_log, 10,000 tokens",
+            "s/token",
+            lambda side: astream(side, "astream_log", 10_000),
+            1 / 20,
+            2,
         ),
         case("batch", "s/item", batch, 1 / 6),
         case("abatch", "s/item", abatch, 1 / 6),

@@ -108,7 +108,9 @@ def test_closing_a_stream_after_two_chunks_ends_the_request():
 
 def test_cancelling_an_answer_ends_the_request():
     async def main(server):
-        task = asyncio.create_task(joke_chain(server).ainvoke({"topic": "bears"}, {"callbacks": [LiveState()]}))
+        task = asyncio.create_task(
+            joke_chain(server).ainvoke({"topic": "bears"}, {"callbacks": [LiveState()]})
+        )
         while not server.sent or server.sent[0] < 2:
             await asyncio.sleep(0.005)
         task.cancel()

@@ -13,7 +13,9 @@ from tests.chat_server import ChatServer
 from workbench.errors import ChainCellError
 from workbench.notebook.magics import read_line, split_words
 
-JOKE = "%%chain {line}\nChatPromptTemplate.from_template('a joke about {{topic}}') | model | StrOutputParser()"
+JOKE = (
+    "%%chain {line}\nChatPromptTemplate.from_template('a joke about {{topic}}') | model | StrOutputParser()"
+)
 
 
 @pytest.fixture(scope="module")

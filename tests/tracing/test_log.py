@@ -59,7 +59,7 @@ def test_the_first_patch_replaces_all_with_six_keys():
     first = log_of(joke_chain(), "bears")[0]
     (op,) = first.ops
     assert (op["op"], op["path"]) == ("replace", "")
-    assert list(sorted(op["value"])) == ["final_output", "id", "logs", "name", "streamed_output", "type"]
+    assert sorted(op["value"]) == ["final_output", "id", "logs", "name", "streamed_output", "type"]
     assert (op["value"]["name"], op["value"]["type"]) == ("RunnableSequence", "chain")
 
 
@@ -98,7 +98,10 @@ def test_patches_come_in_the_order_people_know():
 
 def test_a_root_that_does_not_stream_gives_its_output_as_one_chunk():
     patches = log_of(ChatPromptTemplate.from_template("{t}"), "bears")
-    assert paths(patches) == [[("replace", "")], [("add", "/streamed_output/-"), ("replace", "/final_output")]]
+    assert paths(patches) == [
+        [("replace", "")],
+        [("add", "/streamed_output/-"), ("replace", "/final_output")],
+    ]
     assert applied(patches)["final_output"].to_string() == "Human: bears"
 
 
@@ -122,7 +125,18 @@ def test_entries_have_the_ten_keys_and_times_in_milliseconds():
     state = applied(log_of(joke_chain(), "bears"))
     entry = state["logs"]["my_llm"]
     assert sorted(entry) == sorted(
-        "id name type tags metadata start_time streamed_output streamed_output_str final_output end_time".split()
+        [
+            "id",
+            "name",
+            "type",
+            "tags",
+            "metadata",
+            "start_time",
+            "streamed_output",
+            "streamed_output_str",
+            "final_output",
+            "end_time",
+        ]
     )
     assert (entry["type"], entry["tags"]) == ("llm", ["seq:step:2"])
     for key in ("start_time", "end_time"):

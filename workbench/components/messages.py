@@ -318,7 +318,7 @@ def convert_to_message(thing: Any) -> BaseMessage:
     if isinstance(thing, BaseMessage):
         return thing
     if isinstance(thing, str):
-        return HumanMessage(thing)
+        return HumanMessage(content=thing)
     if isinstance(thing, Mapping):
         fields = dict(thing)
         role = fields.pop("role", None) or fields.pop("type", None)
@@ -359,7 +359,13 @@ def convert_to_messages(things: Any) -> list[BaseMessage]:
 
 def get_buffer_string(messages: Any, human_prefix: str = "Human", ai_prefix: str = "AI") -> str:
     """Messages as one text, a line each: ``Human: ...``."""
-    names = {"human": human_prefix, "ai": ai_prefix, "system": "System", "tool": "Tool", "function": "Function"}
+    names = {
+        "human": human_prefix,
+        "ai": ai_prefix,
+        "system": "System",
+        "tool": "Tool",
+        "function": "Function",
+    }
     return "\n".join(
         f"{message.role if isinstance(message, ChatMessage) else names.get(message.type, message.type)}: "
         f"{message.text}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
@@ -40,7 +40,9 @@ class StrOutputParser(BaseOutputParser[str]):
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> str:
         return text_to_parse(self, input)
 
-    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[str]:  # type: ignore[override]
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[str, None]:
         __tracebackhide__ = True
         async with aclosing(source):
             async for chunk in source:

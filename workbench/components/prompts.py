@@ -334,6 +334,4 @@ def _message_part(item: Any) -> Any:
 
 def _check_variables(prompt: BasePromptTemplate, declared: Sequence[str] | None) -> None:
     if declared is not None and set(declared) != set(prompt.input_variables):
-        raise ValueError(
-            f"input_variables: the template has {prompt.input_variables}, got {list(declared)}"
-        )
+        raise ValueError(f"input_variables: the template has {prompt.input_variables}, got {list(declared)}")

@@ -9,7 +9,7 @@ list of chunks to their sum; ``Fold`` then calls it once instead of adding pairw
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import aclosing
 from itertools import chain
 from typing import Any, Protocol
@@ -21,8 +21,8 @@ class ChunkStream(Protocol):
     """What flows between steps: an async iterator that can be closed early."""
 
     def __aiter__(self) -> AsyncIterator[Any]: ...
-    async def __anext__(self) -> Any: ...
-    async def aclose(self) -> None: ...
+    def __anext__(self) -> Awaitable[Any]: ...
+    def aclose(self) -> Awaitable[None]: ...
 
 
 class _Missing:

@@ -15,7 +15,7 @@ import contextlib
 import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from contextvars import Context, copy_context
 from itertools import count
@@ -45,11 +45,11 @@ def drive(coroutine: Awaitable[T]) -> T:
     __tracebackhide__ = True
     hooks = sys.get_asyncgen_hooks()
     if hooks.firstiter is None:
-        return _drive(coroutine)
+        return _drive(coroutine)  # type: ignore[no-any-return]
     # Under a running loop (every notebook cell) async generators would be registered with it.
     sys.set_asyncgen_hooks(None, None)
     try:
-        return _drive(coroutine)
+        return _drive(coroutine)  # type: ignore[no-any-return]
     finally:
         sys.set_asyncgen_hooks(*hooks)
 
@@ -111,7 +111,7 @@ class Blocking(Scope):
 
     async def iterate(
         self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """Yield what user code yields, as a leaf: its place under the limiter is kept to its end."""
         __tracebackhide__ = True
         if self.limiter is not None:
@@ -129,14 +129,14 @@ class Blocking(Scope):
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         """Yield what user code makes of an iterator over *source*. It holds no place under the limiter:
         the work it waits for does."""
         return self._steps(fn, is_async, (drive_stream(source), *args), kwargs)
 
     async def _steps(
         self, fn: Callable[..., Any], is_async: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         if is_async:
             raise _needs_loop(fn)
@@ -178,7 +178,7 @@ class Blocking(Scope):
 
     async def merge(
         self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
-    ) -> AsyncIterator[tuple[Any, Any]]:
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
         """``(key, chunk)`` of several streams, each opened by ``branch(scope)``, as chunks arrive. A single
         stream is pulled directly, unless it is to have a thread (or task) and so a stack of its own."""
         __tracebackhide__ = True
@@ -248,9 +248,7 @@ class EventLoop(Scope):
             if self.limiter is not None:
                 self.limiter.release()
 
-    async def _in_thread(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    async def _in_thread(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
@@ -258,7 +256,8 @@ class EventLoop(Scope):
         context = _context_of(self.stopping_with(stop))
 
         def job() -> None:
-            result, error = None, None
+            result: Any = None
+            error: BaseException | None = None
             try:
                 result = context.run(fn, *args, **kwargs)
             except StopIteration as stopped:  # a future cannot carry it
@@ -287,7 +286,7 @@ class EventLoop(Scope):
 
     async def iterate(
         self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         if self.limiter is not None:
             await self.limiter.acquire(TaskWaiter)
@@ -307,7 +306,7 @@ class EventLoop(Scope):
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
     ) -> ChunkStream:
         if is_async:
-            return self._steps(fn, (source, *args), kwargs)  # type: ignore[return-value]  # an async generator
+            return self._steps(fn, (source, *args), kwargs)
         if type(source) is Once and not source.taken:
             source.taken = True
             return _ThreadedSteps(self, fn, (iter((source.value,)), *args), kwargs)
@@ -316,7 +315,7 @@ class EventLoop(Scope):
 
     async def _steps(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AsyncIterator[Any]:
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         with _as_current(self) if not self.plain else contextlib.nullcontext():
             items = fn(*args, **kwargs)
@@ -364,7 +363,7 @@ class EventLoop(Scope):
 
     async def merge(
         self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
-    ) -> AsyncIterator[tuple[Any, Any]]:
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
         __tracebackhide__ = True
         if len(branches) == 1 and not own_stack:
             key, branch = branches[0]
@@ -422,7 +421,7 @@ class Tee:
         self._over = False
         self._error: BaseException | None = None
 
-    async def reader(self, number: int) -> AsyncIterator[Any]:
+    async def reader(self, number: int) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         queue = self._queues[number]
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from .chunks import MISSING
 from .config import KEYS, check_config, unique
@@ -24,7 +24,7 @@ __all__ = ["Callbacks", "Scope", "Settings", "Step", "current"]
 class Step(Protocol):
     """What a scope needs to know of a runnable to open a run for it."""
 
-    run_type: str
+    run_type: ClassVar[str]
     tags: Any
     metadata: Any
 
@@ -120,7 +120,7 @@ class Scope:
         outer = current.get()
         if config is None or not config:
             if outer is None:
-                return _plain(cls)
+                return _plain(cls)  # type: ignore[no-any-return]  # one of this class
             return cls().under(outer)
         config = check_config(config)
         callbacks = config.get("callbacks")

@@ -7,10 +7,10 @@ see tokens, if it can.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 from ..components.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_messages
@@ -50,6 +50,7 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
     """See the module. Input: text, messages, pairs, dicts or a prompt value."""
 
     run_type = "chat_model"
+    _prefers_streaming: ClassVar[bool] = False
 
     @property
     def _llm_type(self) -> str:
@@ -57,29 +58,46 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
         return type(self).__name__
 
     def _generate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> ChatResult:
         raise NotImplementedError(f"{type(self).__name__} must define _generate, or _stream")
 
     async def _agenerate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> ChatResult:
         raise NotImplementedError
 
     def _stream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk | AIMessageChunk]:
         raise NotImplementedError
 
     def _astream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> AsyncIterator[ChatGenerationChunk | AIMessageChunk]:
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[ChatGenerationChunk | AIMessageChunk, None]:
         raise NotImplementedError
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> AIMessage:
         __tracebackhide__ = True
         messages = convert_to_messages(input)
-        if (scope.wants_tokens and self._streams(scope)) or not self._has("_generate", "_agenerate"):
+        watched = scope.wants_tokens or self._prefers_streaming
+        if (watched and self._streams(scope)) or not self._has("_generate", "_agenerate"):
             return await self._invoke_streaming(messages, scope, kwargs)
         if not scope.blocking and self._has("_agenerate"):
             result = await scope.call(self._agenerate, True, messages, **kwargs)
@@ -106,9 +124,9 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
             raise
         return whole(total.value)
 
-    async def _transform(  # type: ignore[override]
+    async def _transform(
         self, source: ChunkStream, scope: AnyScope, **kwargs: Any
-    ) -> AsyncIterator[AIMessageChunk]:
+    ) -> AsyncGenerator[AIMessageChunk, None]:
         __tracebackhide__ = True
         messages = convert_to_messages(await fold(source))
         if not self._streams(scope):
@@ -120,7 +138,7 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
 
     async def _chunks_of(
         self, messages: list[BaseMessage], scope: AnyScope, kwargs: dict[str, Any]
-    ) -> AsyncIterator[AIMessageChunk]:
+    ) -> AsyncGenerator[AIMessageChunk, None]:
         """The model's chunks, all with one id, and one that says it is the last."""
         __tracebackhide__ = True
         if not scope.blocking and self._has("_astream"):
@@ -128,9 +146,9 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
         else:
             chunks = scope.iterate(self._stream, False, messages, **kwargs)
         id, last = None, False
-        async with aclosing(chunks):  # type: ignore[type-var]
+        async with aclosing(chunks):
             async for item in chunks:
-                chunk = item.message if isinstance(item, ChatGeneration) else item
+                chunk: Any = item.message if isinstance(item, ChatGeneration) else item
                 if id is None:
                     id = chunk.id or f"run-{scope.run.id if scope.run is not None else uuid4()}"
                 chunk.id = id
@@ -158,7 +176,7 @@ def as_chunk(message: BaseMessage) -> AIMessageChunk:
 def whole(chunk: Any) -> AIMessage:
     """The message that a stream's chunks add up to."""
     if not isinstance(chunk, AIMessageChunk):
-        return chunk if chunk is not None else AIMessage(content="")  # type: ignore[no-any-return]
+        return chunk if chunk is not None else AIMessage(content="")
     names = set(AIMessage.model_fields)
     return AIMessage(**{name: getattr(chunk, name) for name in names})
 

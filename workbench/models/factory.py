@@ -44,10 +44,10 @@ def _default(options: dict[str, Any]) -> BaseChatModel:
         name = os.environ.get("OPENAI_MODEL")
         chosen = _openai(name, options)
         at = os.environ.get("OPENAI_BASE_URL", "OpenAI")
-        _say(f"using {chosen.model} at {at} (from the environment)")  # type: ignore[attr-defined]
+        _say(f"using {chosen.model} at {at} (from the environment)")
         return chosen
     local = _local(None, options)
-    _say(f"using the local model {local.model} (no OPENAI_API_KEY is set)")  # type: ignore[attr-defined]
+    _say(f"using the local model {local.model} (no OPENAI_API_KEY is set)")
     return local
 
 
@@ -69,7 +69,7 @@ def _openai(name: str | None, options: dict[str, Any]) -> BaseChatModel:
 
     if os.environ.get("OPENAI_BASE_URL") and not os.environ.get("OPENAI_API_KEY"):
         options = {"api_key": "none", **options}  # the SDK asks for one even where the server does not
-    return ChatOpenAI(**({"model": name} if name else {}), **options)
+    return ChatOpenAI(**_with_model(name, options))
 
 
 def _local(name: str | None, options: dict[str, Any]) -> BaseChatModel:
@@ -78,7 +78,11 @@ def _local(name: str | None, options: dict[str, Any]) -> BaseChatModel:
 
     if name is not None and name not in KNOWN:
         raise ValueError(f"unknown local model {name!r}: expected one of {', '.join(KNOWN)}")
-    return ChatLocal(**({"model": name} if name else {}), **options)
+    return ChatLocal(**_with_model(name, options))
+
+
+def _with_model(name: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    return {"model": name, **options} if name else options
 
 
 def _ollama(name: str | None, options: dict[str, Any]) -> BaseChatModel:

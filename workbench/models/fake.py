@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from pydantic import Field, PrivateAttr
@@ -16,6 +16,9 @@ from .base import BaseChatModel, ChatGeneration, ChatResult
 __all__ = ["FakeChatModel"]
 
 
+_ANSWERS: tuple[str | Exception, ...] = ("a fake answer",)
+
+
 class FakeChatModel(BaseChatModel):
     """Gives its *responses* in turn, and again from the first.
 
@@ -23,7 +26,7 @@ class FakeChatModel(BaseChatModel):
     ``token_delay_s`` before each further one. A response that is an exception is raised.
     """
 
-    responses: list[str | Exception] = Field(default_factory=lambda: ["a fake answer"])
+    responses: list[str | Exception] = Field(default_factory=lambda: list(_ANSWERS))
     delay_s: float = 0.0
     token_delay_s: float = 0.0
     _next: int = PrivateAttr(0)
@@ -33,7 +36,11 @@ class FakeChatModel(BaseChatModel):
         return "fake"
 
     def _generate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> ChatResult:
         tokens = self._tokens()
         if delay_s := self._total_delay_s(tokens):
@@ -41,7 +48,11 @@ class FakeChatModel(BaseChatModel):
         return _result(tokens)
 
     async def _agenerate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> ChatResult:
         tokens = self._tokens()
         if delay_s := self._total_delay_s(tokens):
@@ -49,7 +60,11 @@ class FakeChatModel(BaseChatModel):
         return _result(tokens)
 
     def _stream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
         for token, delay_s in self._timed():
             if delay_s:
@@ -57,8 +72,12 @@ class FakeChatModel(BaseChatModel):
             yield AIMessageChunk(content=token)
 
     async def _astream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> AsyncIterator[AIMessageChunk]:
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[AIMessageChunk, None]:
         for token, delay_s in self._timed():
             if delay_s:
                 await asyncio.sleep(delay_s)
@@ -80,4 +99,4 @@ class FakeChatModel(BaseChatModel):
 
 
 def _result(tokens: list[str]) -> ChatResult:
-    return ChatResult([ChatGeneration(AIMessage("".join(tokens)))])
+    return ChatResult([ChatGeneration(AIMessage(content="".join(tokens)))])

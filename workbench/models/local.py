@@ -5,7 +5,7 @@ The first call pulls the weights if they are not there, and starts the server on
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
@@ -23,6 +23,9 @@ class ChatLocal(ChatOpenAI):
     model: str = Field(default="smollm2", alias="model_name")
     max_tokens: int | None = Field(default=256, ge=1)
 
+    # llama.cpp ends a cancelled request at its next token, but notices the end of one that does not stream
+    # only after seconds.
+    _prefers_streaming: ClassVar[bool] = True
     _server: Any = PrivateAttr(None)
 
     @property

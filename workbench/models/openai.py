@@ -10,8 +10,8 @@ import asyncio
 import inspect
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -78,19 +78,31 @@ class ChatOpenAI(BaseChatModel):
     # Requests
 
     def _generate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> ChatResult:
         client = self._connected()
         return _result(client.chat.completions.create(**self._request(messages, stop, kwargs)))
 
     async def _agenerate(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> ChatResult:
         client = await self._async_connected()
         return _result(await client.chat.completions.create(**self._request(messages, stop, kwargs)))
 
     def _stream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
     ) -> Iterator[AIMessageChunk]:
         client = self._connected()
         request = self._request(messages, stop, kwargs, stream=True)
@@ -99,8 +111,12 @@ class ChatOpenAI(BaseChatModel):
                 yield _chunk(event)
 
     async def _astream(
-        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> AsyncIterator[AIMessageChunk]:
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[AIMessageChunk, None]:
         client = await self._async_connected()
         request = self._request(messages, stop, kwargs, stream=True)
         events = await client.chat.completions.create(**request)
@@ -109,7 +125,11 @@ class ChatOpenAI(BaseChatModel):
                 yield _chunk(event)
 
     def _request(
-        self, messages: list[BaseMessage], stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        extra: Mapping[str, Any],
+        stream: bool = False,
     ) -> dict[str, Any]:
         request: dict[str, Any] = {"model": self.model, "messages": [to_openai(m) for m in messages]}
         for name in _REQUEST_FIELDS:
@@ -255,8 +275,10 @@ def _usage(usage: Any) -> dict[str, Any] | None:
     }
 
 
-class _closing(aclosing):  # type: ignore[type-arg]
+@asynccontextmanager
+async def _closing(events: Any) -> AsyncGenerator[None, None]:
     """``aclosing`` for the SDK's stream, whose method is called ``close``."""
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.thing.close()
+    try:
+        yield
+    finally:
+        await events.close()

@@ -50,6 +50,8 @@ class CellOptions:
 class ChainMagics(Magics):
     """The magics of ``%load_ext workbench``."""
 
+    shell: Any  # registered with a shell, so never None
+
     @line_cell_magic
     def chain(self, line: str, cell: str | None = None) -> Any:
         __tracebackhide__ = True
@@ -162,7 +164,8 @@ class ChainMagics(Magics):
             )
         if not options.values and not _is_prompt(chain):
             raise ChainCellError(
-                "the chain needs an input: give key=value pairs, or --input EXPR, or --no-run to only build it"
+                "the chain needs an input: give key=value pairs, or --input EXPR, "
+                "or --no-run to only build it"
             )
         return {key: self._value(text) for key, text in options.values.items()}
 
@@ -308,7 +311,7 @@ def _show(thing: Any) -> None:
     if in_kernel():
         from IPython.display import display
 
-        display(thing)
+        display(thing)  # type: ignore[no-untyped-call]  # IPython's
     elif hasattr(thing, "__rich__") or hasattr(thing, "__rich_console__"):
         from rich.console import Console
 

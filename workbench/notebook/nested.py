@@ -19,8 +19,8 @@ def allow_nested_loops() -> None:
     kernel = sys.modules.get("ipykernel")
     if kernel is not None and int(str(kernel.__version__).split(".")[0]) >= 7:
         warnings.warn(
-            f"ipykernel {kernel.__version__}: while a cell blocks in a nested loop, the kernel's messages wait; "
-            "prefer `await` in the cell",
+            f"ipykernel {kernel.__version__}: while a cell blocks in a nested loop, the kernel's messages "
+            "wait; prefer `await` in the cell",
             stacklevel=2,
         )
     for name in ("nest_asyncio2", "nest_asyncio"):  # the maintained continuation first

@@ -137,7 +137,7 @@ class Outputs:
 
     def _read_root(self, number: int, root: _Root, run: Mapping[str, Any]) -> None:
         logs = run["logs"]
-        for key, entry in islice(logs.items(), root.entries, None):
+        for key, entry in islice(logs.items(), root.entries, None) if len(logs) > root.entries else ():
             tags = [tag[len(_BRANCH) :] for tag in entry["tags"] if tag.startswith(_BRANCH)]
             for tag in tags:
                 root.branches.setdefault(tag, len(root.branches))
@@ -148,7 +148,7 @@ class Outputs:
         if len(chunks) > root.chunks:
             if root.chunks == 0:
                 self._forget_inner(number)
-            for chunk in islice(chunks, root.chunks, None):
+            for chunk in chunks[root.chunks :]:
                 self._feed(number, root, (), chunk)
             root.chunks = len(chunks)
         root.over = run["end_time"] is not None
@@ -169,7 +169,7 @@ class Outputs:
                         self._sections.pop((number, True, (other,)), None)
             name = str(entry["name"])
             section = self._section(number, True, (key,), f"{branch} ({name})" if branch else name)
-            for chunk in islice(entry["streamed_output"], read, None):
+            for chunk in entry["streamed_output"][read:]:
                 section.add(chunk if isinstance(chunk, str) else shown(chunk))
             root.model_chunks[key] = len(entry["streamed_output"])
 

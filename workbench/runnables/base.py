@@ -11,8 +11,9 @@ the async generator ``_transform(source, scope)``; they run nested steps through
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
@@ -182,7 +183,7 @@ class Runnable(Generic[Input, Output]):
         batch = _Batch(self, inputs, config, return_exceptions, kwargs)
         scope = EventLoop.enter(batch.shared)
         try:
-            return await _lending(scope.gather(batch.one, batch.indexes, batch.limit), scope)
+            return await _lending(scope.gather(batch.one, batch.indexes, batch.limit), scope)  # type: ignore[no-any-return]
         except Exception as error:
             explain(error)
             raise
@@ -201,7 +202,7 @@ class Runnable(Generic[Input, Output]):
         if batch.indexes:
             scope = Blocking.enter(batch.shared)
             try:
-                yield from drive_stream(scope.merge(batch.branches(), batch.limit))  # type: ignore[arg-type]
+                yield from drive_stream(scope.merge(batch.branches(), batch.limit))
             except Exception as error:
                 explain(error)
                 raise
@@ -220,7 +221,7 @@ class Runnable(Generic[Input, Output]):
         if batch.indexes:
             scope = EventLoop.enter(batch.shared)
             try:
-                async with aclosing(scope.merge(batch.branches(), batch.limit)) as pairs:  # type: ignore[type-var]
+                async with aclosing(scope.merge(batch.branches(), batch.limit)) as pairs:
                     async for pair in pairs:
                         yield pair
             except Exception as error:
@@ -251,9 +252,7 @@ class Runnable(Generic[Input, Output]):
         """
         from ..tracing.log import Filter, stream_log
 
-        keep = Filter(
-            include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
-        )
+        keep = Filter(include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags)
         return stream_log(
             lambda observer: self.astream(input, _observed_by(observer, config), **kwargs),
             keep,
@@ -303,7 +302,7 @@ class Runnable(Generic[Input, Output]):
         """This runnable with a config for every call: ``model.with_config(run_name="my_llm")``."""
         from .binding import RunnableBinding
 
-        return RunnableBinding(self, config={**(config or {}), **kwargs})
+        return RunnableBinding(self, config={**(config or {}), **kwargs})  # type: ignore[arg-type]
 
     # For combinators
 
@@ -343,7 +342,7 @@ class Runnable(Generic[Input, Output]):
             )
         return await fold(self._transform(Once(input), scope, **kwargs))
 
-    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:  # type: ignore[override,misc]
+    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
         """The work of one stream. This default gathers its input and yields what ``_invoke`` returns."""
         __tracebackhide__ = True
         yield await self._invoke(await fold(source), scope, **kwargs)
@@ -402,7 +401,7 @@ def _coerced_or_none(thing: Any) -> Runnable[Any, Any] | None:
 
 async def _called(
     step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """A step that does not stream: its run is over when its output goes on, and reports no chunks."""
     __tracebackhide__ = True
     yield await step._call(await fold(source), scope, tag, **kwargs)
@@ -410,11 +409,12 @@ async def _called(
 
 async def _observed(
     step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     async with aclosing(source):
         if type(source) is Once and not source.taken:
-            given, input = source, source.value
+            given: Once | _Tap = source
+            input = source.value
         else:
             # A run starts after its source's first chunk: what fails before that never reached it.
             first = await anext(source, MISSING)
@@ -557,9 +557,9 @@ class _Batch:
             return error
 
     def branches(self) -> list[tuple[int, Callable[[AnyScope], ChunkStream]]]:
-        return [(index, lambda scope, index=index: self._one_chunk(scope, index)) for index in self.indexes]
+        return [(index, partial(self._one_chunk, index)) for index in self.indexes]
 
-    async def _one_chunk(self, scope: AnyScope, index: int) -> ChunkStream:  # type: ignore[misc]
+    async def _one_chunk(self, index: int, scope: AnyScope) -> AsyncGenerator[Any, None]:
         yield await self.one(scope, index)
 
 
@@ -576,10 +576,10 @@ async def _lending(work: Any, scope: AnyScope) -> Any:
 
 
 def _lending_stream(chunks: ChunkStream, scope: AnyScope) -> ChunkStream:
-    return chunks if scope.lent is None else _lending_pulls(chunks, scope)  # type: ignore[return-value]
+    return chunks if scope.lent is None else _lending_pulls(chunks, scope)
 
 
-async def _lending_pulls(chunks: ChunkStream, scope: AnyScope) -> AsyncIterator[Any]:
+async def _lending_pulls(chunks: ChunkStream, scope: AnyScope) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     async with aclosing(chunks):
         while (chunk := await _lending(anext(chunks, MISSING), scope)) is not MISSING:
@@ -589,7 +589,7 @@ async def _lending_pulls(chunks: ChunkStream, scope: AnyScope) -> AsyncIterator[
 def _observed_by(observer: Any, config: RunnableConfig | None) -> RunnableConfig:
     given = (config or {}).get("callbacks")
     callbacks = given if isinstance(given, (list, tuple)) else [given] if given is not None else []
-    return {**(config or {}), "callbacks": [*callbacks, observer]}  # type: ignore[typeddict-item]
+    return {**(config or {}), "callbacks": [*callbacks, observer]}
 
 
 # Users' overrides of the public methods
@@ -607,7 +607,7 @@ def _resolve_overrides(cls: type[Runnable[Any, Any]]) -> None:
         if "_invoke" not in cls.__dict__:
             cls._invoke = _invoke_override  # type: ignore[method-assign]
         if "_transform" not in cls.__dict__ and names - {"invoke", "ainvoke"}:
-            cls._transform = _transform_override  # type: ignore[method-assign,assignment]
+            cls._transform = _transform_override  # type: ignore[method-assign]
 
 
 def _pick(step: Runnable[Any, Any], scope: AnyScope, *forms: str) -> str | None:
@@ -616,10 +616,7 @@ def _pick(step: Runnable[Any, Any], scope: AnyScope, *forms: str) -> str | None:
 
 async def _invoke_override(self: Runnable[Any, Any], input: Any, scope: AnyScope, **kwargs: Any) -> Any:
     __tracebackhide__ = True
-    if scope.blocking:
-        form = _pick(self, scope, "invoke")
-    else:
-        form = _pick(self, scope, "ainvoke", "invoke")
+    form = _pick(self, scope, "invoke") if scope.blocking else _pick(self, scope, "ainvoke", "invoke")
     if form is not None:
         method = getattr(self, form)
         return await scope.call(method, form == "ainvoke", input, **accepted(method, scope), **kwargs)
@@ -638,7 +635,7 @@ async def _invoke_override(self: Runnable[Any, Any], input: Any, scope: AnyScope
 
 async def _transform_override(
     self: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, **kwargs: Any
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     if scope.blocking:
         form = _pick(self, scope, "transform", "stream")

@@ -33,7 +33,9 @@ class RunnableBinding(Runnable[Input, Output]):
     def bind(self, **kwargs: Any) -> RunnableBinding[Input, Output]:
         return RunnableBinding(self.bound, kwargs={**self.kwargs, **kwargs}, config=self.config)  # type: ignore[arg-type]
 
-    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> RunnableBinding[Input, Output]:
+    def with_config(
+        self, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> RunnableBinding[Input, Output]:
         """A later key replaces an earlier one, tags included."""
         return RunnableBinding(
             self.bound,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ class _Function(Runnable[Input, Output]):
         return type(self).__name__ if name in (None, "<lambda>") else str(name)
 
     def _form(self, scope: AnyScope) -> tuple[Callable[..., Any], bool]:
-        return self._sync_form if scope.blocking else self._async_form  # type: ignore[return-value]
+        return self._sync_form if scope.blocking else self._async_form
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._default_name() if self.name is None else self.name})"
@@ -69,7 +69,9 @@ class RunnableLambda(_Function[Input, Output]):
             return await output._call(input, _deeper(scope, self))
         return output
 
-    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         input = await fold(source)
         if self._generates:
@@ -80,7 +82,7 @@ class RunnableLambda(_Function[Input, Output]):
             if not isinstance(output, Runnable):
                 yield output
                 return
-            chunks = output._pipe(Once(input), _deeper(scope, self))  # type: ignore[assignment]
+            chunks = output._pipe(Once(input), _deeper(scope, self))
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk
@@ -112,7 +114,7 @@ class RunnableGenerator(_Function[Input, Output]):
         fn, asynchronous = self._form(scope)
         return self._through(scope.through(fn, asynchronous, source, **accepted(fn, scope), **kwargs), source)
 
-    async def _through(self, chunks: Any, source: ChunkStream) -> ChunkStream:  # type: ignore[misc]
+    async def _through(self, chunks: Any, source: ChunkStream) -> ChunkStream:
         __tracebackhide__ = True
         async with aclosing(source), aclosing(chunks):
             async for chunk in chunks:

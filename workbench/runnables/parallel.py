@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -22,7 +22,9 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
     A branch that fails stops the others.
     """
 
-    def __init__(self, steps: Mapping[str, Any] | None = None, /, *, name: str | None = None, **branches: Any) -> None:
+    def __init__(
+        self, steps: Mapping[str, Any] | None = None, /, *, name: str | None = None, **branches: Any
+    ) -> None:
         # A branch may be called "steps__" or anything else: only "name" is taken.
         given = {**(steps or {}), **branches}
         for key in given:
@@ -47,7 +49,9 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
         outputs = await scope.gather(branch, self._branches)
         return dict(zip(self.steps, outputs, strict=True))
 
-    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         if not self._branches:
             await source.aclose()
@@ -66,7 +70,7 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
             (key, branch(step, tag, own))
             for (key, step, tag), own in zip(self._branches, sources, strict=True)
         ]
-        async with aclosing(source), aclosing(scope.merge(branches)) as pairs:  # type: ignore[type-var]
+        async with aclosing(source), aclosing(scope.merge(branches)) as pairs:
             async for key, chunk in pairs:
                 yield AddableDict({key: chunk})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -34,7 +34,7 @@ class RunnablePassthrough(Runnable[Other, Other]):
         self.name = name
 
     @classmethod
-    def assign(cls, **steps: Any) -> RunnableAssign:
+    def assign(cls, **steps: Any) -> RunnableAssign:  # type: ignore[override]  # starts a chain: a class method
         """The input dict with the outputs of *steps* (each given that dict) added."""
         return RunnableAssign(RunnableParallel(steps))
 
@@ -48,7 +48,9 @@ class RunnablePassthrough(Runnable[Other, Other]):
             await scope.call(fn, fn is self.afunc, input, **accepted(fn, scope), **kwargs)
         return input
 
-    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         total = Fold()
         watched = self.func is not None or self.afunc is not None
@@ -79,7 +81,9 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
         _check_dict(self, input)
         return {**input, **await self.mapper._call(input, scope, None, **kwargs)}
 
-    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         if type(source) is Once and not source.taken:
             first, second = Once(source.value), Once(source.value)
@@ -124,7 +128,9 @@ class RunnablePick(Runnable[dict[str, Any], Any]):
         picked = self._pick(input)
         return dict(picked) if isinstance(picked, AddableDict) else picked
 
-    async def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         async with aclosing(source):
             async for chunk in source:
@@ -134,4 +140,6 @@ class RunnablePick(Runnable[dict[str, Any], Any]):
 
 def _check_dict(step: Runnable[Any, Any], input: Any) -> None:
     if not isinstance(input, Mapping):
-        raise TypeError(f"{step.get_name()}: expected a dict as input, got {type(input).__name__}: {input!r:.80}")
+        raise TypeError(
+            f"{step.get_name()}: expected a dict as input, got {type(input).__name__}: {input!r:.80}"
+        )

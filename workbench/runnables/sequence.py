@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -26,8 +26,10 @@ SEGMENT = 50
 class RunnableSequence(Runnable[Input, Output]):
     """Steps one after another; nested sequences without a name of their own are flattened."""
 
-    def __init__(self, *steps: Any, first: Any = None, middle: Any = None, last: Any = None, name: str | None = None) -> None:
-        parts = [step for step in (first, *(middle or ()), last) if step is not None] if not steps else steps
+    def __init__(
+        self, *steps: Any, first: Any = None, middle: Any = None, last: Any = None, name: str | None = None
+    ) -> None:
+        parts = steps if steps else [step for step in (first, *(middle or ()), last) if step is not None]
         flat: list[Runnable[Any, Any]] = []
         for part in parts:
             step = coerce(part)
@@ -37,7 +39,7 @@ class RunnableSequence(Runnable[Input, Output]):
                 flat.append(step)
         if len(flat) < 2:
             raise ValueError(f"RunnableSequence: expected two steps or more, got {len(flat)}")
-        self.steps = flat
+        self.steps: list[Runnable[Any, Any]] = flat
         self.name = name
         self._tags = [f"seq:step:{number}" for number in range(1, len(flat) + 1)]
 
@@ -101,7 +103,7 @@ class RunnableSequence(Runnable[Input, Output]):
 
 async def _one_by_one(
     steps: list[tuple[Runnable[Any, Any], str]], source: ChunkStream, scope: AnyScope, kwargs: dict[str, Any]
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     value = await fold(source)
     for step, tag in steps:
@@ -110,10 +112,9 @@ async def _one_by_one(
     yield value
 
 
-
-async def _on_its_own_stack(source: ChunkStream, scope: AnyScope) -> AsyncIterator[Any]:
+async def _on_its_own_stack(source: ChunkStream, scope: AnyScope) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     pairs = scope.merge([(None, lambda _: source)], own_stack=True)
-    async with aclosing(source), aclosing(pairs):  # type: ignore[type-var]
+    async with aclosing(source), aclosing(pairs):
         async for _, chunk in pairs:
             yield chunk

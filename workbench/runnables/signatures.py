@@ -49,4 +49,4 @@ def is_generator(fn: Callable[..., Any]) -> bool:
 def _is(fn: Callable[..., Any], test: Callable[[Any], bool]) -> bool:
     while isinstance(fn, partial):
         fn = fn.func
-    return test(fn) or test(getattr(type(fn), "__call__", None))
+    return test(fn) or test(getattr(type(fn), "__call__", None))  # noqa: B004  # its kind, not whether

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from pprint import pformat
@@ -401,7 +401,7 @@ class _LazyOp(dict[str, Any]):
         return self._sums.total(self._length) if key == "value" else super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  # the plain get has no value
 
     def __iter__(self) -> Iterator[str]:
         return iter(("op", "path", "value"))
@@ -437,7 +437,7 @@ async def stream_log(
     *,
     diff: bool,
     with_streamed_output_list: bool,
-) -> AsyncIterator[Any]:
+) -> AsyncGenerator[Any, None]:
     """Run the stream that *open_stream* opens under a given observer, and yield its patches, or with
     ``diff=False`` the logs so far. Stops the run when closed; a reader that stalls stalls the run."""
     __tracebackhide__ = True
@@ -474,7 +474,7 @@ class Mailbox:
             else:
                 self._loop.call_soon_threadsafe(self._wake)
 
-    async def while_running(self, open_stream: Callable[[], AsyncIterator[Any]]) -> AsyncIterator[Any]:
+    async def while_running(self, open_stream: Callable[[], AsyncIterator[Any]]) -> AsyncGenerator[Any, None]:
         """Pull the stream to its end in a task, and yield what is put meanwhile."""
         __tracebackhide__ = True
 

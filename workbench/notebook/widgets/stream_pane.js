@@ -12,6 +12,7 @@ import { copyText, element, isDocument, isMessage, isRecord, messagesOf, preview
 /** @typedef {import("./store.js").State} State */
 
 const DEEPEST_BRANCH = 3;
+const BRANCH_TAG = "map:key:";
 const TAIL_PX = 24;
 
 /** One text that grows: a text node that tokens are appended to. */
@@ -19,6 +20,7 @@ class Block {
   /** @param {string[]} keys */
   constructor(keys) {
     this.el = element("div", "wb-block");
+    this.key = keys[0];
     this.text = "";
     this._last = "";
     // Branches may stream their whole text so far (a JSON parser does) instead of what is new.
@@ -65,6 +67,8 @@ export class Output {
     this.el.append(this._hint, this._blocks);
     /** @type {Map<string, Block>} */
     this._byPath = new Map();
+    /** @type {string[]} keys of the branches in the order of their runs */
+    this._order = [];
     this._seen = 0;
     this._onlyText = true;
     this._ended = false;
@@ -73,6 +77,7 @@ export class Output {
   /** Show what is new in *run*; cheap when nothing is. @param {Run} run */
   update(run) {
     const chunks = run.streamed_output;
+    if (this._seen < chunks.length && this._byPath.size === 0) this._order = branchOrder(run);
     for (; this._seen < chunks.length; this._seen += 1) {
       const chunk = chunks[this._seen];
       if (typeof chunk !== "string") this._onlyText = false;
@@ -112,6 +117,21 @@ export class Output {
     else if (value !== null || whole) this._block(keys).set(shownText(value));
   }
 
+  /** Among the others in the order of the branches. @param {Block} block @param {string | undefined} key */
+  _insert(block, key) {
+    const rank = this._rank(key);
+    const others = [...this._byPath.values()].filter((other) => other !== block);
+    const next = others.filter((other) => this._rank(other.key) > rank).map((other) => other.el);
+    const after = [...this._blocks.children].find((el) => next.includes(/** @type {HTMLDivElement} */ (el)));
+    this._blocks.insertBefore(block.el, after ?? null);
+  }
+
+  /** @param {string | undefined} key */
+  _rank(key) {
+    const rank = key === undefined ? -1 : this._order.indexOf(key);
+    return rank < 0 ? this._order.length : rank;
+  }
+
   /** @param {string[]} keys */
   _block(keys) {
     const path = keys.join(" › ");
@@ -119,15 +139,23 @@ export class Output {
     if (!block) {
       block = new Block(keys);
       this._byPath.set(path, block);
-      this._blocks.append(block.el);
+      this._insert(block, keys[0]);
     }
     return block;
   }
 }
 
-/** What failed, in words, with the traceback to open. @param {import("./store.js").RunError} error */
-export function errorNode(error) {
+/** Branches of a parallel step are tagged with their key. @param {Run} run */
+function branchOrder(run) {
+  const tags = Object.values(run.logs ?? {}).flatMap((inner) => inner.tags);
+  return tags.filter((tag) => tag.startsWith(BRANCH_TAG)).map((tag) => tag.slice(BRANCH_TAG.length));
+}
+
+/** What failed, in words, with the traceback to open. @param {import("./store.js").RunError} error
+ * @param {string} [where] names of the steps down to the one that failed */
+export function errorNode(error, where = "") {
   const box = element("div", "wb-error");
+  if (where) box.append(element("div", "wb-error-where", where));
   const line = element("div", "wb-error-line");
   line.append(element("span", "wb-error-type", error.type), element("span", "", error.message ? `: ${error.message}` : ""));
   box.append(line);
@@ -137,6 +165,22 @@ export function errorNode(error) {
     box.append(details);
   }
   return box;
+}
+
+/** The way down to the step whose error the root run ended with: ``RunnableSequence > my_llm``.
+ * @param {Run} root */
+function failedStep(root) {
+  const logs = root.logs ?? {};
+  const names = [root.name];
+  let around = "";
+  for (;;) {
+    const inner = Object.entries(logs).find(
+      ([, run]) => (run.parent ?? "") === around && run.error?.message === root.error?.message,
+    );
+    if (!inner || names.length > Object.keys(logs).length) return names.length > 1 ? names.join(" > ") : "";
+    around = inner[0];
+    names.push(inner[1].name);
+  }
 }
 
 export class StreamPane {
@@ -195,7 +239,7 @@ export class StreamPane {
     item.output.update(run);
     if (run.error && !item.failed) {
       item.failed = true;
-      item.el.append(run.status === "cancelled" ? element("div", "wb-note wb-stopped", "■ stopped here") : errorNode(run.error));
+      item.el.append(run.status === "cancelled" ? element("div", "wb-note wb-stopped", "■ stopped here") : errorNode(run.error, failedStep(run)));
     }
   }
 

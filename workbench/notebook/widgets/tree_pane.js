@@ -74,6 +74,9 @@ class Row {
   /** @type {number} */
   level = 1;
 
+  /** @type {Row[]} */
+  children = [];
+
   /** @type {HTMLUListElement} */
   group = element("ul", "wb-group");
 
@@ -119,6 +122,7 @@ class Row {
     this.group.hidden = true;
     this.el.append(this.line, this.group);
     (parent ? parent.group : this.pane.list).append(this.el);
+    parent?.children.push(this);
     parent?._becomeParent();
     this.update("");
   }
@@ -140,12 +144,14 @@ class Row {
     setText(this.glyph, GLYPHS[run.status] ?? "?");
     setText(this.word, run.status === "done" ? "" : run.status);
     this.glyph.title = run.status;
-    const note = run.error && run.status === "failed" ? `${run.error.type}: ${run.error.message}` : "";
-    setText(this.note, preview(note, 120));
+    const { error } = run;
+    const own = error && run.status === "failed" && !this._failedInside(error.message);
+    setText(this.note, own ? preview(`${error.type}: ${error.message}`, 120) : "");
     const start = time(run.start_time) - this.pane.origin;
     const first = time(run.first_chunk_time) - this.pane.origin;
     this.track.style.setProperty("--wb-start", String(start));
-    this.mark.hidden = this.stream.hidden = Number.isNaN(first);
+    this.stream.hidden = Number.isNaN(first);
+    this.mark.hidden = this.stream.hidden || (!isRunning(run) && run.streamed_output.length < 2);
     if (!Number.isNaN(first)) this.track.style.setProperty("--wb-first", String(first));
     if (run.end_time) this.track.style.setProperty("--wb-end", String(time(run.end_time) - this.pane.origin));
     const firstAfter = time(run.first_chunk_time) - time(run.start_time);
@@ -162,6 +168,11 @@ class Row {
     const end = this.run.end_time ? time(this.run.end_time) : now;
     const text = duration(end - time(this.run.start_time));
     if (text) setText(this.time, text);
+  }
+
+  /** Whether a step in this one failed of the same. @param {string} message */
+  _failedInside(message) {
+    return this.children.some((row) => row.run.error?.message === message);
   }
 
   _becomeParent() {
@@ -365,12 +376,13 @@ export class TreePane {
 
   /** Ticks at round times, at most five. @param {number} total */
   _drawAxis(total) {
-    const rough = total / 4;
+    const rough = total / 5;
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = power * (rough / power >= 5 ? 10 : rough / power >= 2 ? 5 : rough / power >= 1 ? 2 : 1);
+    const step = power * ([1, 2, 5].find((nice) => nice * power >= rough) ?? 10);
     const count = Math.floor((total * 0.97) / step) + 1;
     if (step !== this._step || count !== this._axis.childElementCount) {
       this._step = step;
+      this.el.style.setProperty("--wb-step", String(step));
       this._axis.replaceChildren();
       for (let number = 0; number < count; number += 1) {
         const tick = element("span", "wb-axis-tick", number === 0 ? "0" : axisText(number * step));
