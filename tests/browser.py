@@ -229,9 +229,9 @@ class NotebookPage:
         self.page.wait_for_function(
             """([index, before]) => {
               const panel = window.jupyterapp.shell.currentWidget;
-              const model = panel.content.widgets[index].model;
-              return model.executionCount !== null && model.executionCount !== before
-                && model.executionState !== "running" && panel.sessionContext.session.kernel.status === "idle";
+              const { executionCount, executionState } = panel.content.widgets[index].model;
+              return executionCount !== null && executionCount !== before && executionState !== "running"
+                && panel.sessionContext.session.kernel.status === "idle";
             }""",
             arg=[cell, before],
             timeout=timeout_s * 1000,

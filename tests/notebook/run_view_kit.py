@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
@@ -14,11 +15,13 @@ from workbench.runnables.parallel import RunnableParallel
 from workbench.tracing.live import LiveState
 
 __all__ = [
+    "PWNED",
     "RunView",
     "RunnableLambda",
     "RunnableParallel",
     "Session",
     "loop",
+    "lose_frames",
     "model",
     "numbers",
     "say",
@@ -67,12 +70,26 @@ def loop() -> asyncio.AbstractEventLoop:
     return running
 
 
+def lose_frames(view: RunView, first: int, last: int) -> None:
+    """Frames number *first* to *last* never leave."""
+    send, count = view.send, 0
+
+    def lossy(content: dict[str, Any], buffers: Any = None) -> None:
+        nonlocal count
+        count += content.get("k") == "frame"
+        if content.get("k") != "frame" or not first <= count <= last:
+            send(content, buffers)
+
+    view.send = lossy
+
+
 class Session:
     """A chain under a view, on a background loop."""
 
     def __init__(self, chain: Any, input: Any = "hi", *, title: str = "chain") -> None:
         self.live = LiveState()
-        self.stopped_on: str | None = None
+        self.stopped_at = 0.0
+        """Seconds since the epoch."""
         self.view = RunView(self.live, on_stop=self._stop, title=title)
         self._chain, self._input = chain, input
         self._loop = loop()
@@ -110,5 +127,5 @@ class Session:
             pass
 
     def _stop(self) -> None:
-        self.stopped_on = threading.current_thread().name
+        self.stopped_at = time.time()
         self._loop.call_soon_threadsafe(self._task.cancel)

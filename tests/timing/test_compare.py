@@ -14,6 +14,7 @@ from workbench.timing.compare import (
     compare,
     parallel_against_alone,
 )
+from workbench.timing.rows import Timings
 
 
 def nap(seconds: float) -> RunnableLambda[Any, Any]:
@@ -25,10 +26,10 @@ def nap(seconds: float) -> RunnableLambda[Any, Any]:
 
 
 def test_a_case_that_takes_twice_as_long_is_half_as_fast():
-    result = compare({"slow": lambda: time.sleep(0.08), "fast": lambda: time.sleep(0.04)})
+    result = compare({"slow": lambda: time.sleep(0.2), "fast": lambda: time.sleep(0.1)})
     assert [row.label for row in result.rows] == ["slow", "fast"]
     assert all(len(row.seconds) == 3 for row in result.rows)
-    assert 0.08 <= result["slow"].median < 0.12
+    assert 0.2 <= result["slow"].median < 0.3
     assert 1.5 < result.speed_up("fast") < 2.5
     assert result.speed_up("slow") == 1.0
 
@@ -107,7 +108,7 @@ def test_wrong_numbers_and_baselines_are_told():
 
 
 def test_branches_in_parallel_are_as_much_faster_as_their_sum_says():
-    result = parallel_against_alone({"a": nap(0.05), "b": nap(0.05), "c": nap(0.05)}, 1)
+    result = parallel_against_alone({"a": nap(0.1), "b": nap(0.1), "c": nap(0.1)}, 1)
     assert [row.label for row in result.rows] == [
         "a alone",
         "b alone",
@@ -115,9 +116,18 @@ def test_branches_in_parallel_are_as_much_faster_as_their_sum_says():
         "one after another",
         "in parallel",
     ]
-    assert 0.05 <= result["a alone"].median < 0.09
-    assert 0.15 <= result["one after another"].median < 0.25
-    assert 2.0 < result.speed_up("in parallel") <= 3.05
+    assert 0.1 <= result["a alone"].median < 0.2
+    assert 0.3 <= result["one after another"].median < 0.5
+    assert 1.8 < result.speed_up("in parallel") <= 3.3
+
+
+def test_a_branch_alone_has_no_speed_up_and_is_not_the_fastest():
+    result = parallel_against_alone({"a": nap(0.01), "b": nap(0.03)}, 1, repeats=1)
+    assert str(result).split("\n")[2].split()[-1] == "-"
+    assert result["a alone"].is_part
+    assert "font-weight" not in result._repr_html_().split("a alone")[0].split("<tbody>")[1].replace(
+        'style=""', ""
+    )
 
 
 def test_branches_may_be_anything_a_dict_in_a_chain_may_hold():
@@ -128,14 +138,18 @@ def test_branches_may_be_anything_a_dict_in_a_chain_may_hold():
 
 
 def test_a_batch_is_as_much_faster_as_calls_run_side_by_side():
-    result = batch_against_one_by_one(nap(0.03), range(6))
+    result = batch_against_one_by_one(nap(0.1), range(6), repeats=2)
     assert [row.label for row in result.rows] == ["one by one", "batch"]
-    assert 4 < result.speed_up("batch") <= 6.1
+    assert 3 < result.speed_up("batch") <= 6.5
 
 
 def test_a_batch_with_max_concurrency_is_limited_by_it():
-    result = batch_against_one_by_one(nap(0.03), [1, 2, 3, 4], max_concurrency=2)
-    assert 1.5 < result.speed_up("batch (max_concurrency=2)") <= 2.05
+    timings = Timings()
+    result = batch_against_one_by_one(
+        nap(0.1), [1, 2, 3, 4], max_concurrency=2, repeats=2, config={"callbacks": [timings]}
+    )
+    assert timings.peak_in_flight == 2
+    assert 1.3 < result.speed_up("batch (max_concurrency=2)") <= 2.2
 
 
 def test_empty_and_wrong_inputs_are_told():

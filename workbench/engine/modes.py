@@ -256,6 +256,7 @@ class EventLoop(Scope):
         context = _context_of(self.stopping_with(stop))
 
         def job() -> None:
+            __tracebackhide__ = True
             result: Any = None
             error: BaseException | None = None
             try:
@@ -501,6 +502,7 @@ class _Pool:
         self._over.release()
 
     def _work(self) -> None:
+        __tracebackhide__ = True
         items, fn, scope = self._items, self._fn, self._scope
         while not self._stop.requested and (index := next(self._indexes)) < len(items):
             try:
@@ -512,6 +514,7 @@ class _Pool:
 
 
 def _call_and_drive(fn: Callable[..., Any], scope: Blocking, item: Any) -> Any:
+    __tracebackhide__ = True
     return drive(fn(scope, item))
 
 
@@ -561,6 +564,7 @@ class _Pumps:
                     self._changed.wait()
 
     def _pump(self) -> None:
+        __tracebackhide__ = True
         try:
             while not self._closed and (index := next(self._indexes)) < len(self._branches):
                 key, branch = self._branches[index]
@@ -683,6 +687,7 @@ class _ThreadedSteps:
         threads.start(_in_context(_context_of(self._scope.stopping_with(self._stop)), self._run))
 
     def _run(self) -> None:
+        __tracebackhide__ = True
         fn, args, kwargs = self._make
         items: Any = None
         error: BaseException | None = None

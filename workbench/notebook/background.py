@@ -54,16 +54,17 @@ class BackgroundTask(Generic[T]):
         if threading.current_thread().name == THREAD_NAME:
             raise RuntimeError("waiting for the background loop from the background loop would never end")
         try:
-            while True:
-                try:
-                    return self._future.result(SLICE_S)
-                except concurrent.futures.TimeoutError:
-                    if self._future.done():  # the work itself raised a TimeoutError
-                        raise
+            while not self._future.done():
+                concurrent.futures.wait([self._future], SLICE_S)
         except KeyboardInterrupt:
             self.cancel()
             concurrent.futures.wait([self._future], GRACE_S)
             raise
+        # Not result(): the traceback should show the user's frames, and none of concurrent.futures.
+        error = self._future.exception()
+        if error is not None:
+            raise error
+        return self._future.result()
 
     def _start(self, work: Callable[[], Coroutine[Any, Any, T]], context: Any) -> None:
         self._task = self._loop.create_task(self._run(work), context=context)
@@ -72,6 +73,7 @@ class BackgroundTask(Generic[T]):
         self._task.add_done_callback(self._ended)
 
     async def _run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        __tracebackhide__ = True
         result = await work()
         if not self._future.done():
             self._future.set_result(result)

@@ -56,6 +56,8 @@ def run_chain(
     cancels it and goes on as KeyboardInterrupt.
     """
 
+    __tracebackhide__ = True
+
     async def work(config: dict[str, Any]) -> Any:
         __tracebackhide__ = True
         total = Fold()
@@ -77,6 +79,8 @@ def run_batch(
     observers: Sequence[Callable[[RunEvent], None]] = (),
 ) -> Any:
     """As ``run_chain``, for many inputs side by side; one root run an input."""
+
+    __tracebackhide__ = True
 
     async def work(config: dict[str, Any]) -> Any:
         __tracebackhide__ = True
@@ -125,6 +129,7 @@ def show_run(
 
 
 def _wait(task: background.BackgroundTask[Any]) -> Any:
+    __tracebackhide__ = True
     try:
         return task.wait()
     except concurrent.futures.CancelledError:

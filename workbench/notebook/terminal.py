@@ -251,11 +251,12 @@ class _Printer:
         self._at: Section | None = None
         self._printed: set[int] = set()
         self._line_is_open = False
+        self._all_over = False
 
-    def print_ready(self, all_over: bool = False) -> None:
+    def print_ready(self) -> None:
         """What may be printed without mixing sections."""
         while (section := self._next()) is not None:
-            is_over = all_over or section.root in self._outputs.finished_roots
+            is_over = self._all_over or section.root in self._outputs.finished_roots
             if is_over or not section.replaced:
                 self._print(section)
             if not is_over:
@@ -263,13 +264,18 @@ class _Printer:
             self._printed.add(id(section))
 
     def _next(self) -> Section | None:
-        """The section begun, else the first that was not printed."""
+        """The section begun, else the first that was not printed, once all roots before it are over."""
         if self._at is not None and id(self._at) not in self._printed:
             return self._at
-        return next((one for one in self._outputs.sections if id(one) not in self._printed), None)
+        over = self._outputs.finished_roots
+        for section in self._outputs.sections:
+            if id(section) not in self._printed:
+                return section if over.issuperset(range(section.root)) or self._all_over else None
+        return None
 
     def print_rest(self) -> None:
-        self.print_ready(all_over=True)
+        self._all_over = True
+        self.print_ready()
         if self._at is not None:
             self._end_line()
             self._console.out()

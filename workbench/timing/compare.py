@@ -23,7 +23,7 @@ from ..runnables.parallel import RunnableParallel
 from .units import duration, ratio
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 __all__ = ["Comparison", "Measurement", "batch_against_one_by_one", "compare", "parallel_against_alone"]
 
@@ -32,10 +32,12 @@ Say = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Measurement:
-    """The seconds each repeat of one case took, in order; empty if it was never reached."""
+    """The seconds each repeat of one case took, in order; empty if it was never reached. ``is_part``: it
+    is only a part of the work of the others, so that the table shows no speed-up for it."""
 
     label: str
     seconds: tuple[float, ...] = ()
+    is_part: bool = False
 
     @property
     def median(self) -> float:
@@ -85,15 +87,14 @@ class Comparison:
         ]
         return "\n".join([*filter(None, [self.title]), *lines, self._remark()])
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         table = Table(
             title=Text(self.title) if self.title else None,
             title_justify="left",
-            caption=Text(self._remark()),
-            caption_justify="left",
             box=None,
             pad_edge=False,
             padding=(0, 2, 0, 0),
@@ -105,7 +106,7 @@ class Comparison:
         for row, cells in zip(self.rows, self._cells(), strict=True):
             style = "bold green" if row is fastest else None
             table.add_row(*(Text(cell) for cell in cells), style=style)
-        return table
+        return Group(table, Text(self._remark(), "dim"))
 
     def _repr_html_(self) -> str:
         longest = max((row.median for row in self.rows if row.seconds), default=0.0)
@@ -139,13 +140,17 @@ class Comparison:
                     duration(seconds) if row.seconds else "-"
                     for seconds in (row.median, row.fastest, row.slowest)
                 ),
-                ratio(self.speed_up(row.label)) if row.seconds and self[self.baseline].seconds else "-",
+                ratio(self.speed_up(row.label)) if self._has_speed_up(row) else "-",
             ]
             for row in self.rows
         ]
 
+    def _has_speed_up(self, row: Measurement) -> bool:
+        return bool(row.seconds and self[self.baseline].seconds and not row.is_part)
+
     def _fastest(self) -> Measurement | None:
-        return min((row for row in self.rows if row.seconds), key=lambda row: row.median, default=None)
+        whole = [row for row in self.rows if row.seconds and not row.is_part]
+        return min(whole, key=lambda row: row.median, default=None)
 
     def _remark(self) -> str:
         counts = sorted({len(row.seconds) for row in self.rows})
@@ -213,7 +218,7 @@ def parallel_against_alone(
     parallel = seconds.pop("in parallel")
     sums = tuple(sum(times) for times in zip(*seconds.values(), strict=False))
     rows = (
-        *(Measurement(label, tuple(times)) for label, times in seconds.items()),
+        *(Measurement(label, tuple(times), is_part=True) for label, times in seconds.items()),
         Measurement("one after another", sums),
         Measurement("in parallel", tuple(parallel)),
     )

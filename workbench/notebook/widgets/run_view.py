@@ -86,8 +86,8 @@ class RunView(anywidget.AnyWidget):
         self._live.on_change = lambda urgent: None
         self._sender.close()
         self._send_frame()
-        self._finished = True
         self.snapshot = self._live.snapshot()
+        self._finished = True
         for twin in self._twins:
             twin.update(self._twin_bundle(), raw=True)
         self._twins.clear()

@@ -1,0 +1,3 @@
+from ..local_model import local_model
+
+__all__ = ["local_model"]

@@ -1,0 +1,188 @@
+"""The static twin: complete, escaped, and made of what sanitizers keep."""
+
+from __future__ import annotations
+
+import copy
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from workbench.notebook.static import plain_text, static_html
+
+PWNED = "<img src=x onerror=window.__pwned=1>\"'&"
+ALLOWED = {"div", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "pre", "b", "style"}
+
+
+def run(name: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": f"id of {name}",
+        "name": name,
+        "type": "chain",
+        "tags": [],
+        "metadata": {},
+        "status": "done",
+        "input": None,
+        "start_time": "2026-01-01T00:00:00.000+00:00",
+        "first_chunk_time": None,
+        "end_time": "2026-01-01T00:00:02.000+00:00",
+        "streamed_output": [],
+        "final_output": None,
+        "error": None,
+        "usage": None,
+        "events": [],
+        **fields,
+    }
+
+
+MESSAGES = {"messages": [{"type": "system", "content": "be brief"}, {"type": "human", "content": "where?"}]}
+LLM = run(
+    "my_llm",
+    type="chat_model",
+    parent="inner",
+    input=MESSAGES,
+    tags=["seq:step:2"],
+    metadata={"temperature": 0.5},
+    first_chunk_time="2026-01-01T00:00:00.500+00:00",
+    streamed_output=["Harrison ", "worked ", "at Kensho."],
+    final_output={"type": "ai", "content": "Harrison worked at Kensho."},
+    usage={"input_tokens": 30, "output_tokens": 7, "total_tokens": 37},
+    events=[{"name": "cache", "data": {"hit": False}}],
+)
+ROOT = run(
+    "RunnableSequence",
+    input={"question": "where?"},
+    first_chunk_time="2026-01-01T00:00:00.500+00:00",
+    streamed_output=["Harrison ", "worked ", "at Kensho."],
+    final_output="Harrison worked at Kensho.",
+    logs={
+        "my_prompt": run("my_prompt", type="prompt", parent=None, final_output=MESSAGES),
+        "inner": run("inner", parent=None),
+        "my_llm": LLM,
+    },
+)
+DOCUMENT = {"status": "done", "runs": [ROOT]}
+
+
+def failed(message: str = "boom") -> dict[str, Any]:
+    document = copy.deepcopy(DOCUMENT)
+    document["status"] = document["runs"][0]["status"] = "failed"
+    document["runs"][0]["error"] = {"type": "ValueError", "message": message, "traceback": "Traceback …"}
+    return document
+
+
+class Tags(HTMLParser):
+    """Tags and attributes, and whether all that opens also closes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes.update(name for name, _ in attributes)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_html_holds_output_tree_status_times_and_every_input_and_output() -> None:
+    html = static_html(DOCUMENT, id="ab12")
+    assert html.startswith('<div class="wb-static-ab12">')
+    assert '<pre style="white-space:pre-wrap">Harrison worked at Kensho.</pre>' in html
+    for part in (
+        "done · 2.00 s · first token after 500 ms · 7 tokens",
+        "&nbsp;&nbsp;&nbsp;&nbsp;✓ my_prompt",
+        "&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;✓ my_llm",
+        "RunnableSequence &gt; inner &gt; my_llm",
+        "system: be brief\nhuman: where?",
+        "chat model",
+        "seq:step:2",
+        "temperature",
+        "total_tokens",
+        "cache",
+    ):
+        assert part in html
+
+
+def test_bars_lie_where_the_runs_lie_on_the_axis() -> None:
+    html = static_html(DOCUMENT, id="x")
+    assert "width:24.75%;height:9px;background:#7c5cff;opacity:0.4" in html
+    assert "width:74.25%;height:9px;background:#7c5cff" in html
+
+
+def test_only_tags_and_attributes_that_sanitizers_keep_and_no_script() -> None:
+    tags = Tags(static_html(failed(), id="x"))
+    assert tags.names <= ALLOWED
+    assert tags.attributes <= {"class", "style"}
+    assert tags.open == []
+
+
+@pytest.mark.parametrize(
+    "where", ["input", "final_output", "name", "streamed_output", "tags", "metadata", "events"]
+)
+def test_everything_is_escaped(where: str) -> None:
+    values = {
+        "streamed_output": [PWNED],
+        "tags": [PWNED],
+        "metadata": {PWNED: PWNED},
+        "events": [{"name": PWNED, "data": PWNED}],
+    }
+    document = copy.deepcopy(DOCUMENT)
+    for entry in (document["runs"][0], document["runs"][0]["logs"]["my_llm"]):
+        entry[where] = values.get(where, PWNED)
+    html = static_html(document, id="x")
+    assert "<img" not in html
+    assert "&lt;img src=x" in html
+
+
+def test_errors_are_escaped_and_named() -> None:
+    html = static_html(failed(PWNED), id="x")
+    assert "<b>ValueError</b>: &lt;img" in html and "<img" not in html
+    assert "ValueError: <img" in plain_text(failed(PWNED))
+
+
+def test_plain_text_starts_with_the_output_and_lists_the_steps() -> None:
+    assert plain_text(DOCUMENT).splitlines() == [
+        "Harrison worked at Kensho.",
+        "",
+        "done · 2.00 s · first token after 500 ms · 7 tokens",
+        "✓ RunnableSequence (2.00 s, 3 tokens)",
+        "  ✓ my_prompt (2.00 s)",
+        "  ✓ inner (2.00 s)",
+        "    ✓ my_llm (2.00 s, 7 tokens)",
+    ]
+
+
+def test_branches_are_shown_by_key() -> None:
+    parallel = run("p", streamed_output=[{"a": "x"}, {"b": "y"}], final_output={"a": "x", "b": "y"}, logs={})
+    assert "a:\nx\n\nb:\ny" in static_html({"status": "done", "runs": [parallel]}, id="x")
+
+
+def test_a_batch_names_each_item_by_its_input() -> None:
+    runs = [run("c", input=word, final_output=word.upper(), logs={}) for word in ("one", "two")]
+    document = {"status": "done", "runs": runs}
+    assert '<b>two</b></div><pre style="white-space:pre-wrap">TWO</pre>' in static_html(document, id="x")
+    assert plain_text(document).startswith("[1] one\nONE\n[2] two\nTWO")
+
+
+def test_a_stopped_run_shows_how_far_it_came() -> None:
+    stopped = run("c", status="cancelled", streamed_output=["a", "b"], end_time=None, logs={})
+    html = static_html({"status": "cancelled", "runs": [stopped]}, id="x")
+    assert ">ab</pre>" in html and "■ stopped" in html
+
+
+def test_a_document_without_runs() -> None:
+    document: dict[str, Any] = {"status": "cancelled", "runs": []}
+    assert "stopped" in static_html(document, id="x")
+    assert plain_text(document) == "stopped"
+
+
+def test_a_parent_that_is_unknown_or_a_circle_loses_no_output() -> None:
+    root = run("c", final_output="all there", logs={"a": run("a", parent="gone"), "b": run("b", parent="b")})
+    html = static_html({"status": "done", "runs": [root]}, id="x")
+    assert "all there" in html and "✓ a" in html
