@@ -70,7 +70,8 @@ def wait_until(true: Callable[[], bool], within_s: float) -> bool:
 
 
 def test_it_answers_from_the_context_it_is_given(client: "openai.OpenAI") -> None:
-    question = "Answer from the context only. Context: harrison worked at kensho.\nQuestion: where did harrison work?"
+    context = "harrison worked at kensho"
+    question = f"Answer from the context only. Context: {context}.\nQuestion: where did harrison work?"
     answer = client.chat.completions.create(
         model="smollm2", messages=[{"role": "user", "content": question}], max_tokens=40, temperature=0
     )

@@ -281,6 +281,7 @@ def test_colours_follow_the_theme(notebook: NotebookPage, tmp_path: Path) -> Non
             "(light) => document.body.dataset.jpThemeLight === light",
             arg=str(theme.endswith("Light")).lower(),
         )
+        notebook.page.locator(".jp-Splash").wait_for(state="detached")
         body = view(notebook, "tree")
         body.scroll_into_view_if_needed()
         body.screenshot(path=shots / f"run_view_{theme.split()[1].lower()}.png")

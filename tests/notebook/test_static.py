@@ -134,6 +134,7 @@ def test_everything_is_escaped(where: str) -> None:
     }
     document = copy.deepcopy(DOCUMENT)
     for entry in (document["runs"][0], document["runs"][0]["logs"]["my_llm"]):
+        entry["streamed_output"] = []
         entry[where] = values.get(where, PWNED)
     html = static_html(document, id="x")
     assert "<img" not in html
@@ -156,6 +157,13 @@ def test_plain_text_starts_with_the_output_and_lists_the_steps() -> None:
         "  ✓ inner (2.00 s)",
         "    ✓ my_llm (2.00 s, 7 tokens)",
     ]
+
+
+def test_tool_calls_are_shown_with_the_text_before_them() -> None:
+    output = {"type": "ai", "content": "let me see", "tool_calls": [{"name": "add", "args": {"a": 1}}]}
+    called = run("llm", streamed_output=["let me ", "see"], final_output=output, logs={})
+    text = plain_text({"status": "done", "runs": [called]})
+    assert text.startswith("let me see\n") and '"name": "add"' in text
 
 
 def test_branches_are_shown_by_key() -> None:

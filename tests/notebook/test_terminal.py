@@ -586,9 +586,9 @@ def test_the_cost_of_a_redraw_does_not_grow_with_what_was_shown():
         times = []
         for _ in range(20):
             run.chunk("token ")
-            started = time.perf_counter()
+            started = time.thread_time()
             view._frame()
-            times.append(time.perf_counter() - started)
+            times.append(time.thread_time() - started)
         return min(times)
 
     assert cost_s(100_000) < 3 * cost_s(1_000)

@@ -78,7 +78,6 @@ class Run:
         name: str,
         type: str,
         observers: tuple[Observer, ...],
-        *,
         parent: Run | None = None,
         id: str | None = None,
         tags: list[str] | None = None,

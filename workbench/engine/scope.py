@@ -169,22 +169,14 @@ class Scope:
         tags = list(settings.tags)
         if tag is not None:
             tags.append(tag)
-        if step.tags:
-            tags.extend(step.tags)
+        if (own := step.tags) is not None:
+            tags.extend(own)
         metadata = dict(settings.metadata)
-        if step.metadata:
-            metadata.update(step.metadata)
+        if (about := step.metadata) is not None:
+            metadata.update(about)
+        name = self.run_name or step.get_name()
         inner = self.copy()
-        inner.run = Run(
-            self.run_name or step.get_name(),
-            step.run_type,
-            self.observers,
-            parent=self.run,
-            id=self.run_id,
-            tags=tags,
-            metadata=metadata,
-            input=input,
-        )
+        inner.run = Run(name, step.run_type, self.observers, self.run, self.run_id, tags, metadata, input)
         inner.run_name = inner.run_id = None
         return inner
 

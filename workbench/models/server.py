@@ -135,10 +135,10 @@ class LocalServer:
             native, self._native = self._native, None
             if native is None:
                 return
-            if self._pid != os.getpid():
+            if self._pid == os.getpid():
+                _hang_up(self._port)
+            if _forked:
                 _leak(native)
-                return
-            _hang_up(self._port)
             del native
 
     def alive(self) -> bool:
@@ -217,6 +217,8 @@ _lock = threading.Lock()
 _native_lock = threading.Lock()
 _watched = False
 _exiting = False
+_forked = False
+"""Whether this process was forked from one that ran a server."""
 
 
 def get_server(
@@ -371,18 +373,35 @@ def _socket_descriptors() -> list[int]:
 
 
 def _leak(native: Any) -> None:
-    """Never destroy *native*: after a fork its threads are the parent's, and it would wait for them."""
+    """Never destroy *native*: after a fork it would wait for threads that only the parent has.
+
+    That holds for a server the child started, too: it shares llama.cpp's globals with the parent's.
+    """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
 
 
 def _after_fork_in_child() -> None:
-    global _lock, _native_lock, _watched
+    global _lock, _native_lock, _watched, _forked
     _lock, _native_lock = threading.Lock(), threading.Lock()
     _watched = False
+    if _servers:
+        _forked = True
+        _skip_native_teardown()
     for server in _servers.values():
         server._lock = threading.Lock()
         server.stop()
     _servers.clear()
+
+
+def _skip_native_teardown() -> None:
+    """End this forked process without the destructors of llama.cpp's globals, which would abort or hang.
+
+    They join threads that only the parent has. glibc's ``on_exit`` calls ``_exit`` with the exit status, after
+    Python has shut down as always; elsewhere a child forked from a process with a server should ``os._exit``.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "on_exit"):
+        libc.on_exit(ctypes.cast(libc._exit, ctypes.c_void_p), None)
 
 
 if hasattr(os, "register_at_fork"):

@@ -216,9 +216,10 @@ def _pre(text: str) -> str:
 def _output_text(run: Mapping[str, Any]) -> str:
     """What came out: the final output, or what had arrived of it."""
     chunks = run["streamed_output"]
-    if chunks and all(isinstance(chunk, str) for chunk in chunks):
-        return "".join(chunks)
     output = run["final_output"]
+    calls = output.get("tool_calls") if isinstance(output, Mapping) else None
+    if chunks and not calls and all(isinstance(chunk, str) for chunk in chunks):
+        return "".join(chunks)
     if isinstance(output, Mapping) and chunks:
         texts = {key: _text_of(value) for key, value in output.items()}
         if all(text is not None for text in texts.values()):

@@ -32,6 +32,7 @@ Input = TypeVar("Input")
 Output = TypeVar("Output")
 Other = TypeVar("Other")
 
+_UNSET = ("name", "tags", "metadata")
 _PUBLIC = ("invoke", "ainvoke", "stream", "astream", "transform", "atransform")
 
 
@@ -39,7 +40,8 @@ class Runnable(Generic[Input, Output]):
     """See the module. ``name`` overrides the name of its runs; ``tags`` and ``metadata`` go onto its own
     runs, not onto nested ones."""
 
-    # Annotated, not assigned: a pydantic subclass declares them as fields. Unset, they are None.
+    # Annotated, not assigned: a pydantic subclass declares them as fields, and must not shadow anything.
+    # Other subclasses are given None.
     name: str | None
     tags: Any
     metadata: Any
@@ -51,10 +53,14 @@ class Runnable(Generic[Input, Output]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if not any(base.__module__.startswith("pydantic.") for base in cls.__mro__):
+            for attribute in _UNSET:
+                if not hasattr(cls, attribute):
+                    setattr(cls, attribute, None)
         _resolve_overrides(cls)
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute in ("name", "tags", "metadata"):
+        if attribute in _UNSET:
             return None
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
 

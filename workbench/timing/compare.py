@@ -5,7 +5,7 @@ questions people have of chains. A *case* is one way to run; a *round* runs ever
 begins with another case, so that a machine that slows down or warms up favours none. The *speed-up* of a
 case is the median of the baseline divided by its own.
 
-Nothing observes the runs that are timed.
+Nothing observes the runs that are timed, unless the config given for them says so.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
  * ``StreamPane`` holds one ``Output`` per root run and follows the tail unless the reader scrolled up.
  */
 
-import { copyText, element, isDocument, isMessage, isRecord, messagesOf, preview, setText, shownText, textOf } from "./values.js";
+import { copyText, element, hasToolCalls, isDocument, isMessage, isRecord, messagesOf, preview, setText, shownText, textOf } from "./values.js";
 
 /** @typedef {import("./store.js").Run} Run */
 /** @typedef {import("./store.js").State} State */
@@ -78,15 +78,27 @@ export class Output {
   update(run) {
     const chunks = run.streamed_output;
     if (this._seen < chunks.length && this._byPath.size === 0) this._order = branchOrder(run);
-    for (; this._seen < chunks.length; this._seen += 1) {
-      const chunk = chunks[this._seen];
-      if (typeof chunk !== "string") this._onlyText = false;
-      this._place(chunk, [], false);
+    while (this._seen < chunks.length) {
+      if (typeof chunks[this._seen] === "string") {
+        this._block([]).append(this._textFrom(chunks));
+      } else {
+        this._onlyText = false;
+        this._place(chunks[this._seen], [], false);
+        this._seen += 1;
+      }
     }
     if (run.end_time && !this._ended) this._end(run);
     const hint = this._byPath.size > 0 ? "" : this._ended ? (run.error ? "" : "no output") : this._waiting;
     setText(this._hint, hint);
     this._hint.hidden = hint === "";
+  }
+
+  /** The tokens up to the next chunk that is none, as one text: appending to a long one copies it.
+   * @param {unknown[]} chunks */
+  _textFrom(chunks) {
+    const start = this._seen;
+    while (typeof chunks[this._seen] === "string") this._seen += 1;
+    return chunks.slice(start, this._seen).join("");
   }
 
   /** All of it as text, for the clipboard. */
@@ -101,7 +113,7 @@ export class Output {
     this._ended = true;
     const output = run.final_output;
     if (output === null || output === undefined) return;
-    if (this._onlyText && this._byPath.size > 0) return; // the whole text is here, and was perhaps cut there
+    if (this._onlyText && this._byPath.size > 0 && !hasToolCalls(output)) return; // the whole text is here, and was perhaps cut there
     if (this._byPath.size === 0 && isRecord(output) && !allText(output)) this._block([]).set(shownText(output));
     else this._place(output, [], true);
   }

@@ -151,6 +151,7 @@ class Row {
     const first = time(run.first_chunk_time) - this.pane.origin;
     this.track.style.setProperty("--wb-start", String(start));
     this.stream.hidden = Number.isNaN(first);
+    this.track.classList.toggle("wb-waits", !this.stream.hidden || isRunning(run));
     this.mark.hidden = this.stream.hidden || (!isRunning(run) && run.streamed_output.length < 2);
     if (!Number.isNaN(first)) this.track.style.setProperty("--wb-first", String(first));
     if (run.end_time) this.track.style.setProperty("--wb-end", String(time(run.end_time) - this.pane.origin));

@@ -64,11 +64,11 @@ export function textOf(value) {
 /** Any value as text: messages by their content, all else as JSON. @param {unknown} value @returns {string} */
 export function shownText(value) {
   const text = textOf(value);
-  if (text) return text;
+  if (hasToolCalls(value)) return `${text ? `${text}\n` : ""}${json(/** @type {any} */ (value).tool_calls)}`;
+  if (text !== null) return text;
   if (isDocument(value)) return value.page_content;
   const messages = messagesOf(value);
   if (messages) return messages.map((message) => `${roleOf(message)}: ${shownText(message)}`).join("\n");
-  if (text !== null && !hasToolCalls(value)) return text;
   return json(value);
 }
 
@@ -126,7 +126,7 @@ function labelled(label, text) {
 }
 
 /** @param {any} value */
-function hasToolCalls(value) {
+export function hasToolCalls(value) {
   return Array.isArray(value?.tool_calls) && value.tool_calls.length > 0;
 }
 
