@@ -87,3 +87,18 @@ class Recorder:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say how many tests ran in a real browser and on the real model, since they may be skipped."""
+    for what, marks in (("browser", ("_browser.py",)), ("local model", ("test_local.py", "test_server.py"))):
+        counts = {
+            outcome: sum(
+                report.when == ("setup" if outcome == "skipped" else "call")
+                and any(mark in report.nodeid for mark in marks)
+                for report in terminalreporter.stats.get(outcome, ())
+            )
+            for outcome in ("passed", "failed", "skipped")
+        }
+        ran = counts["passed"] + counts["failed"]
+        terminalreporter.write_line(f"{what} tests: {ran} ran, {counts['skipped']} skipped")

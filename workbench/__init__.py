@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .components.prompts import (
         ChatPromptTemplate,
         ChatPromptValue,
+        ChatPromptValueConcrete,
         MessagesPlaceholder,
         PromptTemplate,
         StringPromptValue,
@@ -43,6 +44,14 @@ if TYPE_CHECKING:
     from .runnables.sequence import RunnableSequence
     from .runnables.serializable import RunnableSerializable
     from .timing.compare import compare
+    from .tracing.callbacks import (
+        AsyncCallbackHandler,
+        BaseCallbackHandler,
+        StdOutCallbackHandler,
+        UsageMetadataCallbackHandler,
+    )
+    from .tracing.custom import adispatch_custom_event, dispatch_custom_event
+    from .tracing.events import StreamEvent
     from .tracing.live import LiveState
     from .tracing.log import LogEntry, RunLog, RunLogPatch, RunState
 
@@ -50,6 +59,8 @@ __all__ = [
     "AIMessage",
     "AIMessageChunk",
     "AddableDict",
+    "AsyncCallbackHandler",
+    "BaseCallbackHandler",
     "BaseChatModel",
     "BaseMessage",
     "BaseOutputParser",
@@ -58,6 +69,7 @@ __all__ = [
     "ChatOpenAI",
     "ChatPromptTemplate",
     "ChatPromptValue",
+    "ChatPromptValueConcrete",
     "FakeChatModel",
     "FunctionMessage",
     "HumanMessage",
@@ -82,13 +94,18 @@ __all__ = [
     "RunnablePick",
     "RunnableSequence",
     "RunnableSerializable",
+    "StdOutCallbackHandler",
     "StrOutputParser",
+    "StreamEvent",
     "StringPromptValue",
     "SystemMessage",
     "ToolMessage",
+    "UsageMetadataCallbackHandler",
     "__version__",
+    "adispatch_custom_event",
     "allow_nested_loops",
     "compare",
+    "dispatch_custom_event",
     "init_chat_model",
     "load_ipython_extension",
     "merge_configs",
@@ -100,8 +117,8 @@ _HOMES = {
     "components.messages": "AIMessage AIMessageChunk BaseMessage ChatMessage FunctionMessage HumanMessage "
     "SystemMessage ToolMessage",
     "components.parsers": "BaseOutputParser StrOutputParser",
-    "components.prompts": "ChatPromptTemplate ChatPromptValue MessagesPlaceholder PromptTemplate "
-    "StringPromptValue",
+    "components.prompts": "ChatPromptTemplate ChatPromptValue ChatPromptValueConcrete MessagesPlaceholder "
+    "PromptTemplate StringPromptValue",
     "engine.chunks": "AddableDict",
     "engine.config": "RunnableConfig merge_configs",
     "engine.runs": "Run RunEvent",
@@ -119,6 +136,10 @@ _HOMES = {
     "runnables.sequence": "RunnableSequence",
     "runnables.serializable": "RunnableSerializable",
     "timing.compare": "compare",
+    "tracing.callbacks": "AsyncCallbackHandler BaseCallbackHandler StdOutCallbackHandler "
+    "UsageMetadataCallbackHandler",
+    "tracing.custom": "adispatch_custom_event dispatch_custom_event",
+    "tracing.events": "StreamEvent",
     "tracing.live": "LiveState",
     "tracing.log": "LogEntry RunLog RunLogPatch RunState",
 }

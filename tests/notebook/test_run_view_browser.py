@@ -37,8 +37,14 @@ CELLS = {
     "pwned": "Session(say(PWNED) | model([PWNED, PWNED], name=PWNED), PWNED, title=PWNED).start().wait()",
     "gap": "gap = Session(model(numbers(120))); lose_frames(gap.view, 5, 25); gap.start().wait(finish=False)",
     "failed": 'Session(model(["part "]) | RunnableLambda(lambda _: {}[PWNED], name="get")).start().wait()',
-    "batch": "s = Session(say('x') | model(numbers(8), delay_s=0.03)); s.start("
-    "lambda: s._chain.abatch(['one', 'two', 'three'], {'callbacks': [s.live]})).wait()",
+    "batch": "from workbench.models.fake import FakeChatModel\n"
+    "llm = FakeChatModel(responses=['one two three four five'], token_delay_s=0.05)\n"
+    "s = Session(RunnableLambda(str) | llm)\n"
+    "s.start(lambda: s._chain.abatch(['one', 'two', {'topic': 'x'}], {'callbacks': [s.live]})).wait()",
+    "deaf": "deaf = Session(model(numbers(2000)))\n"
+    "deaf.view.on_msg(deaf.view._on_message, remove=True)\n"
+    "print(deaf.start().wait())",
+    "lost": "lost = Session(model(numbers(2000))).start()",
 }
 ORDER = list(CELLS)
 STOP_AND_SHOW = """s._stop(); s.wait()
@@ -265,10 +271,24 @@ def test_a_failure_names_the_step_and_its_error(notebook: NotebookPage) -> None:
     assert notebook.page.evaluate("window.__pwned") is None
 
 
-def test_a_batch_shows_one_section_for_each_item(notebook: NotebookPage) -> None:
-    body = run(notebook, "batch")
-    assert body.locator(".wb-item-input").all_inner_texts() == ["one", "two", "three"]
+def test_a_batch_shows_each_item_as_its_model_writes(notebook: NotebookPage) -> None:
+    seen = watch(notebook, "batch")
+    body = view(notebook, "batch")
+    assert len({length for status, length, _ in seen if status == "streaming" and length}) >= 5
+    assert body.locator(".wb-item-input").all_inner_texts() == ["one", "two", "topic: x"]
     assert body.locator("[role=treeitem][aria-level='1']").count() == 3
+    assert body.locator(".wb-preview").count() == 0
+    assert body.locator(".wb-numbers .wb-first").inner_text().startswith("first ")
+    assert "one two three" in output(body)
+
+
+def test_a_kernel_that_hears_nothing_is_interrupted(notebook: NotebookPage) -> None:
+    notebook.start(ORDER.index("deaf"))
+    body = view(notebook, "deaf")
+    body.locator("button.wb-stop:enabled").click()
+    notebook.wait(ORDER.index("deaf"))
+    assert body.locator(".wb-status").inner_text() == "Stopped"
+    assert "cancelled" in notebook.cell(ORDER.index("deaf")).inner_text()
 
 
 def test_colours_follow_the_theme(notebook: NotebookPage, tmp_path: Path) -> None:
@@ -288,6 +308,15 @@ def test_colours_follow_the_theme(notebook: NotebookPage, tmp_path: Path) -> Non
         backgrounds.append(body.evaluate("(body) => getComputedStyle(body).backgroundColor"))
     dark, light = (sum(map(int, re.findall(r"\d+", background)[:3])) for background in backgrounds)
     assert dark < 150 < 700 < light
+
+
+def test_a_run_that_died_with_its_kernel_says_so(notebook: NotebookPage) -> None:
+    body = run(notebook, "lost")
+    body.locator("button.wb-stop:enabled").wait_for()
+    notebook.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    body.locator(".wb-status", has_text="Kernel gone").wait_for()
+    assert body.locator("button.wb-stop").is_disabled()
+    assert output(body).startswith("0 1 2 ")
 
 
 def test_a_reload_in_the_middle_of_a_run_catches_up(lab: OpenLab) -> None:
@@ -336,9 +365,13 @@ def test_a_reopened_notebook_shows_the_result_without_its_kernel(
     notebook = lab(name)
     twin = notebook.cell(1).locator("[class^=wb-static]")
     twin.wait_for()
+    assert "Loading widget" not in notebook.cell(1).inner_text()
     model = "window.jupyterapp.shell.currentWidget.content.widgets[1].model"
     assert notebook.page.evaluate(f"{model}.trusted") is trusted
-    notebook.page.wait_for_timeout(500)  # a widget error would come late
+    if trusted:
+        error = notebook.cell(1).locator(".jp-OutputArea-output", has_text="Error displaying widget")
+        error.wait_for(state="attached")
+        assert not error.is_visible()
     assert f"{PWNED}the end" in twin.inner_text()
     assert "my_prompt" in twin.locator("table").inner_text()
     assert "Error displaying widget" not in notebook.cell(1).inner_text()

@@ -93,11 +93,11 @@ class Tags(HTMLParser):
 def test_html_holds_output_tree_status_times_and_every_input_and_output() -> None:
     html = static_html(DOCUMENT, id="ab12")
     assert html.startswith('<div class="wb-static-ab12">')
-    assert '<pre style="white-space:pre-wrap">Harrison worked at Kensho.</pre>' in html
+    assert ">Harrison worked at Kensho.</pre>" in html
     for part in (
         "done · 2.00 s · first token after 500 ms · 7 tokens",
-        "&nbsp;&nbsp;&nbsp;&nbsp;✓ my_prompt",
-        "&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;✓ my_llm",
+        "&nbsp;&nbsp;&nbsp;&nbsp;✓&nbsp;my_prompt",
+        "&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;✓&nbsp;my_llm",
         "RunnableSequence &gt; inner &gt; my_llm",
         "system: be brief\nhuman: where?",
         "chat model",
@@ -174,7 +174,8 @@ def test_branches_are_shown_by_key() -> None:
 def test_a_batch_names_each_item_by_its_input() -> None:
     runs = [run("c", input=word, final_output=word.upper(), logs={}) for word in ("one", "two")]
     document = {"status": "done", "runs": runs}
-    assert '<b>two</b></div><pre style="white-space:pre-wrap">TWO</pre>' in static_html(document, id="x")
+    html = static_html(document, id="x")
+    assert html.index("<b>two</b>") < html.index(">TWO</pre>") < html.index("<table")
     assert plain_text(document).startswith("[1] one\nONE\n[2] two\nTWO")
 
 
@@ -193,4 +194,4 @@ def test_a_document_without_runs() -> None:
 def test_a_parent_that_is_unknown_or_a_circle_loses_no_output() -> None:
     root = run("c", final_output="all there", logs={"a": run("a", parent="gone"), "b": run("b", parent="b")})
     html = static_html({"status": "done", "runs": [root]}, id="x")
-    assert "all there" in html and "✓ a" in html
+    assert "all there" in html and "✓&nbsp;a" in html

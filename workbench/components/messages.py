@@ -10,12 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
+
+from ..runnables.schema import Described
 
 __all__ = [
     "AIMessage",
     "AIMessageChunk",
+    "AnyMessage",
     "BaseMessage",
     "ChatMessage",
     "FunctionMessage",
@@ -60,7 +63,7 @@ class ToolCallChunk(TypedDict):
     index: int | None
 
 
-class BaseMessage(BaseModel):
+class BaseMessage(Described):
     """A message; its ``type`` says who speaks."""
 
     model_config = ConfigDict(extra="allow")
@@ -165,6 +168,9 @@ class ChatMessage(BaseMessage):
 
     type: Literal["chat"] = "chat"
     role: str
+
+
+AnyMessage = AIMessage | HumanMessage | ChatMessage | SystemMessage | FunctionMessage | ToolMessage
 
 
 class _Chunk(BaseMessage):

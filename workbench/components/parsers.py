@@ -10,7 +10,7 @@ from ..engine.chunks import ChunkStream
 from ..engine.modes import AnyScope
 from ..errors import OutputParserError
 from ..runnables.serializable import RunnableSerializable
-from .messages import BaseMessage
+from .messages import AnyMessage, BaseMessage
 
 __all__ = ["BaseOutputParser", "StrOutputParser"]
 
@@ -21,6 +21,10 @@ class BaseOutputParser(RunnableSerializable[Any, T], Generic[T]):
     """Subclass and define ``parse(text)``. It takes a message or text, and gathers a stream first."""
 
     run_type = "parser"
+
+    @property
+    def InputType(self) -> Any:
+        return str | AnyMessage
 
     def parse(self, text: str) -> T:
         """The parsed form of a model's whole text. Raise OutputParserError if it has none."""

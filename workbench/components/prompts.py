@@ -8,18 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from string import Formatter
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import Field
 
 from ..engine.modes import AnyScope
 from ..runnables.base import Runnable
-from .messages import BaseMessage, convert_to_message, convert_to_messages, get_buffer_string, message_class
+from ..runnables.schema import Described
+from .messages import (
+    AnyMessage,
+    BaseMessage,
+    convert_to_message,
+    convert_to_messages,
+    get_buffer_string,
+    message_class,
+)
+
+if TYPE_CHECKING:
+    from ..engine.config import RunnableConfig
+    from ..runnables.shapes import Shape
 
 __all__ = [
     "BasePromptTemplate",
     "ChatPromptTemplate",
     "ChatPromptValue",
+    "ChatPromptValueConcrete",
     "MessagesPlaceholder",
     "PromptTemplate",
     "PromptValue",
@@ -27,8 +40,12 @@ __all__ = [
 ]
 
 
-class PromptValue(BaseModel):
+class PromptValue(Described):
     """A filled-in prompt, for models of text or of messages."""
+
+    def __view_data__(self) -> dict[str, Any]:
+        """What a view shows: the fields without the type, which schemas and JSON have."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "type"}
 
     def to_string(self) -> str:
         raise NotImplementedError
@@ -38,9 +55,10 @@ class PromptValue(BaseModel):
 
 
 class StringPromptValue(PromptValue):
-    """A prompt that is one text."""
+    """String prompt value."""
 
     text: str
+    type: Literal["StringPromptValue"] = Field(default="StringPromptValue", repr=False)
 
     def to_string(self) -> str:
         return self.text
@@ -53,6 +71,7 @@ class ChatPromptValue(PromptValue):
     """A prompt that is a list of messages."""
 
     messages: list[BaseMessage]
+    type: Literal["ChatPromptValue"] = "ChatPromptValue"
 
     def to_string(self) -> str:
         return get_buffer_string(self.messages)
@@ -62,6 +81,14 @@ class ChatPromptValue(PromptValue):
 
     def __repr_args__(self) -> Any:
         yield "messages", self.messages
+
+
+class ChatPromptValueConcrete(ChatPromptValue):
+    """Chat prompt value which explicitly lists out the message types it accepts.
+    For use in external schemas."""
+
+    messages: list[AnyMessage]  # type: ignore[assignment]  # narrower, for the schema
+    type: Literal["ChatPromptValueConcrete"] = "ChatPromptValueConcrete"  # type: ignore[assignment]  # its own
 
 
 class _Text:
@@ -103,6 +130,23 @@ class BasePromptTemplate(Runnable[Any, PromptValue]):
     input_variables: list[str]
     optional_variables: list[str] = []
     partial_variables: dict[str, Any]
+
+    @property
+    def OutputType(self) -> Any:
+        return StringPromptValue | ChatPromptValueConcrete
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        from ..runnables.shapes import Key, Shape
+
+        fields = {name: Key(self._variable_type(name)) for name in self.input_variables}
+        for name in self.optional_variables:
+            if name not in self.partial_variables:
+                fields[name] = Key(self._variable_type(name), required=False)
+        return Shape.keyed("PromptInput", fields)
+
+    def _variable_type(self, name: str) -> Any:
+        """The type of a variable, as schemas say it."""
+        return str
 
     def format_prompt(self, **values: Any) -> PromptValue:
         """The prompt with these values filled in. KeyError names what is missing."""
@@ -280,6 +324,10 @@ class ChatPromptTemplate(BasePromptTemplate):
 
     def format_prompt(self, **values: Any) -> ChatPromptValue:
         return ChatPromptValue.model_construct(messages=self.format_messages(**values))
+
+    def _variable_type(self, name: str) -> Any:
+        lists = (part.variable_name for part in self.messages if isinstance(part, MessagesPlaceholder))
+        return list[AnyMessage] if name in lists else str
 
     def append(self, message: Any) -> None:
         """Add a message at the end, in place."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 from uuid import UUID
 
-__all__ = ["KEYS", "RunnableConfig", "check_config", "merge_configs"]
+__all__ = ["KEYS", "RunnableConfig", "check_config", "merge_configs", "patch_config"]
 
 
 class RunnableConfig(TypedDict, total=False):
@@ -76,6 +76,32 @@ def merge_configs(*configs: RunnableConfig | None) -> RunnableConfig:
             else:
                 merged[key] = value
     return merged  # type: ignore[return-value]  # built key by key from RunnableConfigs
+
+
+def patch_config(
+    config: RunnableConfig | None,
+    *,
+    callbacks: Any = None,
+    recursion_limit: int | None = None,
+    max_concurrency: int | None = None,
+    run_name: str | None = None,
+    configurable: dict[str, Any] | None = None,
+) -> RunnableConfig:
+    """A copy of a config with some keys replaced; configurable values are added to those it has. With
+    new callbacks it is another run's, so the name and id of the old one are left out."""
+    patched: dict[str, Any] = dict(merge_configs(config))
+    if callbacks is not None:
+        patched.pop("run_name", None)
+        patched.pop("run_id", None)
+    changes = {
+        "callbacks": callbacks,
+        "recursion_limit": recursion_limit,
+        "max_concurrency": max_concurrency,
+        "run_name": run_name,
+        "configurable": {**patched.get("configurable", {}), **configurable} if configurable else None,
+    }
+    patched.update({key: value for key, value in changes.items() if value is not None})
+    return patched  # type: ignore[return-value]  # its keys are RunnableConfig's
 
 
 def unique(tags: Sequence[str]) -> list[str]:

@@ -127,10 +127,15 @@ class Slot:
 
 
 class Gate:
-    """Keeps producers from running ahead of a reader by more than *bound* items."""
+    """Keeps producers from running ahead of a reader by more than *bound* items.
 
-    def __init__(self, bound: int) -> None:
+    *reader*: the thread of the reader's event loop. Work that blocks this very thread is never made to
+    wait, or the reader could not catch up.
+    """
+
+    def __init__(self, bound: int, reader: int | None = None) -> None:
         self.bound = bound
+        self._reader = reader
         self._behind = 0
         self._lock = threading.Lock()
         self._queue: list[Waiter] = []
@@ -164,6 +169,8 @@ class Gate:
         """Wait while the reader is behind."""
         with self._lock:
             if not self.closed:
+                return
+            if new_waiter is ThreadWaiter and threading.get_ident() == self._reader:
                 return
             waiter = new_waiter()
             self._queue.append(waiter)

@@ -6,7 +6,8 @@ A *run* is one call of one step. It reports ``start``, any number of ``chunk``, 
 stream; nothing else traces. A run is created only when somebody observes.
 
 An observer may carry two attributes: ``wants_tokens`` (true: chat models stream even when they are
-invoked) and ``gate`` (a ``limits.Gate`` that makes producers wait while the reader is behind).
+invoked) and ``gate`` (a ``limits.Gate`` that makes producers wait while the reader is behind). An observer
+that has to await something about an event adds itself to the run's ``pending``.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
-__all__ = ["Kind", "Observer", "Run", "RunEvent", "Status", "timestamp"]
+__all__ = ["Kind", "Observer", "Pending", "Run", "RunEvent", "Status", "timestamp"]
 
 Kind = Literal["start", "chunk", "end", "error", "custom"]
 Status = Literal["waiting", "streaming", "done", "failed", "cancelled"]
@@ -49,12 +50,22 @@ class RunEvent(NamedTuple):
 Observer = Callable[[RunEvent], None]
 
 
+class Pending(Protocol):
+    """Work that an observer has scheduled on the event loop."""
+
+    async def settled(self) -> None:
+        """Wait until it is done; raises what should fail the run."""
+
+
 class Run:
     """One call of one step, and what is known of it so far.
 
     ``type`` is one of chain, chat_model, llm, prompt, parser, retriever, tool. ``started``,
-    ``first_chunk`` and ``ended`` are seconds on the clock of ``time.perf_counter``, None until they are
+    ``first_chunk`` (the first that is not empty) and ``ended`` are seconds on the clock of ``time.perf_counter``, None until they are
     known. ``input`` is MISSING while it still streams in; ``output`` is what came out, also if only part.
+    ``step`` is what runs; ``inherited`` says how many of the tags, from the first, its nested runs get too;
+    ``streams`` is true for a step that was given a stream. ``pending``: what observers have scheduled and its
+    driver awaits, None where the driver cannot await.
     """
 
     __slots__ = (
@@ -62,13 +73,17 @@ class Run:
         "ended",
         "error",
         "first_chunk",
+        "inherited",
         "input",
         "metadata",
         "name",
         "observers",
         "output",
         "parent",
+        "pending",
         "started",
+        "step",
+        "streams",
         "tags",
         "type",
     )
@@ -83,6 +98,9 @@ class Run:
         tags: list[str] | None = None,
         metadata: dict[str, Any] | None = None,
         input: Any = None,
+        step: Any = None,
+        inherited: int = 0,
+        pending: tuple[Pending, ...] | None = None,
     ) -> None:
         self.name = name
         self.type = type
@@ -95,6 +113,10 @@ class Run:
         self.error: BaseException | None = None
         self.started = self.first_chunk = self.ended = None
         self._id = id
+        self.step = step
+        self.inherited = inherited
+        self.pending = pending
+        self.streams = False
 
     started: float | None
     first_chunk: float | None
@@ -136,7 +158,7 @@ class Run:
 
     def chunk(self, chunk: Any) -> None:
         at = time.perf_counter()
-        if self.first_chunk is None:
+        if self.first_chunk is None and not _is_empty(chunk):
             self.first_chunk = at
         event = RunEvent("chunk", self, chunk, at)
         for observe in self.observers:
@@ -163,6 +185,11 @@ class Run:
     def custom(self, name: str, data: Any) -> None:
         self._report("custom", (name, data), time.perf_counter())
 
+    async def settle(self) -> None:
+        """Wait for what observers have scheduled."""
+        for work in self.pending or ():
+            await work.settled()
+
     def _report(self, kind: Kind, value: Any, at: float) -> None:
         event = RunEvent(kind, self, value, at)
         for observe in self.observers:
@@ -170,6 +197,13 @@ class Run:
 
     def __repr__(self) -> str:
         return f"<Run {self.path!r} {self.status}>"
+
+
+def _is_empty(chunk: Any) -> bool:
+    """Whether a chunk says nothing yet, as the first of many providers' streams, which only has a role."""
+    if isinstance(chunk, dict):
+        return all(_is_empty(value) for value in chunk.values())
+    return getattr(chunk, "content", chunk) == "" and not getattr(chunk, "tool_call_chunks", None)
 
 
 def run_id(value: object) -> str | None:

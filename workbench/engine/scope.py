@@ -14,11 +14,11 @@ from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from .chunks import MISSING
-from .config import KEYS, check_config, unique
+from .config import KEYS, RunnableConfig, check_config, merge_configs, unique
 from .limits import Gate, Limiter, Slot, Stop
 from .runs import Observer, Run, run_id
 
-__all__ = ["Callbacks", "Scope", "Settings", "Step", "current"]
+__all__ = ["Callbacks", "Scope", "Settings", "Step", "current", "ensure_config"]
 
 
 class Step(Protocol):
@@ -77,6 +77,7 @@ class Scope:
         "wants_tokens",
     )
 
+    blocking: ClassVar[bool] = True
     gate: Gate | None
     held: Slot | None
     lent: Slot | None
@@ -144,7 +145,7 @@ class Scope:
 
     def configured(self, config: Mapping[str, Any], *, keep: bool = False) -> Self:
         """A copy with a (checked) config on top; with *keep*, what is already set wins, as a caller's
-        config does over a bound one. Names and ids are kept only where somebody observes."""
+        config does over a bound one."""
         new = self.copy()
         if callbacks := config.get("callbacks"):
             new.observers = _observers(self.observers, callbacks)
@@ -156,10 +157,15 @@ class Scope:
             limit = changes.get("max_concurrency")
             if limit is not None and limit != (self.limiter and self.limiter.limit):
                 new.limiter = Limiter(limit, self.limiter)
-        if new.observers:
-            name, id = config.get("run_name"), run_id(config.get("run_id"))
-            new.run_name = (new.run_name or name) if keep else (name or new.run_name)
-            new.run_id = (new.run_id or id) if keep else (id or new.run_id)
+        name, id = config.get("run_name"), run_id(config.get("run_id"))
+        new.run_name = (new.run_name or name) if keep else (name or new.run_name)
+        new.run_id = (new.run_id or id) if keep else (id or new.run_id)
+        return new
+
+    def unnamed(self) -> Self:
+        """A copy without the name and the id of the next run: nobody observes the step they were for."""
+        new = self.copy()
+        new.run_name = new.run_id = None
         return new
 
     def open(self, step: Step, tag: str | None, input: Any = MISSING) -> Self:
@@ -176,7 +182,19 @@ class Scope:
             metadata.update(about)
         name = self.run_name or step.get_name()
         inner = self.copy()
-        inner.run = Run(name, step.run_type, self.observers, self.run, self.run_id, tags, metadata, input)
+        inner.run = Run(
+            name,
+            step.run_type,
+            self.observers,
+            self.run,
+            self.run_id,
+            tags,
+            metadata,
+            input,
+            step,
+            len(settings.tags),
+            None if self.blocking else (),
+        )
         inner.run_name = inner.run_id = None
         return inner
 
@@ -209,6 +227,14 @@ class Scope:
 
 current: ContextVar[Scope | None] = ContextVar("workbench_scope", default=None)
 """The scope of the user code that is running; None outside."""
+
+
+def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
+    """The config that a call made here with *config* runs under: complete, and with what it inherits from
+    the function it is called from."""
+    outer = current.get() or Scope()
+    return merge_configs({"callbacks": None}, outer.as_config(), config)  # type: ignore[arg-type]  # a config's keys
+
 
 _plain_scopes: dict[type, Any] = {}
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from ..components.messages import AIMessage, AIMessageChunk, BaseMessage, convert_to_messages
+from ..components.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
+from ..components.prompts import ChatPromptValueConcrete, StringPromptValue
 from ..engine.chunks import ChunkStream, Fold, fold
 from ..engine.modes import AnyScope
 from ..runnables.serializable import RunnableSerializable
@@ -51,6 +52,14 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
 
     run_type = "chat_model"
     _prefers_streaming: ClassVar[bool] = False
+
+    @property
+    def InputType(self) -> Any:
+        return str | StringPromptValue | ChatPromptValueConcrete | list[AnyMessage]
+
+    @property
+    def OutputType(self) -> Any:
+        return AnyMessage
 
     @property
     def _llm_type(self) -> str:
@@ -156,6 +165,9 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
                 yield chunk
         if not last:
             yield AIMessageChunk(content="", id=id or f"run-{uuid4()}", chunk_position="last")
+
+    def _shown_input(self, input: Any) -> Any:
+        return {"messages": [convert_to_messages(input)]}
 
     def _streams(self, scope: AnyScope) -> bool:
         return self._has("_stream") if scope.blocking else self._has("_stream", "_astream")

@@ -5,10 +5,12 @@ The first call pulls the weights if they are not there, and starts the server on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
+from ..components.messages import BaseMessage
 from .openai import ChatOpenAI
 
 __all__ = ["ChatLocal"]
@@ -32,12 +34,29 @@ class ChatLocal(ChatOpenAI):
     def _llm_type(self) -> str:
         return "local"
 
-    def _client_options(self) -> dict[str, Any]:
+    def _client_options(self, asynchronous: bool) -> dict[str, Any]:
+        import openai
+
         from .server import get_server
 
         self._server = get_server(self.model)
+        # A proxy from the environment must not see what goes to this very process.
+        make = openai.DefaultAsyncHttpxClient if asynchronous else openai.DefaultHttpxClient
         return {
-            **super()._client_options(),
+            **super()._client_options(asynchronous),
             "base_url": self._server.base_url,
             "api_key": self._server.api_key,
+            "http_client": make(trust_env=False),
         }
+
+    def _request(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        extra: Mapping[str, Any],
+        stream: bool = False,
+    ) -> dict[str, Any]:
+        from .server import REQUEST_OPTIONS
+
+        # With these a stream can be cancelled while its prompt is still being read.
+        return super()._request(messages, stop, {**REQUEST_OPTIONS, **extra} if stream else extra, stream)

@@ -108,7 +108,8 @@ class ChatOpenAI(BaseChatModel):
         request = self._request(messages, stop, kwargs, stream=True)
         with client.chat.completions.create(**request) as events:
             for event in events:
-                yield _chunk(event)
+                if not _is_progress(event):
+                    yield _chunk(event)
 
     async def _astream(
         self,
@@ -122,7 +123,8 @@ class ChatOpenAI(BaseChatModel):
         events = await client.chat.completions.create(**request)
         async with _closing(events):
             async for event in events:
-                yield _chunk(event)
+                if not _is_progress(event):
+                    yield _chunk(event)
 
     def _request(
         self,
@@ -156,7 +158,7 @@ class ChatOpenAI(BaseChatModel):
 
     # Clients: made on first use, one for all threads and one an event loop
 
-    def _client_options(self) -> dict[str, Any]:
+    def _client_options(self, asynchronous: bool) -> dict[str, Any]:
         """Arguments for the ``openai`` client. May block; called in a thread where a loop is running."""
         options: dict[str, Any] = {"max_retries": self.max_retries}
         for name in ("base_url", "organization", "timeout", "default_headers"):
@@ -171,7 +173,7 @@ class ChatOpenAI(BaseChatModel):
             if self._client is None:
                 import openai
 
-                self._client = openai.OpenAI(**self._client_options())
+                self._client = openai.OpenAI(**self._client_options(False))
             return self._client
 
     async def _async_connected(self) -> Any:
@@ -186,7 +188,7 @@ class ChatOpenAI(BaseChatModel):
     def _new_async_client(self) -> Any:
         import openai
 
-        return openai.AsyncOpenAI(**self._client_options())
+        return openai.AsyncOpenAI(**self._client_options(True))
 
 
 @cache
@@ -263,6 +265,11 @@ def _chunk(event: Any) -> AIMessageChunk:
     if event.usage:
         fields["usage_metadata"] = _usage(event.usage)
     return AIMessageChunk(**fields)
+
+
+def _is_progress(event: Any) -> bool:
+    """Whether an event only says how far the prompt has been read (llama.cpp's, where it was asked for)."""
+    return "prompt_progress" in (event.model_extra or {})
 
 
 def _usage(usage: Any) -> dict[str, Any] | None:

@@ -311,7 +311,8 @@ def _show(thing: Any) -> None:
     if in_kernel():
         from IPython.display import display
 
-        display(thing)  # type: ignore[no-untyped-call]  # IPython's
+        bundle = {"text/html": thing._repr_html_(), "text/plain": str(thing)}
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]  # IPython's
     elif hasattr(thing, "__rich__") or hasattr(thing, "__rich_console__"):
         from rich.console import Console
 

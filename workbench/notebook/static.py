@@ -20,6 +20,7 @@ __all__ = ["placeholder", "plain_text", "static_html"]
 MAX_SHOWN = 20_000
 """Characters of one input or output; the final output is shown whole."""
 
+_MODELS = ("chat_model", "llm")
 _WORDS = {
     "waiting": "waiting",
     "streaming": "running",
@@ -37,12 +38,15 @@ _COLOURS = {
     "tool": "#c2418c",
 }
 _INDENT = "&nbsp;" * 4
+_LEFT = "text-align:left;overflow-wrap:anywhere"
+_PRE = "white-space:pre-wrap;border-left:2px solid #8a97a6;padding:0 0 0 10px;margin:4px 0"
 _BAD, _CHAIN = "#c62828", "#8a97a6"
 
-# JupyterLab shows an error box for a widget it cannot find; beside a twin it says nothing new.
+# JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. In the output before a
+# twin they say nothing new; an output that has elements is a live view.
 _HIDE_WIDGET_ERROR = (
-    "<style>.jp-OutputArea:has(.wb-static-{id}) .jp-OutputArea-output.jupyter-widgets:not(:has(*))"
-    "{{display:none}}</style>"
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .wb-static-{id})"
+    ":not(:has(.jp-OutputArea-output *)){{display:none}}</style>"
 )
 
 
@@ -79,13 +83,14 @@ def plain_text(document: Mapping[str, Any]) -> str:
     lines: list[str] = []
     many = len(document["runs"]) > 1
     for number, run in enumerate(document["runs"], 1):
-        lines += [f"[{number}] {_line(_shown(run['input']))}"] if many else []
+        lines += [f"[{number}] {_input_line(run['input'])}"] if many else []
         lines.append(_output_text(run))
         if run["error"]:
             lines.append(f"{run['error']['type']}: {run['error']['message']}")
     lines += ["", _summary(document)]
     for run, level, _ in _steps(document):
-        facts = ", ".join(fact for fact in (_duration(_ms(run)), _tokens_text(run)) if fact)
+        tokens = _tokens_text(run)
+        facts = ", ".join(fact for fact in (_duration(_ms(run)), tokens and f"{tokens} tokens") if fact)
         lines.append(f"{'  ' * level}{_GLYPHS[run['status']]} {run['name']}{f' ({facts})' if facts else ''}")
     return "\n".join(lines).strip("\n")
 
@@ -123,10 +128,11 @@ class _Axis:
             return ""
         start = self._percent(run["start_time"])
         end = self._percent(run["end_time"]) if run["end_time"] else 100.0
-        first = min(self._percent(run["first_chunk_time"]), end) if run["first_chunk_time"] else end
+        streams = run["first_chunk_time"] and len(run["streamed_output"]) > 1
+        first = min(self._percent(run["first_chunk_time"]), end) if streams else start
         colour = _BAD if run["status"] == "failed" else _COLOURS.get(run["type"], _CHAIN)
-        waited = _bar(max(first - start, 0.5), f"background:{colour};opacity:0.4")
-        return _bar(start, "") + waited + (_bar(end - first, f"background:{colour}") if end > first else "")
+        waited = _bar(first - start, f"background:{colour};opacity:0.4") if first > start else ""
+        return _bar(start, "") + waited + _bar(max(end - first, 0.5), f"background:{colour}")
 
     def _percent(self, at: str) -> float:
         # The bars together must stay under the width, or the last would wrap.
@@ -147,35 +153,45 @@ def _summary(document: Mapping[str, Any]) -> str:
     roots = document["runs"]
     starts = [_time(run["start_time"]) for run in roots if run["start_time"]]
     ends = [_time(run["end_time"]) for run in roots if run["end_time"]]
-    firsts = [_time(run["first_chunk_time"]) for run in roots if run["first_chunk_time"]]
+    models = [step.run for step in _steps(document) if step.run["type"] in _MODELS]
+    firsts = _firsts(roots) or _firsts(models)  # items of a batch do not stream
     if starts and ends:
         facts.append(_duration(1000 * (max(ends) - min(starts))))
     if starts and firsts:
         facts.append(f"first token after {_duration(1000 * (min(firsts) - min(starts)))}")
-    models = [step.run for step in _steps(document) if step.run["type"] in ("chat_model", "llm")]
     if models:
         facts.append(_counted(sum(_tokens(run) for run in models)))
     return " · ".join(facts)
 
 
+def _firsts(runs: list[Mapping[str, Any]]) -> list[float]:
+    return [_time(run["first_chunk_time"]) for run in runs if run["first_chunk_time"]]
+
+
 def _table(steps: list[_Step], axis: _Axis) -> str:
     rows = [
         "<tr>"
-        f'<td style="text-align:left">{_INDENT * level}{_GLYPHS[run["status"]]} {escape(run["name"])}</td>'
-        f'<td style="text-align:left">{escape(run["type"].replace("_", " "))}</td>'
-        f'<td style="text-align:left">{_WORDS[run["status"]]}</td>'
-        f"<td>{_tokens_text(run)}</td><td>{_duration(_ms(run))}</td>"
-        f'<td style="width:35%">{axis.bar(run)}</td></tr>'
+        f'<td style="{_LEFT}">{_INDENT * level}{_GLYPHS[run["status"]]}&nbsp;{escape(run["name"])}</td>'
+        f'<td style="{_LEFT}">{escape(run["type"].replace("_", " "))}</td>'
+        f'<td style="{_LEFT}">{_WORDS[run["status"]]}</td>'
+        f"<td>{_tokens_text(run)}</td><td>{escape(_duration(_ms(run)))}</td><td>{axis.bar(run)}</td></tr>"
         for run, level, _ in steps
     ]
-    left = [f'<th style="text-align:left">{title}</th>' for title in ("Step", "Type", "Status")]
-    span = f'<th style="text-align:left">0 to {_duration(1000 * (axis.end - axis.start))}</th>'
-    head = "".join([*left, "<th>Tokens</th><th>Time</th>", span])
+    span = f"0 to {escape(_duration(1000 * (axis.end - axis.start)))}"
+    columns = [
+        ("Step", f"width:36%;{_LEFT}"),
+        ("Type", f"width:12%;{_LEFT}"),
+        ("Status", f"width:10%;{_LEFT}"),
+        ("Tokens", "width:8%"),
+        ("Time", "width:10%"),
+        (span, f"width:24%;{_LEFT}"),
+    ]
+    head = "".join(f'<th style="{style}">{title}</th>' for title, style in columns)
     return f'<table style="width:100%"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _output_html(run: Mapping[str, Any], many: bool) -> str:
-    heading = f"<div><b>{escape(_line(_shown(run['input'])))}</b></div>" if many else ""
+    heading = f"<div><b>{escape(_input_line(run['input']))}</b></div>" if many else ""
     return heading + _pre(_output_text(run)) + _error_html(run["error"])
 
 
@@ -210,7 +226,7 @@ def _error_html(error: Mapping[str, str] | None) -> str:
 
 
 def _pre(text: str) -> str:
-    return f'<pre style="white-space:pre-wrap">{escape(text)}</pre>' if text else ""
+    return f'<pre style="{_PRE}">{escape(text)}</pre>' if text else ""
 
 
 def _output_text(run: Mapping[str, Any]) -> str:
@@ -272,14 +288,23 @@ def _line(text: str) -> str:
     return line if len(line) <= 80 else f"{line[:79]}…"
 
 
+def _input_line(value: Any) -> str:
+    """Text as it is, ``topic: bears`` of an object."""
+    if isinstance(value, Mapping) and _text_of(value) is None and "messages" not in value:
+        return _line(", ".join(f"{key}: {_line(_shown(item))}" for key, item in value.items()))
+    return _line(_shown(value))
+
+
 def _tokens(run: Mapping[str, Any]) -> int:
     counted = (run["usage"] or {}).get("output_tokens")
     return int(counted) if counted is not None else len(run["streamed_output"])
 
 
 def _tokens_text(run: Mapping[str, Any]) -> str:
+    """The count, of models and of steps that stream text."""
     count = _tokens(run)
-    return _counted(count) if count > 1 else ""
+    texts = count > 1 and bool(run["streamed_output"]) and isinstance(run["streamed_output"][0], str)
+    return f"{count:,}" if texts or (count and run["type"] in _MODELS) else ""
 
 
 def _counted(count: int) -> str:
@@ -303,6 +328,8 @@ def _duration(ms: float | None) -> str:
     """
     if ms is None:
         return ""
+    if ms < 1:
+        return "<1 ms"
     if ms < 999.5:
         return f"{ms:.0f} ms"
     if ms < 59_950:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
 from ..engine.config import RunnableConfig, check_config
@@ -24,7 +24,16 @@ from .failures import explain
 from .signatures import accepted
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ..tracing.events import StreamEvent
     from ..tracing.log import RunLog, RunLogPatch
+    from .configurable_specs import AnyConfigurableField, ConfigurableField, ConfigurableFieldSpec
+    from .fallbacks import RunnableWithFallbacks
+    from .graph import Graph
+    from .listeners import AsyncListener, Listener
+    from .retry import ExponentialJitterParams, Retryable
+    from .shapes import Shape
 
 __all__ = ["Runnable"]
 
@@ -33,6 +42,9 @@ Output = TypeVar("Output")
 Other = TypeVar("Other")
 
 _UNSET = ("name", "tags", "metadata")
+_MODELS = ("chat_model", "llm")
+"""Run types that start when the whole input is there, so that the start of their runs has it."""
+
 _PUBLIC = ("invoke", "ainvoke", "stream", "astream", "transform", "atransform")
 
 
@@ -260,11 +272,178 @@ class Runnable(Generic[Input, Output]):
 
         keep = Filter(include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags)
         return stream_log(
-            lambda observer: self.astream(input, _observed_by(observer, config), **kwargs),
+            lambda observer: self._achunks(Once(input), _observed_by(observer, config), False, kwargs),
             keep,
             diff=diff,
             with_streamed_output_list=with_streamed_output_list,
         )
+
+    def stream_log(
+        self,
+        input: Input,
+        config: RunnableConfig | None = None,
+        *,
+        diff: bool = True,
+        with_streamed_output_list: bool = True,
+        include_names: Sequence[str] | None = None,
+        include_types: Sequence[str] | None = None,
+        include_tags: Sequence[str] | None = None,
+        exclude_names: Sequence[str] | None = None,
+        exclude_types: Sequence[str] | None = None,
+        exclude_tags: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[RunLogPatch]:
+        """``astream_log`` without an event loop: the chain runs in a worker thread."""
+        from ..tracing.log import Filter
+        from ..tracing.worker import logs
+
+        return logs(
+            lambda observer: self._chunks(Once(input), _observed_by(observer, config), False, kwargs),
+            Filter(include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags),
+            diff=diff,
+            with_streamed_output_list=with_streamed_output_list,
+        )
+
+    # The run as events
+
+    def astream_events(
+        self,
+        input: Input,
+        config: RunnableConfig | None = None,
+        *,
+        version: Literal["v1", "v2"] = "v2",
+        include_names: Sequence[str] | None = None,
+        include_types: Sequence[str] | None = None,
+        include_tags: Sequence[str] | None = None,
+        exclude_names: Sequence[str] | None = None,
+        exclude_types: Sequence[str] | None = None,
+        exclude_tags: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[StreamEvent]:
+        """The run as it happens: a flat stream of events, from ``on_chain_start`` to ``on_chain_end``.
+
+        Models stream their tokens (``on_chat_model_stream``) wherever they are called. Filters choose the
+        runs whose events come: any include, no exclude. Closing the iterator stops the work; a reader that
+        stalls stalls it. ``v1`` differs in the shape of some data (see ``tracing.events``); ValueError for
+        other versions.
+        """
+        from ..tracing.events import EventFilter, check_version, stream_events
+
+        return stream_events(
+            lambda observer: self._achunks(Once(input), _observed_by(observer, config), False, kwargs),
+            EventFilter(
+                include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
+            ),
+            check_version(version),
+        )
+
+    def stream_events(
+        self,
+        input: Input,
+        config: RunnableConfig | None = None,
+        *,
+        version: Literal["v1", "v2"] = "v2",
+        include_names: Sequence[str] | None = None,
+        include_types: Sequence[str] | None = None,
+        include_tags: Sequence[str] | None = None,
+        exclude_names: Sequence[str] | None = None,
+        exclude_types: Sequence[str] | None = None,
+        exclude_tags: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> Iterator[StreamEvent]:
+        """``astream_events`` without an event loop: the chain runs in a worker thread."""
+        from ..tracing.events import EventFilter, check_version, events
+
+        return events(
+            lambda observer: self._chunks(Once(input), _observed_by(observer, config), False, kwargs),
+            EventFilter(
+                include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
+            ),
+            check_version(version),
+        )
+
+    # What it takes and gives, and what it is made of
+
+    @property
+    def InputType(self) -> Any:
+        """The type of its input, as far as its structure tells; a subclass may state its own."""
+        from .shapes import input_of
+
+        return input_of(self).annotation
+
+    @property
+    def OutputType(self) -> Any:
+        """The type of its output, as far as its structure tells; a subclass may state its own."""
+        from .shapes import output_of
+
+        return output_of(self).annotation
+
+    @property
+    def input_schema(self) -> type[BaseModel]:
+        """Its input as a pydantic model; ``.schema()`` is the JSON schema."""
+        return self.get_input_schema()
+
+    @property
+    def output_schema(self) -> type[BaseModel]:
+        """Its output as a pydantic model; ``.schema()`` is the JSON schema."""
+        return self.get_output_schema()
+
+    def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        """``input_schema`` as it is under *config*."""
+        from .schema import model_of
+        from .shapes import input_of
+
+        return model_of(input_of(self, config))
+
+    def get_output_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        """``output_schema`` as it is under *config*."""
+        from .schema import model_of
+        from .shapes import output_of
+
+        return model_of(output_of(self, config))
+
+    def get_input_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
+        """The JSON schema of its input."""
+        from .schema import json_schema
+
+        return json_schema(self.get_input_schema(config))
+
+    def get_output_jsonschema(self, config: RunnableConfig | None = None) -> dict[str, Any]:
+        """The JSON schema of its output."""
+        from .schema import json_schema
+
+        return json_schema(self.get_output_schema(config))
+
+    @property
+    def config_specs(self) -> list[ConfigurableFieldSpec]:
+        """What ``config["configurable"]`` sets in it and in the steps inside."""
+        from .configurable_specs import unique_specs
+
+        return unique_specs(spec for step in self._steps_inside() for spec in step.config_specs)
+
+    def config_schema(self, *, include: Sequence[str] | None = None) -> type[BaseModel]:
+        """The config it accepts as a pydantic model: what is configurable, and the keys to *include*."""
+        from .schema import config_model
+
+        return config_model(self, include or ())
+
+    def get_config_jsonschema(self, *, include: Sequence[str] | None = None) -> dict[str, Any]:
+        """The JSON schema of ``config_schema``."""
+        from .schema import json_schema
+
+        return json_schema(self.config_schema(include=include))
+
+    def get_graph(self, config: RunnableConfig | None = None) -> Graph:
+        """Its steps as nodes and edges, to look at (a notebook draws it) or to go through."""
+        from .graph import graph_of
+
+        return graph_of(self, config)
+
+    def get_prompts(self, config: RunnableConfig | None = None) -> list[Runnable[Any, Any]]:
+        """The prompts in it, in the order of its steps."""
+        from .graph import prompts_in
+
+        return prompts_in(self, config)
 
     # Composition
 
@@ -310,22 +489,134 @@ class Runnable(Generic[Input, Output]):
 
         return RunnableBinding(self, config={**(config or {}), **kwargs})  # type: ignore[arg-type]
 
+    def with_types(self, *, input_type: Any = None, output_type: Any = None) -> Runnable[Input, Output]:
+        """This runnable with stated types, where its schemas cannot tell them."""
+        from .binding import RunnableBinding
+
+        return RunnableBinding(self, custom_input_type=input_type, custom_output_type=output_type)
+
+    def with_listeners(
+        self,
+        *,
+        on_start: Listener | None = None,
+        on_end: Listener | None = None,
+        on_error: Listener | None = None,
+    ) -> Runnable[Input, Output]:
+        """Functions to call with the ``Run`` (and, as a second argument, its config) when a run of this
+        runnable starts, ends or fails; nested runs are not told of."""
+        from .binding import RunnableBinding
+        from .listeners import listening
+
+        factory = listening({"on_start": on_start, "on_end": on_end, "on_error": on_error})
+        return RunnableBinding(self).with_config_factory(factory)
+
+    def with_alisteners(
+        self,
+        *,
+        on_start: AsyncListener | None = None,
+        on_end: AsyncListener | None = None,
+        on_error: AsyncListener | None = None,
+    ) -> Runnable[Input, Output]:
+        """``with_listeners`` for asynchronous functions; the run waits for each."""
+        from .binding import RunnableBinding
+        from .listeners import listening
+
+        listeners = {"on_start": on_start, "on_end": on_end, "on_error": on_error}
+        return RunnableBinding(self).with_config_factory(listening(listeners, asynchronous=True))
+
+    def with_retry(
+        self,
+        *,
+        retry_if_exception_type: Retryable = (Exception,),
+        wait_exponential_jitter: bool = True,
+        exponential_jitter_params: ExponentialJitterParams | None = None,
+        stop_after_attempt: int = 3,
+    ) -> Runnable[Input, Output]:
+        """This runnable, called up to *stop_after_attempt* times while it fails with one of the given
+        types (or while a function of the exception says so). Streams are not repeated."""
+        from .retry import RunnableRetry
+
+        return RunnableRetry(
+            self,
+            retry_exception_types=retry_if_exception_type,
+            wait_exponential_jitter=wait_exponential_jitter,
+            exponential_jitter_params=exponential_jitter_params,
+            max_attempt_number=stop_after_attempt,
+        )
+
+    def with_fallbacks(
+        self,
+        fallbacks: Sequence[Runnable[Input, Output]],
+        *,
+        exceptions_to_handle: tuple[type[BaseException], ...] = (Exception,),
+        exception_key: str | None = None,
+    ) -> RunnableWithFallbacks[Input, Output]:
+        """This runnable, and where it fails the first of *fallbacks* that does not. *exception_key*: the
+        key under which they find the error in their input, which must be a dict then."""
+        from .fallbacks import RunnableWithFallbacks
+
+        return RunnableWithFallbacks(
+            self, fallbacks, exceptions_to_handle=exceptions_to_handle, exception_key=exception_key
+        )
+
+    def map(self) -> Runnable[list[Input], list[Output]]:
+        """This runnable for each item of a list, side by side."""
+        from .each import RunnableEach
+
+        return RunnableEach(self)
+
+    def configurable_fields(self, **fields: AnyConfigurableField) -> Runnable[Input, Output]:
+        """This runnable with fields that a call can set by ``config["configurable"]``; for subclasses of
+        ``RunnableSerializable``. ValueError lists the fields there are."""
+        from .configurable import RunnableConfigurableFields
+
+        return RunnableConfigurableFields(self, fields)
+
+    def configurable_alternatives(
+        self,
+        which: ConfigurableField,
+        *,
+        default_key: str = "default",
+        prefix_keys: bool = False,
+        **alternatives: Runnable[Input, Output] | Callable[[], Runnable[Input, Output]],
+    ) -> Runnable[Input, Output]:
+        """This runnable, or the alternative that a call names by ``config["configurable"][which.id]``.
+
+        An alternative may be a function that makes it. With *prefix_keys* their own configurable fields
+        go by ``"<which.id>==<alternative>/<field id>"``, so that those of one id do not meet.
+        """
+        from .alternatives import RunnableConfigurableAlternatives
+
+        return RunnableConfigurableAlternatives(
+            which, self, alternatives, default_key=default_key, prefix_keys=prefix_keys
+        )
+
     # For combinators
 
     async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
         """From input to output inside a run of its own, if somebody observes."""
         __tracebackhide__ = True
         if not scope.observers:
+            if scope.run_name is not None or scope.run_id is not None:
+                scope = scope.unnamed()
             return await self._invoke(input, scope, **kwargs)
         inner = scope.open(self, tag, input)
         run: Run = inner.run  # type: ignore[assignment]  # just opened
+        gate = inner.gate
         try:
             run.start()
+            if run.pending:
+                await run.settle()
+            if gate is not None and gate.closed:
+                await gate.wait(inner.new_waiter)
             output = await self._invoke(input, inner, **kwargs)
         except BaseException as error:
             run.fail(error)
+            await run.settle()
             raise
         run.finish(output)
+        if run.pending:
+            await run.settle()
         return output
 
     def _pipe(
@@ -333,6 +624,8 @@ class Runnable(Generic[Input, Output]):
     ) -> ChunkStream:
         """From chunks to chunks inside a run of its own, if somebody observes."""
         if not scope.observers:
+            if scope.run_name is not None or scope.run_id is not None:
+                scope = scope.unnamed()
             return self._transform(source, scope, **kwargs)
         if type(self)._transform is Runnable._transform:
             return _called(self, source, scope, tag, kwargs)
@@ -353,9 +646,34 @@ class Runnable(Generic[Input, Output]):
         __tracebackhide__ = True
         yield await self._invoke(await fold(source), scope, **kwargs)
 
+    def _shown_input(self, input: Any) -> Any:
+        """The input as event streams and callback handlers show it to people: a model's as messages."""
+        return input
+
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
         """The runnables it is composed of."""
         return ()
+
+    def _stand_ins(self) -> Sequence[Runnable[Any, Any]]:
+        """The runnables one of which does its work, on its own input: its schemas are theirs."""
+        inside = self._steps_inside()
+        return inside if len(inside) == 1 else ()
+
+    def _as_configured(self, config: RunnableConfig | None) -> Runnable[Any, Any]:
+        """The runnable that it is under *config*, for schemas and graphs."""
+        return self
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        """What it takes, to give *wanted* if that makes a difference. See ``shapes``."""
+        from .shapes import stated_input
+
+        return stated_input(self, config, wanted)
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        """What it gives for what is *given*."""
+        from .shapes import stated_output
+
+        return stated_output(self, config, given)
 
     def _gathers(self) -> bool:
         """Whether a stream through it waits for the whole input."""
@@ -418,6 +736,8 @@ async def _observed(
 ) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     async with aclosing(source):
+        if step.run_type in _MODELS and type(source) is not Once:
+            source = Once(await fold(source))
         if type(source) is Once and not source.taken:
             given: Once | _Tap = source
             input = source.value
@@ -427,31 +747,41 @@ async def _observed(
             given, input = _Tap(first, source), MISSING
         inner = scope.open(step, tag, input)
         run: Run = inner.run  # type: ignore[assignment]  # just opened
+        run.streams = True
         total, gate = Fold(), inner.gate
         try:
             run.start()
+            if run.pending:
+                await run.settle()
             async with aclosing(step._transform(given, inner, **kwargs)) as chunks:
                 async for chunk in chunks:
                     total.add(chunk)
                     run.chunk(chunk)
+                    if run.pending:
+                        await run.settle()
                     if gate is not None and gate.closed:
                         await gate.wait(inner.new_waiter)
                     yield chunk
         except GeneratorExit:  # closed early, which is no failure: it ends with what it has
             await source.aclose()
-            _finish(run, given, total)
+            await _finish(run, given, total)
             raise
         except BaseException as error:
+            if isinstance(given, _Tap):
+                run.input = given.total.value
             run.output = total.value
             run.fail(error)
+            await run.settle()
             raise
-        _finish(run, given, total)
+        await _finish(run, given, total)
 
 
-def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
+async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
     if isinstance(given, _Tap):
         run.input = given.total.value
     run.finish(total.value)
+    if run.pending:
+        await run.settle()
 
 
 class _Tap:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..engine.chunks import ChunkStream
-from ..engine.config import RunnableConfig, check_config
+from ..engine.config import RunnableConfig, check_config, merge_configs
 from ..engine.modes import AnyScope
 from .base import Runnable, coerce
+from .configurable_specs import AnyConfigurableField
+from .signatures import accepts
 
-__all__ = ["RunnableBinding"]
+if TYPE_CHECKING:
+    from .shapes import Shape
+
+__all__ = ["ConfigFactory", "RunnableBinding"]
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
 
+ConfigFactory = Callable[[RunnableConfig], RunnableConfig]
+"""Makes a config for each call from the one it would have."""
+
 
 class RunnableBinding(Runnable[Input, Output]):
-    """What ``bind`` and ``with_config`` return. Attributes and methods of the bound one pass through."""
+    """What ``bind``, ``with_config``, ``with_listeners`` and ``with_types`` return.
+
+    Attributes and methods of the bound one pass through; a method that takes ``config`` gets the bound
+    config. The factories are asked at every call, in order; what they give is merged onto ``config``.
+    """
 
     def __init__(
         self,
@@ -25,23 +38,46 @@ class RunnableBinding(Runnable[Input, Output]):
         *,
         kwargs: Mapping[str, Any] | None = None,
         config: RunnableConfig | None = None,
+        config_factories: Sequence[ConfigFactory] | None = None,
+        custom_input_type: Any = None,
+        custom_output_type: Any = None,
     ) -> None:
-        self.bound = coerce(bound)
+        self.bound: Runnable[Input, Output] = coerce(bound)
         self.kwargs = dict(kwargs or {})
-        self.config: dict[str, Any] = dict(check_config(config or {}))
+        self.config: RunnableConfig = dict(check_config(config or {}))  # type: ignore[assignment]  # checked
+        self.config_factories = list(config_factories or ())
+        self.custom_input_type = custom_input_type
+        self.custom_output_type = custom_output_type
 
-    def bind(self, **kwargs: Any) -> RunnableBinding[Input, Output]:
-        return RunnableBinding(self.bound, kwargs={**self.kwargs, **kwargs}, config=self.config)  # type: ignore[arg-type]
+    def _with(self, **changes: Any) -> Self:
+        kept = {
+            "kwargs": self.kwargs,
+            "config": self.config,
+            "config_factories": self.config_factories,
+            "custom_input_type": self.custom_input_type,
+            "custom_output_type": self.custom_output_type,
+        }
+        return type(self)(**{"bound": self.bound, **kept, **changes})
 
-    def with_config(
-        self, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> RunnableBinding[Input, Output]:
+    def bind(self, **kwargs: Any) -> Self:
+        return self._with(kwargs={**self.kwargs, **kwargs})
+
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> Self:
         """A later key replaces an earlier one, tags included."""
-        return RunnableBinding(
-            self.bound,
-            kwargs=self.kwargs,
-            config={**self.config, **(config or {}), **kwargs},  # type: ignore[arg-type]
+        return self._with(config={**self.config, **(config or {}), **kwargs})
+
+    def with_config_factory(self, factory: ConfigFactory) -> Self:
+        """One more factory, asked after the others."""
+        return self._with(config_factories=[*self.config_factories, factory])
+
+    def with_types(self, *, input_type: Any = None, output_type: Any = None) -> Self:
+        return self._with(
+            custom_input_type=self.custom_input_type if input_type is None else input_type,
+            custom_output_type=self.custom_output_type if output_type is None else output_type,
         )
+
+    def configurable_fields(self, **fields: AnyConfigurableField) -> Self:
+        return self._with(bound=self.bound.configurable_fields(**fields))
 
     def get_name(self, suffix: str | None = None, *, name: str | None = None) -> str:
         return self.bound.get_name(suffix, name=name or self.config.get("run_name"))
@@ -49,29 +85,56 @@ class RunnableBinding(Runnable[Input, Output]):
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
         return [self.bound]
 
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        return self._typed("input") or super()._input_shape(merge_configs(self.config, config), wanted)
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        return self._typed("output") or super()._output_shape(merge_configs(self.config, config), given)
+
+    def _typed(self, side: str) -> Shape | None:
+        """The type that ``with_types`` gave it."""
+        from .shapes import Shape
+
+        annotation = vars(self).get(f"custom_{side}_type")
+        return None if annotation is None else Shape.of(self.get_name(side), annotation)
+
     def _gathers(self) -> bool:
         return self.bound._gathers()
 
     def _alias(self) -> str | None:
         return self.config.get("run_name") or ""
 
+    def _configured(self, scope: AnyScope) -> AnyScope:
+        config = self.config
+        if self.config_factories:
+            given = merge_configs(scope.as_config(), config)  # type: ignore[arg-type]  # as a config dict
+            config = merge_configs(config, *(factory(given) for factory in self.config_factories))
+        return scope.configured(config, keep=True) if config else scope
+
     async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        if self.config:
-            scope = scope.configured(self.config, keep=True)
+        scope = self._configured(scope)
         return await self.bound._call(input, scope, tag, **{**self.kwargs, **kwargs})
 
     def _pipe(
         self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any
     ) -> ChunkStream:
-        if self.config:
-            scope = scope.configured(self.config, keep=True)
-        return self.bound._pipe(source, scope, tag, **{**self.kwargs, **kwargs})
+        __tracebackhide__ = True
+        return self.bound._pipe(source, self._configured(scope), tag, **{**self.kwargs, **kwargs})
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "bound":
             raise AttributeError(name)
-        return getattr(self.bound, name)
+        attribute = getattr(self.bound, name)
+        if not self.config or not callable(attribute) or not accepts(attribute, "config"):
+            return attribute
+
+        @wraps(attribute)
+        def configured(*args: Any, **kwargs: Any) -> Any:
+            config = merge_configs(self.config, kwargs.pop("config", None))
+            return attribute(*args, config=config, **kwargs)
+
+        return configured
 
     def __repr__(self) -> str:
         extras = {**self.kwargs, **({"config": self.config} if self.config else {})}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.modes import AnyScope
 from .base import Runnable
 from .signatures import accepted, is_async, is_generator
+
+if TYPE_CHECKING:
+    from ..engine.config import RunnableConfig
+    from .shapes import Shape
 
 __all__ = ["RunnableGenerator", "RunnableLambda"]
 
@@ -34,6 +38,24 @@ class _Function(Runnable[Input, Output]):
     def _default_name(self) -> str:
         name = getattr(self.func, "__name__", None)
         return type(self).__name__ if name in (None, "<lambda>") else str(name)
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        from .function_types import input_annotation, read_keys
+        from .shapes import Key, Shape
+
+        title = self.get_name("input")
+        annotation = input_annotation(self.func, streams=isinstance(self, RunnableGenerator))
+        if annotation is Any and (keys := read_keys(self.func)):
+            return Shape.keyed(title, dict.fromkeys(keys, Key()))
+        return Shape.of(title, annotation)
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        from .function_types import output_annotation
+        from .shapes import Shape
+
+        return Shape.of(
+            self.get_name("output"), output_annotation(self.func, streams=is_generator(self.func))
+        )
 
     def _form(self, scope: AnyScope) -> tuple[Callable[..., Any], bool]:
         return self._sync_form if scope.blocking else self._async_form

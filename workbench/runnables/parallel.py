@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import AddableDict, ChunkStream, Once
 from ..engine.modes import AnyScope, Tee
 from .base import Runnable, coerce
+
+if TYPE_CHECKING:
+    from ..engine.config import RunnableConfig
+    from .shapes import Shape
 
 __all__ = ["RunnableMap", "RunnableParallel"]
 
@@ -39,6 +43,20 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
 
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
         return list(self.steps.values())
+
+    def _stand_ins(self) -> Sequence[Runnable[Any, Any]]:
+        return ()
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        from .shapes import input_of, merged
+
+        return merged(self.get_name("input"), [input_of(step, config) for step in self.steps.values()])
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        from .shapes import Key, Shape, nested, output_of
+
+        fields = {key: Key(nested(output_of(step, config, given))) for key, step in self.steps.items()}
+        return Shape.keyed(self.get_name("output"), fields)
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> dict[str, Any]:
         __tracebackhide__ = True

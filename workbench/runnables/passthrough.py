@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import AddableDict, ChunkStream, Fold, Once
 from ..engine.modes import AnyScope, Tee
 from .base import Runnable
 from .parallel import RunnableParallel
 from .signatures import accepted, is_async
+
+if TYPE_CHECKING:
+    from ..engine.config import RunnableConfig
+    from .shapes import Shape
 
 __all__ = ["RunnableAssign", "RunnablePassthrough", "RunnablePick"]
 
@@ -37,6 +41,12 @@ class RunnablePassthrough(Runnable[Other, Other]):
     def assign(cls, **steps: Any) -> RunnableAssign:  # type: ignore[override]  # starts a chain: a class method
         """The input dict with the outputs of *steps* (each given that dict) added."""
         return RunnableAssign(RunnableParallel(steps))
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        return wanted.titled(self.get_name("input"))
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        return given.titled(self.get_name("output"))
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True
@@ -75,6 +85,20 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
 
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
         return [self.mapper]
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        from .shapes import Shape, input_of, merged
+
+        needed = input_of(self.mapper, config)
+        let_by = {key: field for key, field in (wanted.fields or {}).items() if key not in self.mapper.steps}
+        # It takes nothing but dicts, whatever the mapper would.
+        return merged(needed.title, [Shape.keyed("", needed.fields or {}), Shape.keyed("", let_by)])
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        from .shapes import Shape, output_of
+
+        added = output_of(self.mapper, config, given).fields or {}
+        return Shape.keyed(self.get_name("output", name="RunnableAssign"), {**(given.fields or {}), **added})
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> dict[str, Any]:
         __tracebackhide__ = True
@@ -116,6 +140,14 @@ class RunnablePick(Runnable[dict[str, Any], Any]):
     def _default_name(self) -> str:
         keys = [self.keys] if isinstance(self.keys, str) else self.keys
         return f"RunnablePick<{','.join(keys)}>"
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        from .shapes import Key, Shape
+
+        title, fields = self.get_name("output"), given.fields or {}
+        if isinstance(self.keys, str):
+            return Shape.of(title, fields.get(self.keys, Key()).annotation)
+        return Shape.keyed(title, {key: fields[key] for key in self.keys if key in fields})
 
     def _pick(self, input: Any) -> Any:
         _check_dict(self, input)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import ChunkStream, fold
 from ..engine.modes import AnyScope
 from .base import Runnable, coerce
+
+if TYPE_CHECKING:
+    from ..engine.config import RunnableConfig
+    from .shapes import Shape
 
 __all__ = ["RunnableSequence"]
 
@@ -57,6 +61,24 @@ class RunnableSequence(Runnable[Input, Output]):
 
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
         return self.steps
+
+    def _stand_ins(self) -> Sequence[Runnable[Any, Any]]:
+        return ()
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        from .shapes import input_of
+
+        for step in reversed(self.steps):
+            wanted = input_of(step, config, wanted)
+        # The keys that only later steps need, let by by the first, make it the sequence's own.
+        return wanted if wanted == input_of(self.first, config) else wanted.titled(self.get_name("input"))
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        from .shapes import output_of
+
+        for step in self.steps:
+            given = output_of(step, config, given)
+        return given
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True

@@ -123,7 +123,7 @@ class Timings:
             entry = self._entries[place]
             if kind == "chunk":
                 entry.chunks += 1
-                if entry.first is None:
+                if entry.first is None and run.first_chunk is not None:
                     entry.first, entry.status = at, "streaming"
             elif kind in ("end", "error"):
                 self._end(run, entry, at)

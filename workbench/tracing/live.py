@@ -128,7 +128,7 @@ class LiveState:
 
     def _chunk(self, run: Run, chunk: Any, at: float) -> None:
         path, entry, _, _ = self._places[run]
-        if entry["status"] == "waiting":
+        if entry["status"] == "waiting" and run.first_chunk is not None:
             self._set(path, entry, "status", "streaming")
             self._set(path, entry, "first_chunk_time", timestamp(at))
         shown = chunk_data(chunk)

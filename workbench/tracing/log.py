@@ -459,10 +459,10 @@ class Mailbox:
     """Where a run's observers, in any thread, leave items for one reader on an event loop."""
 
     def __init__(self, bound: int) -> None:
-        self.gate = Gate(bound)
         self._items: deque[Any] = deque()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
+        self.gate = Gate(bound, self._thread)
         self._waiter: asyncio.Future[None] | None = None
 
     def put(self, item: Any) -> None:

@@ -8,20 +8,22 @@
 
 import { Store, escapeKey } from "./store.js";
 import { StreamPane } from "./stream_pane.js";
-import { TreePane, isModel, place, runAt, tokenCount } from "./tree_pane.js";
-import { counted, duration, element, setText, time } from "./values.js";
+import { TreePane, place, runAt, tokenCount } from "./tree_pane.js";
+import { counted, duration, element, isModel, setText, time } from "./values.js";
 
 /** @typedef {import("./store.js").Run} Run */
 /** @typedef {import("./store.js").State} State */
 /**
  * @typedef {{get(name: string): any, send(content: object): void,
  *   on(name: string, callback: (message: any) => void): void,
- *   widget_manager?: {kernel?: {interrupt?: () => unknown}}}} Model
+ *   widget_manager?: {kernel?: {status?: string, interrupt?: () => unknown}}}} Model
  */
 
 const HIDDEN_TAB_MS = 250;
 const TICK_MS = 100;
 const STOP_ANSWER_MS = 400;
+
+const GONE = ["restarting", "autorestarting", "dead", "terminating"];
 
 /** @type {Record<string, string>} */
 const WORDS = { waiting: "Waiting", streaming: "Running", done: "Done", failed: "Failed", cancelled: "Stopped" };
@@ -56,7 +58,7 @@ class Totals {
     const models = all.filter((run) => run.model);
     const counted = models.length > 0 ? models : all;
     let tokens = 0;
-    let first = Infinity;
+    let first = Infinity; // of the models, where there are any: items of a batch do not stream
     let last = -Infinity;
     for (const run of counted) {
       tokens += run.tokens;
@@ -64,7 +66,7 @@ class Totals {
       if (run.first) last = Math.max(last, run.last || now);
     }
     const perSecond = tokens > 1 && last - first > 50 ? tokens / ((last - first) / 1000) : NaN;
-    return { tokens, perSecond, firstAfter: this.first - this.start, unit: models.length > 0 ? "token" : "chunk" };
+    return { tokens, perSecond, firstAfter: (Number.isFinite(this.first) ? this.first : first) - this.start, unit: models.length > 0 ? "token" : "chunk" };
   }
 }
 
@@ -97,12 +99,12 @@ class Header {
     return node;
   }
 
-  /** @param {State} state @param {Totals} totals @param {number} now */
-  update(state, totals, now) {
-    const running = isActive(state);
+  /** @param {State} state @param {Totals} totals @param {number} now @param {boolean} lost */
+  update(state, totals, now, lost) {
+    const running = isActive(state) && !lost;
     const { tokens, perSecond, firstAfter, unit } = totals.summary(now);
-    setText(this.status, WORDS[state.status] ?? state.status);
-    setText(this.elapsed, duration((running ? now : totals.end) - totals.start));
+    setText(this.status, lost ? "Kernel gone" : (WORDS[state.status] ?? state.status));
+    setText(this.elapsed, duration((isActive(state) ? now : totals.end) - totals.start));
     setText(this.tokens, tokens > 0 ? counted(tokens, unit) : "");
     setText(this.speed, Number.isNaN(perSecond) ? "" : `${perSecond.toFixed(perSecond < 100 ? 1 : 0)}/s`);
     const first = duration(firstAfter);
@@ -114,9 +116,12 @@ class Header {
 
 /** One view of a store in a page. */
 class RunView {
-  /** @param {HTMLElement} el @param {Store} store @param {string} title @param {() => void} onStop */
-  constructor(el, store, title, onStop) {
+  /** @param {HTMLElement} el @param {Store} store @param {string} title @param {() => void} onStop
+   * @param {() => boolean} isGone whether the run died with its kernel */
+  constructor(el, store, title, onStop, isGone) {
     this.el = el;
+    this._isGone = isGone;
+    this._lost = false;
     this.store = store;
     this._totals = new Totals();
     this._header = new Header(title, () => {
@@ -157,10 +162,10 @@ class RunView {
     const { state } = this.store;
     const touched = this._touched;
     this._touched = new Set();
-    this.el.dataset.status = state.status;
+    this.el.dataset.status = this._lost ? "lost" : state.status;
     if (touched === null) this._paintAll(state);
     else this._paintTouched(state, touched);
-    this._keepTicking(isActive(state));
+    this._keepTicking(isActive(state) && !this._lost);
   }
 
   /** @param {State} state */
@@ -189,7 +194,7 @@ class RunView {
       const root = state.runs[at.number];
       const run = runAt(state, at.row);
       if (run) this._totals.update(at.row, run, run === root);
-      if (run && run === root) roots.add(at.number);
+      if (run && (run === root || isModel(run))) roots.add(at.number);
     }
     this._stream.paint(state, roots);
     this._tree.paint(state, rows);
@@ -198,7 +203,13 @@ class RunView {
   _tick() {
     const { state } = this.store;
     const now = Math.max(Date.now() - this.store.clockOffset, this._totals.start);
-    this._header.update(state, this._totals, now);
+    if (isActive(state) && !this._lost && this._isGone()) {
+      this._lost = true;
+      this.el.dataset.status = "lost";
+      this._keepTicking(false);
+      return;
+    }
+    this._header.update(state, this._totals, now, this._lost);
     const end = isActive(state) ? now : this._totals.end;
     if (Number.isFinite(this._totals.start)) this._tree.tick(now, end - this._totals.start);
   }
@@ -251,7 +262,13 @@ export default () => {
   return {
     /** @param {{model: Model}} context */
     initialize({ model }) {
-      store = new Store((have) => model.send({ k: "sync", have }));
+      store = new Store((have) => {
+        try {
+          model.send({ k: "sync", have });
+        } catch (error) {
+          console.warn("workbench: the kernel of this run cannot be reached:", error);
+        }
+      });
       store.load(model.get("snapshot"));
       model.on("change:snapshot", () => store.load(model.get("snapshot")));
       model.on("msg:custom", (message) => {
@@ -276,7 +293,7 @@ export default () => {
       const view = new RunView(body, store, model.get("title"), () => {
         const before = answers;
         stop(model, () => answers > before);
-      });
+      }, () => GONE.includes(model.widget_manager?.kernel?.status ?? ""));
       return () => {
         view.close();
         root.remove();

@@ -4,7 +4,8 @@
  *
  * A frame applies only where the last one ended. After anything else (a lost message, an operation that
  * does not fit the document) the store asks for a snapshot, again and again but ever more slowly, and
- * ignores frames until it comes. Values from the wire are never trusted: paths reach own properties only.
+ * ignores frames until it comes. It also asks when a run falls silent: what was lost may have been the
+ * last there was to say. Values from the wire are never trusted: paths reach own properties only.
  *
  * @typedef {"waiting" | "streaming" | "done" | "failed" | "cancelled"} Status
  * @typedef {{type: string, message: string, traceback: string}} RunError
@@ -23,6 +24,8 @@
 const RETRY_MS = 700;
 const LONGEST_RETRY_MS = 10_000;
 const MOST_RETRIES = 12;
+const SILENCE_MS = 3_000;
+const LONGEST_SILENCE_MS = 60_000;
 
 export class Store {
   /** @param {(have: number) => void} askForSnapshot */
@@ -39,6 +42,8 @@ export class Store {
     /** @type {ReturnType<typeof setTimeout> | null} */
     this._retry = null;
     this._retries = 0;
+    /** @type {ReturnType<typeof setTimeout> | null} */
+    this._silence = null;
     /** @type {Set<Subscriber>} */
     this._subscribers = new Set();
   }
@@ -64,6 +69,7 @@ export class Store {
       return this._resync();
     }
     this.seq = frame.b;
+    this._listen(SILENCE_MS);
     this._tell(touched.has("") ? null : touched);
     return "applied";
   }
@@ -79,12 +85,14 @@ export class Store {
     this._retries = 0;
     if (this._retry !== null) clearTimeout(this._retry);
     this._retry = null;
+    this._listen(SILENCE_MS);
     this._tell(null);
     return true;
   }
 
   close() {
     if (this._retry !== null) clearTimeout(this._retry);
+    if (this._silence !== null) clearTimeout(this._silence);
     this._retry = null;
     this._subscribers.clear();
   }
@@ -104,6 +112,17 @@ export class Store {
       this._askForSnapshot(this.seq);
     }
     return "gap";
+  }
+
+  /** Ask for a snapshot if nothing comes for so long, then after twice as long. @param {number} wait */
+  _listen(wait) {
+    if (this._silence !== null) clearTimeout(this._silence);
+    this._silence = null;
+    if (this.state.runs.length === 0 || !["waiting", "streaming"].includes(this.state.status)) return;
+    this._silence = setTimeout(() => {
+      this._listen(Math.min(2 * wait, LONGEST_SILENCE_MS));
+      if (!this._behind) this._askForSnapshot(this.seq);
+    }, wait);
   }
 
   /** @param {Set<string> | null} touched */

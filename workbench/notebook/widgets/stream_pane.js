@@ -6,10 +6,25 @@
  * ``StreamPane`` holds one ``Output`` per root run and follows the tail unless the reader scrolled up.
  */
 
-import { copyText, element, hasToolCalls, isDocument, isMessage, isRecord, messagesOf, preview, setText, shownText, textOf } from "./values.js";
+import {
+  copyText,
+  element,
+  hasToolCalls,
+  inputLine,
+  isDocument,
+  isMessage,
+  isModel,
+  isRecord,
+  messagesOf,
+  setText,
+  shownText,
+  textOf,
+} from "./values.js";
 
 /** @typedef {import("./store.js").Run} Run */
 /** @typedef {import("./store.js").State} State */
+/** @typedef {{id: string, el: HTMLElement, output: Output, failed: boolean,
+ *   preview: {id: string, output: Output} | null}} Item */
 
 const DEEPEST_BRANCH = 3;
 const BRANCH_TAG = "map:key:";
@@ -169,7 +184,8 @@ export function errorNode(error, where = "") {
   const box = element("div", "wb-error");
   if (where) box.append(element("div", "wb-error-where", where));
   const line = element("div", "wb-error-line");
-  line.append(element("span", "wb-error-type", error.type), element("span", "", error.message ? `: ${error.message}` : ""));
+  const message = error.message ? `: ${error.message}` : "";
+  line.append(element("span", "wb-error-type", error.type), element("span", "", message));
   box.append(line);
   if (error.traceback) {
     const details = element("details");
@@ -195,6 +211,12 @@ function failedStep(root) {
   }
 }
 
+/** The model that started last, of those that have written something. @param {Run} root */
+function lastWriter(root) {
+  const wrote = (/** @type {Run} */ run) => isModel(run) && run.streamed_output.length > 0;
+  return Object.values(root.logs ?? {}).findLast(wrote);
+}
+
 export class StreamPane {
   constructor() {
     this.el = element("section", "wb-stream");
@@ -212,7 +234,7 @@ export class StreamPane {
     this._scroll.addEventListener("scroll", () => {
       this._follow = this._scroll.scrollHeight - this._scroll.scrollTop - this._scroll.clientHeight < TAIL_PX;
     }, { passive: true });
-    /** @type {{id: string, el: HTMLElement, output: Output, failed: boolean}[]} */
+    /** @type {Item[]} */
     this._items = [];
     this._hint = element("div", "wb-hint", "Nothing has run yet");
     this._scroll.append(this._hint);
@@ -237,22 +259,44 @@ export class StreamPane {
     const heading = element("div", "wb-item-head");
     heading.append(
       element("span", "wb-item-number", String(this._items.length + 1)),
-      element("span", "wb-item-input", preview(shownText(run.input) || run.name)),
+      element("span", "wb-item-input", inputLine(run.input) || run.name),
     );
     const output = new Output("waiting for the first token…");
     el.append(heading, output.el);
     this._scroll.append(el);
-    this._items.push({ id: run.id, el, output, failed: false });
+    this._items.push({ id: run.id, el, output, preview: null, failed: false });
   }
 
-  /** @param {{id: string, el: HTMLElement, output: Output, failed: boolean} | undefined} item @param {Run | undefined} run */
+  /** @param {Item | undefined} item @param {Run | undefined} run */
   _update(item, run) {
     if (!item || !run) return;
     item.output.update(run);
+    this._updatePreview(item, run);
     if (run.error && !item.failed) {
       item.failed = true;
-      item.el.append(run.status === "cancelled" ? element("div", "wb-note wb-stopped", "■ stopped here") : errorNode(run.error, failedStep(run)));
+      const stopped = run.status === "cancelled";
+      item.el.append(
+        stopped ? element("div", "wb-note wb-stopped", "■ stopped here") : errorNode(run.error, failedStep(run)),
+      );
     }
+  }
+
+  /** A run that does not stream (an item of a batch) shows what its last model writes until it ends.
+   * @param {Item} item @param {Run} run */
+  _updatePreview(item, run) {
+    const writing = run.end_time || run.streamed_output.length > 0 ? undefined : lastWriter(run);
+    item.output.el.hidden = writing !== undefined;
+    if (item.preview && item.preview.id !== writing?.id) {
+      item.preview.output.el.remove();
+      item.preview = null;
+    }
+    if (!writing) return;
+    if (!item.preview) {
+      item.preview = { id: writing.id, output: new Output() };
+      item.preview.output.el.classList.add("wb-preview");
+      item.output.el.after(item.preview.output.el);
+    }
+    item.preview.output.update(writing);
   }
 
   async _copyAll() {

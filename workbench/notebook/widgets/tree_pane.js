@@ -10,7 +10,21 @@
 
 import { escapeKey, unescapeKey } from "./store.js";
 import { Output, errorNode } from "./stream_pane.js";
-import { counted, duration, element, isDocument, isMessage, json, messagesOf, preview, setAttribute, setText, time, valueNode } from "./values.js";
+import {
+  counted,
+  duration,
+  element,
+  isDocument,
+  isMessage,
+  isModel,
+  json,
+  messagesOf,
+  preview,
+  setAttribute,
+  setText,
+  time,
+  valueNode,
+} from "./values.js";
 
 /** @typedef {import("./store.js").Run} Run */
 /** @typedef {import("./store.js").State} State */
@@ -32,11 +46,6 @@ const TYPES = {
   retriever: ["R", "retriever"],
   tool: ["T", "tool"],
 };
-
-/** Whether the run produces tokens itself, rather than passing on those of a step in it. @param {Run} run */
-export function isModel(run) {
-  return run.type === "chat_model" || run.type === "llm";
-}
 
 /** Output tokens of a run: as the model counted them, else the chunks it streamed. @param {Run} run */
 export function tokenCount(run) {
@@ -132,7 +141,9 @@ class Row {
     const { run } = this;
     if (field === "" || field === "streamed_output" || field === "usage") {
       const count = tokenCount(run);
-      setText(this.tokens, count > 1 || (count === 1 && isModel(run)) ? count.toLocaleString("en") : "");
+      // Of steps that pass on something else than text, the number of chunks says nothing.
+      const shown = isModel(run) ? count > 0 : count > 1 && typeof run.streamed_output[0] === "string";
+      setText(this.tokens, shown ? count.toLocaleString("en") : "");
     }
     if (field !== "streamed_output") this._updateStatus();
     this.details?.update(field);
@@ -150,9 +161,9 @@ class Row {
     const start = time(run.start_time) - this.pane.origin;
     const first = time(run.first_chunk_time) - this.pane.origin;
     this.track.style.setProperty("--wb-start", String(start));
-    this.stream.hidden = Number.isNaN(first);
-    this.track.classList.toggle("wb-waits", !this.stream.hidden || isRunning(run));
-    this.mark.hidden = this.stream.hidden || (!isRunning(run) && run.streamed_output.length < 2);
+    const streams = !Number.isNaN(first) && (isRunning(run) || run.streamed_output.length > 1);
+    this.stream.hidden = this.mark.hidden = !streams;
+    this.track.classList.toggle("wb-waits", streams || isRunning(run));
     if (!Number.isNaN(first)) this.track.style.setProperty("--wb-first", String(first));
     if (run.end_time) this.track.style.setProperty("--wb-end", String(time(run.end_time) - this.pane.origin));
     const firstAfter = time(run.first_chunk_time) - time(run.start_time);
@@ -160,7 +171,7 @@ class Row {
     this.tick(NaN);
     const words = TYPES[run.type]?.[1] ?? run.type;
     const took = run.end_time ? `, ${this.time.textContent}` : "";
-    const tokens = run.end_time && tokenCount(run) > 1 ? `, ${counted(tokenCount(run), "token")}` : "";
+    const tokens = run.end_time && isModel(run) ? `, ${counted(tokenCount(run), "token")}` : "";
     setAttribute(this.el, "aria-label", `${run.name}, ${words}, ${run.status}${took}${tokens}`);
   }
 
@@ -230,7 +241,8 @@ class Details {
     if (all || field === "input") this._set("Input", isEmpty(run.input) ? null : valueNode(run.input));
     if (all || field === "streamed_output" || field === "end_time") this._updateOutput(run);
     if (all || field === "events") {
-      this._set("Events", run.events.length ? element("pre", "wb-text wb-json", run.events.map(eventLine).join("\n")) : null);
+      const lines = run.events.map(eventLine).join("\n");
+      this._set("Events", lines ? element("pre", "wb-text wb-json", lines) : null);
     }
     if (field !== "streamed_output") this._set("Facts", facts(run));
   }
@@ -380,7 +392,7 @@ export class TreePane {
     const rough = total / 5;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = power * ([1, 2, 5].find((nice) => nice * power >= rough) ?? 10);
-    const count = Math.floor((total * 0.97) / step) + 1;
+    const count = Math.floor((total * 0.9) / step) + 1; // the last needs room for its text
     if (step !== this._step || count !== this._axis.childElementCount) {
       this._step = step;
       this.el.style.setProperty("--wb-step", String(step));
@@ -476,7 +488,9 @@ function facts(run) {
     if (typeof value === "number") add(key.replaceAll("_", " "), value.toLocaleString("en"));
   }
   add("tags", run.tags.join(", "));
-  for (const [key, value] of Object.entries(run.metadata)) add(key, typeof value === "string" ? value : JSON.stringify(value));
+  for (const [key, value] of Object.entries(run.metadata)) {
+    add(key, typeof value === "string" ? value : JSON.stringify(value));
+  }
   add("run id", run.id);
   return list;
 

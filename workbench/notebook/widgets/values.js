@@ -46,6 +46,11 @@ export function isDocument(value) {
   return isRecord(value) && typeof value.page_content === "string";
 }
 
+/** Whether the run produces tokens itself, rather than passing on those of a step in it. @param {{type: string}} run */
+export function isModel(run) {
+  return run.type === "chat_model" || run.type === "llm";
+}
+
 /** The messages a prompt value or a list holds; null where it is something else. @param {unknown} value */
 export function messagesOf(value) {
   const items = isRecord(value) && Array.isArray(value.messages) ? value.messages : value;
@@ -138,6 +143,7 @@ function partText(part) {
 /** @param {number} ms */
 export function duration(ms) {
   if (!Number.isFinite(ms) || ms < 0) return "";
+  if (ms < 1) return "<1 ms";
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 9_995) return `${(ms / 1000).toFixed(2)} s`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
@@ -159,6 +165,13 @@ export function counted(count, unit) {
 export function preview(text, length = 80) {
   const line = text.slice(0, length * 2).replace(/\s+/g, " ").trim();
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}
+
+/** An input on one line: text as it is, ``topic: bears`` of an object. @param {unknown} value */
+export function inputLine(value) {
+  const shallow = isRecord(value) && !isMessage(value) && !messagesOf(value);
+  if (!shallow) return preview(shownText(value));
+  return preview(Object.entries(value).map(([key, item]) => `${key}: ${preview(shownText(item))}`).join(", "));
 }
 
 /** Put text on the clipboard, also where the page has no clipboard permission.

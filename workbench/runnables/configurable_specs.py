@@ -1,0 +1,101 @@
+"""What can be set at call time, under ``config["configurable"]``: the declarations, not the runnables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+__all__ = [
+    "AnyConfigurableField",
+    "ConfigurableField",
+    "ConfigurableFieldMultiOption",
+    "ConfigurableFieldSingleOption",
+    "ConfigurableFieldSpec",
+    "literal",
+    "unique_specs",
+]
+
+
+class ConfigurableField(NamedTuple):
+    """A value to be given at call time as ``configurable[id]``; *is_shared*: the same one everywhere."""
+
+    id: str
+    name: str | None = None
+    description: str | None = None
+    annotation: Any = None
+    is_shared: bool = False
+
+    def value(self, given: Any) -> Any:
+        return given
+
+
+class ConfigurableFieldSingleOption(NamedTuple):
+    """One of several named values; ``configurable[id]`` is the name."""
+
+    id: str
+    options: Mapping[str, Any]
+    default: str
+    name: str | None = None
+    description: str | None = None
+    is_shared: bool = False
+
+    def value(self, given: Any) -> Any:
+        return _option(self, given)
+
+
+class ConfigurableFieldMultiOption(NamedTuple):
+    """Several of several named values; ``configurable[id]`` is a list of names."""
+
+    id: str
+    options: Mapping[str, Any]
+    default: Sequence[str]
+    name: str | None = None
+    description: str | None = None
+    is_shared: bool = False
+
+    def value(self, given: Any) -> list[Any]:
+        if isinstance(given, str) or not isinstance(given, Sequence):
+            raise ValueError(f"configurable[{self.id!r}]: expected a list of names, got {given!r:.80}")
+        return [_option(self, name) for name in given]
+
+
+AnyConfigurableField = ConfigurableField | ConfigurableFieldSingleOption | ConfigurableFieldMultiOption
+
+
+class ConfigurableFieldSpec(NamedTuple):
+    """What a runnable says of one of its configurable values; see ``Runnable.config_specs``."""
+
+    id: str
+    annotation: Any
+    name: str | None = None
+    description: str | None = None
+    default: Any = None
+    is_shared: bool = False
+    dependencies: list[str] | None = None
+
+
+def unique_specs(specs: Iterable[ConfigurableFieldSpec]) -> list[ConfigurableFieldSpec]:
+    """The specs by id, each once. Raises ValueError where two of one id differ."""
+    by_id: dict[str, ConfigurableFieldSpec] = {}
+    for spec in specs:
+        if by_id.setdefault(spec.id, spec) != spec:
+            raise ValueError(
+                f"configurable[{spec.id!r}] is declared in two ways, as {by_id[spec.id]} and as {spec}; "
+                "give them different ids, or set is_shared and the same default"
+            )
+    return [by_id[id] for id in sorted(by_id)]
+
+
+def literal(names: Iterable[str]) -> Any:
+    """The type of "one of these names"."""
+    return Literal[tuple(names)]
+
+
+def _option(field: ConfigurableFieldSingleOption | ConfigurableFieldMultiOption, name: Any) -> Any:
+    try:
+        return field.options[name]
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"configurable[{field.id!r}]: expected one of {', '.join(map(repr, field.options))}, "
+            f"got {name!r:.80}"
+        ) from None

@@ -1,0 +1,130 @@
+"""Listeners: functions that are told when one runnable's own runs start, end or fail.
+
+A listener is an observer that follows the first run which starts under it, and no nested one. What it
+raises is raised by the call, as with every observer; where the call is failing already, it goes into a
+note of that error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from ..engine import threads
+from ..engine.config import RunnableConfig
+from ..engine.runs import Run, RunEvent
+from .signatures import is_async
+
+__all__ = ["AsyncListener", "Listener", "listening"]
+
+Listener = Callable[[Run], Any] | Callable[[Run, RunnableConfig], Any]
+"""Takes the Run, and its config where it has a second parameter (or one named config)."""
+
+AsyncListener = Callable[[Run], Awaitable[Any]] | Callable[[Run, RunnableConfig], Awaitable[Any]]
+"""An asynchronous one."""
+
+_NAMES = {"start": "on_start", "end": "on_end", "error": "on_error"}
+
+
+def listening(
+    listeners: Mapping[str, Callable[..., Any] | None], *, asynchronous: bool = False
+) -> Callable[[RunnableConfig], RunnableConfig]:
+    """What adds listeners (``on_start``, ``on_end``, ``on_error``) to a call's config. TypeError for what
+    is no function of the kind asked for."""
+    told = {
+        kind: _checked(name, listener, asynchronous)
+        for kind, name in _NAMES.items()
+        if (listener := listeners.get(name)) is not None
+    }
+    observer = _AsyncOwnRun if asynchronous else _OwnRun
+    return lambda config: {"callbacks": [observer(told, config)]}
+
+
+class _OwnRun:
+    """The observer of one call: tells of the first run that starts under it."""
+
+    def __init__(self, told: Mapping[str, Callable[..., Any]], config: RunnableConfig) -> None:
+        self._told = told
+        self._config = config
+        self._run: Run | None = None
+
+    def __call__(self, event: RunEvent) -> None:
+        if self._run is None and event.kind == "start":
+            self._run = event.run
+        if event.run is self._run and (tell := self._told.get(event.kind)) is not None:
+            self._tell(event.run, tell(event.run, self._config))
+
+    def _tell(self, run: Run, returned: Any) -> None:
+        """The listener has been called."""
+
+
+class _AsyncOwnRun(_OwnRun):
+    """The same with asynchronous listeners: the work waits for them. Where nothing can be awaited, a
+    thread runs them to their end."""
+
+    def _tell(self, run: Run, returned: Coroutine[Any, Any, Any]) -> None:
+        if run.pending is None:
+            _run_in_thread(returned)
+        else:
+            run.pending = (*run.pending, _Told(returned, run.error))
+
+
+class _Told:
+    """An asynchronous listener that the run waits for; *error* is what it is told of, if anything."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], error: BaseException | None) -> None:
+        self._coroutine = coroutine
+        self._error = error
+
+    async def settled(self) -> None:
+        try:
+            await self._coroutine
+        except Exception as second:
+            if self._error is None:
+                raise
+            self._error.add_note(f"a listener to this raised {type(second).__name__}: {second}")
+
+
+def _checked(name: str, listener: Callable[..., Any], asynchronous: bool) -> Callable[..., Any]:
+    """The listener as a function of a run and a config."""
+    method, other = "with_listeners", "with_alisteners"
+    if asynchronous:
+        method, other = other, method
+    if not callable(listener):
+        raise TypeError(f"{method}: expected {name} to be a function of the run, got {listener!r:.80}")
+    if is_async(listener) is not asynchronous:
+        kind = "an asynchronous" if asynchronous else "a plain"
+        raise TypeError(f"{method}: expected {name} to be {kind} function, got {listener!r:.80}; see {other}")
+    try:
+        parameters = list(inspect.signature(listener).parameters.values())
+    except (TypeError, ValueError):  # some builtins have none
+        return lambda run, config: listener(run)
+    if len([p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]) > 1:
+        return listener
+    if any(p.name == "config" and p.kind is p.KEYWORD_ONLY for p in parameters):
+        return lambda run, config: listener(run, config=config)
+    return lambda run, config: listener(run)
+
+
+def _run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Run a coroutine to its end; in a thread, since an event loop may be running in this one."""
+    over = threading.Event()
+    errors: list[BaseException] = []
+
+    async def awaited() -> None:
+        await coroutine
+
+    def job() -> None:
+        try:
+            asyncio.run(awaited())
+        except BaseException as error:
+            errors.append(error)
+        over.set()
+
+    threads.start(job)
+    over.wait()
+    if errors:
+        raise errors[0]

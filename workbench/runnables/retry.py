@@ -1,0 +1,129 @@
+"""RunnableRetry: call again when a call fails."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict, TypeVar
+
+from ..engine.chunks import ChunkStream
+from ..engine.modes import AnyScope
+from .base import Runnable, coerce
+
+__all__ = ["ExponentialJitterParams", "RunnableRetry"]
+
+Input = TypeVar("Input")
+Output = TypeVar("Output")
+
+Retryable = tuple[type[BaseException], ...] | Callable[[BaseException], bool]
+
+
+class ExponentialJitterParams(TypedDict, total=False):
+    """How long to wait before attempt n + 1: ``min(max, initial * exp_base ** (n - 1) + r)`` seconds,
+    r random in [0, jitter]. Defaults: initial 1, max 60, exp_base 2, jitter 1."""
+
+    initial: float
+    max: float
+    exp_base: float
+    jitter: float
+
+
+_DEFAULTS: dict[str, float] = {"initial": 1.0, "max": 60.0, "exp_base": 2.0, "jitter": 1.0}
+
+
+class RunnableRetry(Runnable[Input, Output]):
+    """What ``with_retry`` returns. Each attempt is a nested run, tagged ``retry:attempt:N`` from the
+    second on.
+
+    Calls are repeated, streams are not: chunks that went out cannot be taken back. In a batch each input
+    is retried on its own. While it waits it holds no place under ``max_concurrency``, and it can be
+    cancelled.
+    """
+
+    def __init__(
+        self,
+        bound: Runnable[Input, Output],
+        *,
+        retry_exception_types: Retryable | type[BaseException] = (Exception,),
+        wait_exponential_jitter: bool = True,
+        exponential_jitter_params: ExponentialJitterParams | None = None,
+        max_attempt_number: int = 3,
+    ) -> None:
+        if max_attempt_number < 1:
+            raise ValueError(
+                f"with_retry: expected stop_after_attempt to be 1 or more, got {max_attempt_number}"
+            )
+        self.bound: Runnable[Input, Output] = coerce(bound)
+        self.retry_exception_types = retry_exception_types
+        self.wait_exponential_jitter = wait_exponential_jitter
+        self.exponential_jitter_params = exponential_jitter_params
+        self.max_attempt_number = max_attempt_number
+        self._retries = _predicate(retry_exception_types)
+        self._wait = _complete(exponential_jitter_params or {})
+
+    def get_name(self, suffix: str | None = None, *, name: str | None = None) -> str:
+        return self.bound.get_name(suffix, name=name or self.name)
+
+    def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
+        return [self.bound]
+
+    def _alias(self) -> str | None:
+        # It does have runs of its own, but under the name of what it repeats: once in a path is enough.
+        return ""
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        attempt = 1
+        while True:
+            tag = f"retry:attempt:{attempt}" if attempt > 1 else None
+            try:
+                return await self.bound._call(input, scope, tag, **kwargs)
+            except BaseException as error:
+                if attempt >= self.max_attempt_number or not self._retries(error):
+                    raise
+            scope.check_stop()
+            if self.wait_exponential_jitter:
+                await scope.sleep(self._seconds_after(attempt))
+            attempt += 1
+
+    def _pipe(
+        self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any
+    ) -> ChunkStream:
+        return self.bound._pipe(source, scope, tag, **kwargs)
+
+    def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
+        return self.bound._transform(source, scope, **kwargs)
+
+    def _seconds_after(self, attempt: int) -> float:
+        wait = self._wait
+        try:
+            grown: float = wait["initial"] * wait["exp_base"] ** (attempt - 1)
+        except OverflowError:
+            return wait["max"]
+        return max(0.0, min(grown + random.uniform(0, wait["jitter"]), wait["max"]))
+
+    def __repr__(self) -> str:
+        return f"{self.bound!r}.with_retry(stop_after_attempt={self.max_attempt_number})"
+
+
+def _predicate(given: object) -> Callable[[BaseException], bool]:
+    """Whether to retry after an error, from exception types or a function."""
+    types = given if isinstance(given, (tuple, list)) else (given,)
+    if types and all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in types):
+        kinds = tuple(types)
+        return lambda error: isinstance(error, kinds)
+    if callable(given) and not isinstance(given, type):
+        predicate = given
+        return lambda error: isinstance(error, Exception) and bool(predicate(error))
+    raise TypeError(
+        "with_retry: expected retry_if_exception_type to be a tuple of exception types or a function from "
+        f"an exception to a bool, got {given!r:.80}"
+    )
+
+
+def _complete(params: ExponentialJitterParams) -> dict[str, float]:
+    if unknown := sorted(set(params) - set(_DEFAULTS)):
+        raise ValueError(
+            f"with_retry: exponential_jitter_params knows {', '.join(_DEFAULTS)}; got {', '.join(unknown)}"
+        )
+    return {**_DEFAULTS, **params}  # type: ignore[dict-item]  # a TypedDict of floats

@@ -1,0 +1,153 @@
+"""Pydantic models of shapes, made when asked for and kept: one model per shape.
+
+Their JSON schema is also under ``.schema()``, as pydantic 1 had it. What pydantic cannot describe is Any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+
+from ..engine.config import KEYS, RunnableConfig
+from .shapes import Key, Shape
+
+if TYPE_CHECKING:
+    from .base import Runnable
+
+__all__ = ["Described", "config_model", "json_schema", "model_of"]
+
+
+class _Lenient(GenerateJsonSchema):
+    """What has no JSON form is anything."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
+        return {}
+
+
+class Described(BaseModel):
+    """A model with pydantic 1's ``schema()``, which pydantic 2 warns of, and a schema of any field."""
+
+    @classmethod
+    def model_json_schema(
+        cls,
+        by_alias: bool = True,
+        ref_template: str = DEFAULT_REF_TEMPLATE,
+        schema_generator: type[GenerateJsonSchema] = _Lenient,
+        mode: JsonSchemaMode = "validation",
+        **options: Any,
+    ) -> dict[str, Any]:
+        return super().model_json_schema(by_alias, ref_template, schema_generator, mode, **options)
+
+    @classmethod
+    def schema(cls, by_alias: bool = True, ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
+        return cls.model_json_schema(by_alias, ref_template)
+
+
+class _Keyed(Described):
+    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
+
+
+class _Whole(Described, RootModel[Any]):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+
+def model_of(shape: Shape) -> type[BaseModel]:
+    """The model of a shape; where the shape is a pydantic model, that."""
+    annotation = shape.annotation
+    if shape.fields is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    fields = None if shape.fields is None else tuple(shape.fields.items())
+    try:
+        # Union[int, str] equals Union[str, int] but has another schema: their reprs tell them apart.
+        return _made_once(shape.title, annotation, fields, repr((annotation, fields)))
+    except TypeError:  # a default or an annotation that is not hashable
+        return _made(shape.title, annotation, fields)
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model, with no condition for what has no JSON form."""
+    return model.model_json_schema(schema_generator=_Lenient)
+
+
+def config_model(step: Runnable[Any, Any], include: Sequence[str]) -> type[BaseModel]:
+    """A model of the config for *step*. ValueError names the keys there are."""
+    if unknown := [key for key in include if key not in KEYS]:
+        raise ValueError(f"include: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(KEYS))}")
+    hints = get_type_hints(RunnableConfig)
+    fields: dict[str, Any] = {key: (hints[key], {"default": None}) for key in hints if key in include}
+    if specs := step.config_specs:
+        keys = {
+            spec.id: (
+                spec.annotation,
+                {"default": spec.default, "title": spec.name, "description": spec.description},
+            )
+            for spec in specs
+        }
+        fields["configurable"] = (_keyed("Configurable", keys), {"default": None})
+    return _keyed(step.get_name("config"), fields)
+
+
+Fields = tuple[tuple[str, Key], ...]
+
+
+def _made(title: str, annotation: Any, fields: Fields | None, _: str = "") -> type[BaseModel]:
+    try:
+        return _model(title, annotation, fields)
+    except Exception:  # pydantic's own, or whatever an annotation's hooks raise
+        told = (
+            None
+            if fields is None
+            else [
+                (name, Key(_describable(key.annotation), key.required, key.default)) for name, key in fields
+            ]
+        )
+        return _model(title, _describable(annotation), told)
+
+
+_made_once = lru_cache(maxsize=512)(_made)
+
+
+def _model(title: str, annotation: Any, fields: Any) -> type[BaseModel]:
+    if fields is None:
+        model: type[BaseModel] = create_model(title, __base__=_Whole, root=(annotation, ...))
+    else:
+        model = _keyed(
+            title,
+            {
+                name: (key.annotation, {} if key.required else {"default": key.default})
+                for name, key in fields
+            },
+        )
+    if not model.__pydantic_complete__:
+        raise TypeError(f"{title}: a name in its annotations is not defined")
+    return model
+
+
+def _describable(annotation: Any) -> Any:
+    try:
+        _model("Probe", annotation, None)
+    except Exception:  # as in _made
+        return Any
+    return annotation
+
+
+def _keyed(title: str, fields: Mapping[str, tuple[Any, dict[str, Any]]]) -> type[BaseModel]:
+    """A model with these fields, whatever their names: annotations and options of pydantic's Field."""
+    definitions: dict[str, Any] = {}
+    for number, (name, (annotation, options)) in enumerate(fields.items()):
+        if name.isidentifier() and not (name.startswith("_") or iskeyword(name) or hasattr(_Keyed, name)):
+            definitions[name] = (annotation, Field(**options))
+            continue
+        # Under a name of our own, which nobody sees: the alias is what it is given and described by.
+        own = f"field_{number}"
+        while own in fields:
+            own += "_"
+        definitions[own] = (annotation, Field(**options, alias=name))
+    return create_model(title, __base__=_Keyed, **definitions)

@@ -1,0 +1,546 @@
+"""Callback handlers: objects with a method for each thing that happens in a run.
+
+Subclass ``BaseCallbackHandler`` (or ``AsyncCallbackHandler``), override what you need and pass it in
+``config={"callbacks": [handler]}``. Handlers see the same RunEvents as everything else here.
+
+Asynchronous methods run one after the other in the order of the events. Under ``ainvoke`` and ``astream``
+they run on the caller's event loop, and a run does not return before they are done; under ``invoke`` and
+``stream`` they run to completion, on an event loop in a thread of its own.
+
+A handler that raises does not fail the run: there is a ``RuntimeWarning`` that says where. With
+``raise_error = True`` it does fail it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+import threading
+import warnings
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from inspect import iscoroutine
+from typing import Any
+from uuid import UUID
+
+from ..engine import threads
+from ..engine.chunks import MISSING
+from ..engine.runs import Run, RunEvent
+from ..engine.scope import current
+from .encode import text_of
+from .events import model_input, shown_input, tool_call_id
+
+__all__ = [
+    "AsyncCallbackHandler",
+    "BaseCallbackHandler",
+    "Generation",
+    "LLMResult",
+    "StdOutCallbackHandler",
+    "UsageMetadataCallbackHandler",
+]
+
+
+@dataclass
+class Generation:
+    """An answer of a model or a piece of one; ``message`` is None for models of plain text."""
+
+    text: str
+    message: Any = None
+    generation_info: dict[str, Any] | None = None
+
+
+@dataclass
+class LLMResult:
+    """What a model answered: a list of generations for each input."""
+
+    generations: list[list[Generation]]
+    llm_output: dict[str, Any] | None = None
+
+
+class BaseCallbackHandler:
+    """See the module. ``ignore_*`` leaves out a kind of run (``ignore_agent``: tools)."""
+
+    raise_error: bool = False
+    ignore_llm: bool = False
+    ignore_chat_model: bool = False
+    ignore_chain: bool = False
+    ignore_agent: bool = False
+    ignore_retriever: bool = False
+    ignore_retry: bool = False
+    ignore_custom_event: bool = False
+
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any],
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """*inputs* is ``{"input": ""}`` while it still streams in; ``on_chain_end`` is given ``inputs``."""
+
+    def on_chain_end(
+        self, outputs: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any: ...
+
+    def on_chain_error(
+        self, error: BaseException, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any: ...
+
+    def on_chat_model_start(
+        self,
+        serialized: dict[str, Any],
+        messages: list[list[Any]],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Where this is not overridden, ``on_llm_start`` is called with the messages as text."""
+
+    def on_llm_start(
+        self,
+        serialized: dict[str, Any],
+        prompts: list[str],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any: ...
+
+    def on_llm_new_token(
+        self,
+        token: str,
+        *,
+        chunk: Generation | None = None,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> Any: ...
+
+    def on_llm_end(
+        self, response: LLMResult, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any: ...
+
+    def on_llm_error(
+        self, error: BaseException, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any:
+        """``kwargs["response"]`` has what came before the error."""
+
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any],
+        input_str: str,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        inputs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any: ...
+
+    def on_tool_end(
+        self, output: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any: ...
+
+    def on_tool_error(
+        self, error: BaseException, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any: ...
+
+    def on_retriever_start(
+        self,
+        serialized: dict[str, Any],
+        query: str,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any: ...
+
+    def on_retriever_end(
+        self, documents: Sequence[Any], *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any: ...
+
+    def on_retriever_error(
+        self, error: BaseException, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any: ...
+
+    def on_custom_event(
+        self,
+        name: str,
+        data: Any,
+        *,
+        run_id: UUID,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any: ...
+
+    def on_retry(
+        self, retry_state: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> Any:
+        """Never called: each attempt is a run of its own, with the tag ``retry:attempt:N``."""
+
+    def on_text(self, text: str, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any) -> Any:
+        """Never called: nothing reports loose text."""
+
+    def __observer__(self) -> Any:
+        return _Reporter(self)
+
+
+class AsyncCallbackHandler(BaseCallbackHandler):
+    """A handler whose methods may be ``async def``, every one or some; see the module."""
+
+
+class StdOutCallbackHandler(BaseCallbackHandler):
+    """Prints when chains start and end."""
+
+    def on_chain_start(self, serialized: dict[str, Any], inputs: Any, **kwargs: Any) -> None:
+        print(f"> {serialized['name']} started")
+
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        print("> finished")
+
+    def on_chain_error(self, error: BaseException, **kwargs: Any) -> None:
+        print(f"> failed: {type(error).__name__}: {error}")
+
+
+class UsageMetadataCallbackHandler(BaseCallbackHandler):
+    """Adds up the tokens that models report, in ``usage_metadata``, by the name of the model."""
+
+    def __init__(self) -> None:
+        self.usage_metadata: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
+        message = response.generations[0][0].message
+        usage = getattr(message, "usage_metadata", None)
+        if usage:
+            name = message.response_metadata.get("model_name") or "unknown model"
+            with self._lock:
+                self.usage_metadata[name] = _added(self.usage_metadata.get(name, {}), usage)
+
+    def __repr__(self) -> str:
+        return f"UsageMetadataCallbackHandler({self.usage_metadata})"
+
+
+def _added(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
+    total = dict(left)
+    for key, value in right.items():
+        if isinstance(value, Mapping):
+            total[key] = _added(total.get(key) or {}, value)
+        else:
+            total[key] = (total.get(key) or 0) + (value or 0)
+    return total
+
+
+# From RunEvents to method calls
+
+
+_METHODS = [name for name in vars(BaseCallbackHandler) if name.startswith("on_")]
+_FAMILIES = {"chat_model": "llm", "llm": "llm", "tool": "tool", "retriever": "retriever"}
+_IGNORES = {"llm": "ignore_llm", "tool": "ignore_agent", "retriever": "ignore_retriever"}
+
+Call = tuple[str, tuple[Any, ...], dict[str, Any]]
+
+
+class _Reporter:
+    """The observer for one handler. Equal to any other for it, so that a handler that is given both to a
+    chain and to a step in it hears everything once."""
+
+    def __init__(self, handler: BaseCallbackHandler) -> None:
+        self.handler = handler
+        self._wanted = {name for name in _METHODS if _overrides(handler, name)}
+        self._ids: dict[Run, UUID] = {}
+        self._queues: dict[asyncio.AbstractEventLoop, _Queue] = {}
+
+    def __call__(self, event: RunEvent) -> None:
+        run = event.run
+        call = self._call(event)
+        if call is not None:
+            method, args, kwargs = call
+            kwargs["run_id"] = self._id(run)
+            if event.kind != "custom":
+                kwargs["parent_run_id"] = None if run.parent is None else self._id(run.parent)
+            try:
+                self._deliver(run, method, args, kwargs)
+            finally:
+                if event.kind in ("end", "error"):
+                    self._ids.pop(run, None)
+
+    def _call(self, event: RunEvent) -> Call | None:
+        kind, run, value, _ = event
+        if kind == "custom":
+            if self._ignored("ignore_custom_event", "on_custom_event"):
+                return None
+            tags = run.tags[: run.inherited]
+            return "on_custom_event", value, {"tags": tags, "metadata": run.metadata}
+        family = _FAMILIES.get(run.type, "chain")
+        if kind == "chunk":
+            if family != "llm" or self._ignored("ignore_llm", "on_llm_new_token"):
+                return None
+            piece = _generation(run, value)
+            return "on_llm_new_token", (piece.text,), {"chunk": piece, "tags": run.tags}
+        chat = kind == "start" and run.type == "chat_model" and "on_chat_model_start" in self._wanted
+        method = "on_chat_model_start" if chat else f"on_{family}_{kind}"
+        ignore = "ignore_chat_model" if chat else _IGNORES.get(family, "ignore_chain")
+        if self._ignored(ignore, method):
+            return None
+        if kind == "start":
+            args, kwargs = _STARTS[method](run)
+            return method, (_serialized(run), *args), {**kwargs, **_about(run)}
+        extra = _extra(run, family, kind)
+        given = _result(run) if family == "llm" and kind == "end" else value
+        return method, (given,), {**extra, "tags": run.tags}
+
+    def _ignored(self, flag: str, method: str) -> bool:
+        return method not in self._wanted or bool(getattr(self.handler, flag))
+
+    def _id(self, run: Run) -> UUID:
+        id = self._ids.get(run)
+        if id is None:
+            id = self._ids[run] = UUID(run.id)
+        return id
+
+    def _deliver(self, run: Run, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            result = getattr(self.handler, method)(*args, **kwargs)
+        except Exception as error:
+            self.failed(method, error)
+            return
+        if not iscoroutine(result):
+            return
+        loop = None if run.pending is None else _running_loop()
+        if loop is None:
+            try:
+                _helper.run(result)
+            except Exception as error:
+                self.failed(method, error)
+            return
+        queue = self._queues.get(loop)
+        if queue is None:
+            queue = self._queues[loop] = _Queue(self, loop)
+        queue.put(method, result)
+        if run.pending is not None and queue not in run.pending:
+            run.pending = (*run.pending, queue)
+
+    def failed(self, method: str, error: Exception) -> None:
+        """A handler raised: so does this if it is to fail the run."""
+        if self.handler.raise_error:
+            raise error
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace is not None else ""
+        warnings.warn(
+            f"{type(self.handler).__name__}.{method} raised {type(error).__name__}: {error}{where}; the run "
+            "goes on. Set raise_error = True on the handler to let it fail the run",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Reporter) and other.handler is self.handler
+
+    def __hash__(self) -> int:
+        return id(self.handler)
+
+    def __repr__(self) -> str:
+        return f"<{type(self.handler).__name__}>"
+
+
+def _overrides(handler: BaseCallbackHandler, name: str) -> bool:
+    method = getattr(handler, name)
+    return getattr(method, "__func__", method) is not getattr(BaseCallbackHandler, name)
+
+
+def _about(run: Run) -> dict[str, Any]:
+    return {"tags": run.tags, "metadata": run.metadata, "name": run.name}
+
+
+def _serialized(run: Run) -> dict[str, Any]:
+    kind = type(run.step)
+    return {"name": run.name, "id": [*kind.__module__.split("."), kind.__name__]}
+
+
+def _chain_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    inputs = {"input": ""} if run.input is MISSING else run.input
+    return (inputs,), {"run_type": None if run.type == "chain" else run.type}
+
+
+def _chat_model_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    request = model_input(run)
+    return (request["messages"] if isinstance(request, Mapping) else [[request]],), {}
+
+
+def _llm_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    request = model_input(run)
+    if isinstance(request, Mapping) and "messages" in request:
+        return (["\n".join(map(_line, messages)) for messages in request["messages"]],), {}
+    prompts = request["prompts"] if isinstance(request, Mapping) and "prompts" in request else [str(request)]
+    return (prompts,), {}
+
+
+def _line(message: Any) -> str:
+    speaker = "AI" if message.type == "ai" else message.type.title()
+    return f"{speaker}: {text_of(message)}"
+
+
+def _tool_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    inputs = shown_input(run)
+    as_dict = dict(inputs) if isinstance(inputs, Mapping) else None
+    return (str(inputs),), {"inputs": as_dict, "tool_call_id": tool_call_id(run.input)}
+
+
+def _retriever_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    return (run.input,), {}
+
+
+_STARTS: dict[str, Callable[[Run], tuple[tuple[Any, ...], dict[str, Any]]]] = {
+    "on_chain_start": _chain_start,
+    "on_chat_model_start": _chat_model_start,
+    "on_llm_start": _llm_start,
+    "on_tool_start": _tool_start,
+    "on_retriever_start": _retriever_start,
+}
+
+
+def _extra(run: Run, family: str, kind: str) -> dict[str, Any]:
+    """What ends and errors are given besides their value."""
+    if family == "llm" and kind == "error":
+        return {"response": _result(run) if run.output is not None else None}
+    if family == "tool":
+        return {"name": run.name} if kind == "end" else {"tool_call_id": tool_call_id(run.input)}
+    if family == "chain" and run.streams and run.input is not MISSING:
+        return {"inputs": run.input}
+    return {}
+
+
+def _generation(run: Run, output: Any) -> Generation:
+    return Generation(text_of(output) or "", output if run.type == "chat_model" else None)
+
+
+def _result(run: Run) -> LLMResult:
+    return LLMResult([[_generation(run, run.output)]])
+
+
+# Asynchronous methods
+
+
+class _Queue:
+    """Coroutines of one handler on one event loop, run one after the other."""
+
+    def __init__(self, reporter: _Reporter, loop: asyncio.AbstractEventLoop) -> None:
+        self._reporter = reporter
+        self._loop = loop
+        self._work: deque[tuple[str, Coroutine[Any, Any, Any]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._error: Exception | None = None
+
+    def put(self, method: str, work: Coroutine[Any, Any, Any]) -> None:
+        self._work.append((method, work))
+        if self._task is None:
+            self._task = self._loop.create_task(self._run(), context=_outside_of_runs())
+
+    async def settled(self) -> None:
+        task = self._task
+        if task is not None and task is not asyncio.current_task():
+            # Not to be cut short where the run it reports is cancelled.
+            await asyncio.shield(task)
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    async def _run(self) -> None:
+        try:
+            while self._work:
+                method, work = self._work.popleft()
+                try:
+                    await work
+                except Exception as error:
+                    self._failed(method, error)
+        finally:
+            self._task = None
+            while self._work:  # the loop is being shut down
+                self._work.popleft()[1].close()
+
+    def _failed(self, method: str, error: Exception) -> None:
+        try:
+            self._reporter.failed(method, error)
+        except Exception as failure:
+            self._error = self._error or failure
+
+
+class _Helper:
+    """An event loop in a thread of its own, for the coroutines of runs that have none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result of *work*, waited for."""
+        done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        if threading.current_thread() is self._thread:
+            # A handler called a chain that it watches: this loop is busy with the handler.
+            threads.start(lambda: _settle(done, lambda: asyncio.run(work)))
+            return done.result()
+        loop = self._running()
+        context = _outside_of_runs()
+
+        def start() -> None:
+            task = loop.create_task(work, context=context)
+            task.add_done_callback(lambda task: _settle(done, task.result))
+
+        loop.call_soon_threadsafe(start)
+        return done.result()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():  # a fork has none of its parent's threads
+                self._loop = asyncio.new_event_loop()
+                self._pid = os.getpid()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="workbench-callbacks", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+_helper = _Helper()
+
+
+def _settle(done: concurrent.futures.Future[Any], result: Callable[[], Any]) -> None:
+    try:
+        done.set_result(result())
+    except BaseException as error:
+        done.set_exception(error)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _outside_of_runs() -> Context:
+    """The present context variables; chains that a handler calls are no part of the run it hears of."""
+    context = copy_context()
+    context.run(current.set, None)
+    return context
