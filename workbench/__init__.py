@@ -8,6 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .components.history import (
+        BaseChatMessageHistory,
+        InMemoryChatMessageHistory,
+        RunnableWithMessageHistory,
+    )
     from .components.messages import (
         AIMessage,
         AIMessageChunk,
@@ -28,19 +33,34 @@ if TYPE_CHECKING:
         StringPromptValue,
     )
     from .engine.chunks import AddableDict
-    from .engine.config import RunnableConfig, merge_configs
+    from .engine.config import RunnableConfig, merge_configs, patch_config
     from .engine.runs import Run, RunEvent
+    from .engine.scope import ensure_config
     from .models.base import BaseChatModel
     from .models.factory import init_chat_model
     from .models.fake import FakeChatModel
     from .models.local import ChatLocal
     from .models.openai import ChatOpenAI
     from .notebook.nested import allow_nested_loops
+    from .runnables.alternatives import RunnableConfigurableAlternatives
     from .runnables.base import Runnable
     from .runnables.binding import RunnableBinding
+    from .runnables.branch import RunnableBranch
+    from .runnables.configurable import RunnableConfigurableFields
+    from .runnables.configurable_specs import (
+        ConfigurableField,
+        ConfigurableFieldMultiOption,
+        ConfigurableFieldSingleOption,
+        ConfigurableFieldSpec,
+    )
+    from .runnables.decorator import chain
+    from .runnables.each import RunnableEach
+    from .runnables.fallbacks import RunnableWithFallbacks
     from .runnables.function import RunnableGenerator, RunnableLambda
     from .runnables.parallel import RunnableMap, RunnableParallel
     from .runnables.passthrough import RunnableAssign, RunnablePassthrough, RunnablePick
+    from .runnables.retry import ExponentialJitterParams, RunnableRetry
+    from .runnables.router import RouterInput, RouterRunnable
     from .runnables.sequence import RunnableSequence
     from .runnables.serializable import RunnableSerializable
     from .timing.compare import compare
@@ -61,6 +81,7 @@ __all__ = [
     "AddableDict",
     "AsyncCallbackHandler",
     "BaseCallbackHandler",
+    "BaseChatMessageHistory",
     "BaseChatModel",
     "BaseMessage",
     "BaseOutputParser",
@@ -70,13 +91,21 @@ __all__ = [
     "ChatPromptTemplate",
     "ChatPromptValue",
     "ChatPromptValueConcrete",
+    "ConfigurableField",
+    "ConfigurableFieldMultiOption",
+    "ConfigurableFieldSingleOption",
+    "ConfigurableFieldSpec",
+    "ExponentialJitterParams",
     "FakeChatModel",
     "FunctionMessage",
     "HumanMessage",
+    "InMemoryChatMessageHistory",
     "LiveState",
     "LogEntry",
     "MessagesPlaceholder",
     "PromptTemplate",
+    "RouterInput",
+    "RouterRunnable",
     "Run",
     "RunEvent",
     "RunLog",
@@ -85,15 +114,22 @@ __all__ = [
     "Runnable",
     "RunnableAssign",
     "RunnableBinding",
+    "RunnableBranch",
     "RunnableConfig",
+    "RunnableConfigurableAlternatives",
+    "RunnableConfigurableFields",
+    "RunnableEach",
     "RunnableGenerator",
     "RunnableLambda",
     "RunnableMap",
     "RunnableParallel",
     "RunnablePassthrough",
     "RunnablePick",
+    "RunnableRetry",
     "RunnableSequence",
     "RunnableSerializable",
+    "RunnableWithFallbacks",
+    "RunnableWithMessageHistory",
     "StdOutCallbackHandler",
     "StrOutputParser",
     "StreamEvent",
@@ -104,35 +140,50 @@ __all__ = [
     "__version__",
     "adispatch_custom_event",
     "allow_nested_loops",
+    "chain",
     "compare",
     "dispatch_custom_event",
+    "ensure_config",
     "init_chat_model",
     "load_ipython_extension",
     "merge_configs",
+    "patch_config",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "components.history": "BaseChatMessageHistory InMemoryChatMessageHistory RunnableWithMessageHistory",
     "components.messages": "AIMessage AIMessageChunk BaseMessage ChatMessage FunctionMessage HumanMessage "
     "SystemMessage ToolMessage",
     "components.parsers": "BaseOutputParser StrOutputParser",
     "components.prompts": "ChatPromptTemplate ChatPromptValue ChatPromptValueConcrete MessagesPlaceholder "
     "PromptTemplate StringPromptValue",
     "engine.chunks": "AddableDict",
-    "engine.config": "RunnableConfig merge_configs",
+    "engine.config": "RunnableConfig merge_configs patch_config",
     "engine.runs": "Run RunEvent",
+    "engine.scope": "ensure_config",
     "models.base": "BaseChatModel",
     "models.factory": "init_chat_model",
     "models.fake": "FakeChatModel",
     "models.local": "ChatLocal",
     "models.openai": "ChatOpenAI",
     "notebook.nested": "allow_nested_loops",
+    "runnables.alternatives": "RunnableConfigurableAlternatives",
     "runnables.base": "Runnable",
     "runnables.binding": "RunnableBinding",
+    "runnables.branch": "RunnableBranch",
+    "runnables.configurable": "RunnableConfigurableFields",
+    "runnables.configurable_specs": "ConfigurableField ConfigurableFieldMultiOption "
+    "ConfigurableFieldSingleOption ConfigurableFieldSpec",
+    "runnables.decorator": "chain",
+    "runnables.each": "RunnableEach",
+    "runnables.fallbacks": "RunnableWithFallbacks",
     "runnables.function": "RunnableGenerator RunnableLambda",
     "runnables.parallel": "RunnableMap RunnableParallel",
     "runnables.passthrough": "RunnableAssign RunnablePassthrough RunnablePick",
+    "runnables.retry": "ExponentialJitterParams RunnableRetry",
+    "runnables.router": "RouterInput RouterRunnable",
     "runnables.sequence": "RunnableSequence",
     "runnables.serializable": "RunnableSerializable",
     "timing.compare": "compare",

@@ -235,6 +235,14 @@ def all_cases() -> list[Case]:
             1 / 20,
             2,
         ),
+        case("astream_events v2", "s/token", lambda side: astream(side, "astream_events"), 1 / 12, 3),
+        case(
+            "astream_events v1",
+            "s/token",
+            lambda side: astream(side, "astream_events", version="v1"),
+            1 / 12,
+            3,
+        ),
         case("batch", "s/item", batch, 1 / 6),
         case("abatch", "s/item", abatch, 1 / 6),
     ]

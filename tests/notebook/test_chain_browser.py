@@ -21,7 +21,10 @@ model = init_chat_model("local:smollm2", temperature=0, max_tokens=160, model_kw
 prompt = ChatPromptTemplate.from_template("Tell me about {topic}, in several sentences.")
 model.invoke("hi", max_tokens=1)"""
 CHAIN = "%%chain about topic=bears\nprompt | model | StrOutputParser()"
-BOTH = "%%chain both topic=owls\n{'about': about, 'again': about}"
+BOTH = """%%chain joke_and_poem topic=owls
+joke = ChatPromptTemplate.from_template("Tell me a funny story about {topic}.") | model | StrOutputParser()
+poem = ChatPromptTemplate.from_template("Write a poem about {topic}.") | model | StrOutputParser()
+RunnableParallel(joke=joke, poem=poem)"""
 ENDLESS = "%%chain endless topic=rivers\nprompt | model.bind(max_tokens=1800) | StrOutputParser()"
 SLOTS = """from workbench.models.server import get_server
 import time
@@ -104,7 +107,7 @@ def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(notebook: NotebookPage
     )
     shoot(notebook, 3, f"mid_{name.lower()}")
     assert body.get_attribute("data-status") == "streaming"
-    assert body.locator(".wb-block-label").all_text_contents() == ["about", "again"]
+    assert body.locator(".wb-block-label").all_text_contents() == ["joke", "poem"]
     notebook.wait(3, timeout_s=60)
     shoot(notebook, 3, f"end_{name.lower()}")
     assert body.locator(".wb-status").inner_text() == "Done"

@@ -91,7 +91,7 @@ def plain_text(document: Mapping[str, Any]) -> str:
     for run, level, _ in _steps(document):
         tokens = _tokens_text(run)
         facts = ", ".join(fact for fact in (_duration(_ms(run)), tokens and f"{tokens} tokens") if fact)
-        lines.append(f"{'  ' * level}{_GLYPHS[run['status']]} {run['name']}{f' ({facts})' if facts else ''}")
+        lines.append(f"{'  ' * level}{_GLYPHS[run['status']]} {_title(run)}{f' ({facts})' if facts else ''}")
     return "\n".join(lines).strip("\n")
 
 
@@ -164,6 +164,12 @@ def _summary(document: Mapping[str, Any]) -> str:
     return " · ".join(facts)
 
 
+def _title(run: Mapping[str, Any]) -> str:
+    """The name, with the key of the branch that a nested run is."""
+    keys = [tag.removeprefix("map:key:") for tag in run["tags"] if tag.startswith("map:key:")]
+    return f"{': '.join([*keys, run['name']])}" if "parent" in run else run["name"]
+
+
 def _firsts(runs: list[Mapping[str, Any]]) -> list[float]:
     return [_time(run["first_chunk_time"]) for run in runs if run["first_chunk_time"]]
 
@@ -171,7 +177,7 @@ def _firsts(runs: list[Mapping[str, Any]]) -> list[float]:
 def _table(steps: list[_Step], axis: _Axis) -> str:
     rows = [
         "<tr>"
-        f'<td style="{_LEFT}">{_INDENT * level}{_GLYPHS[run["status"]]}&nbsp;{escape(run["name"])}</td>'
+        f'<td style="{_LEFT}">{_INDENT * level}{_GLYPHS[run["status"]]}&nbsp;{escape(_title(run))}</td>'
         f'<td style="{_LEFT}">{escape(run["type"].replace("_", " "))}</td>'
         f'<td style="{_LEFT}">{_WORDS[run["status"]]}</td>'
         f"<td>{_tokens_text(run)}</td><td>{escape(_duration(_ms(run)))}</td><td>{axis.bar(run)}</td></tr>"

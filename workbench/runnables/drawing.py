@@ -307,7 +307,8 @@ def _svg_link(link: _Link) -> str:
     y1 = _top(link.source.layer) + _BOX
     bend = (y2 - y1) // 2
     dashes = ' stroke-dasharray="4 3"' if link.conditional else ""
-    path = f'<path d="{start}C{x1} {y1 + bend} {x2} {y2 - bend} {x2} {y2}" fill="none" stroke="#808080"{dashes}/>'
+    look = f'fill="none" stroke="#808080"{dashes}'
+    path = f'<path d="{start}C{x1} {y1 + bend} {x2} {y2 - bend} {x2} {y2}" {look}/>'
     if link.target.node is None:
         return path
     path += f'<path d="M{x2 - 4} {y2 - 7}L{x2} {y2}L{x2 + 4} {y2 - 7}" fill="none" stroke="#808080"/>'
@@ -318,11 +319,10 @@ def _svg_link(link: _Link) -> str:
 
 
 def _svg_box(slot: _Slot) -> str:
-    is_schema = slot.node is not None and slot.node.is_schema
     x, y, width = _px(slot.x - slot.width // 2) - _CELL // 2, _top(slot.layer), slot.width * _CELL
-    look = (
-        'rx="15" fill="#f3f3f0" stroke="#9a9a90"' if is_schema else 'rx="4" fill="#e3ecf7" stroke="#6f8fb5"'
-    )
+    look = 'rx="4" fill="#e3ecf7" stroke="#6f8fb5"'
+    if slot.node is not None and slot.node.is_schema:
+        look = 'rx="15" fill="#f3f3f0" stroke="#9a9a90"'
     return (
         f'<rect x="{x}" y="{y}" width="{width}" height="{_BOX}" {look}/>'
         f'<text x="{_px(slot.x)}" y="{y + 20}" text-anchor="middle" fill="#1c2733">'

@@ -53,9 +53,8 @@ class _Function(Runnable[Input, Output]):
         from .function_types import output_annotation
         from .shapes import Shape
 
-        return Shape.of(
-            self.get_name("output"), output_annotation(self.func, streams=is_generator(self.func))
-        )
+        annotation = output_annotation(self.func, streams=is_generator(self.func))
+        return Shape.of(self.get_name("output"), annotation)
 
     def _form(self, scope: AnyScope) -> tuple[Callable[..., Any], bool]:
         return self._sync_form if scope.blocking else self._async_form

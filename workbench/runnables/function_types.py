@@ -53,7 +53,7 @@ def read_keys(fn: Callable[..., Any]) -> tuple[str, ...]:
     ('a', 'b')
     """
     if isinstance(fn, itemgetter):
-        keys = list(fn.__reduce__()[1])  # type: ignore[index]  # the class and its arguments
+        keys = list(fn.__reduce__()[1])  # the class and its arguments
     else:
         code = getattr(fn, "__code__", None)
         name = _first_parameter(fn)
@@ -74,12 +74,8 @@ def _subscripts(code: CodeType, name: str) -> list[Any]:
         if index < 2 or not (step.opname == "BINARY_SUBSCR" or step.argrepr == "[]"):
             continue
         variable, constant = steps[index - 2], steps[index - 1]
-        is_variable = variable.opname.startswith(("LOAD_FAST", "LOAD_DEREF"))
-        if (
-            is_variable
-            and _last(variable.argval) == name
-            and constant.opname in ("LOAD_CONST", "LOAD_SMALL_INT")
-        ):
+        is_ours = variable.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and _last(variable.argval) == name
+        if is_ours and constant.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
             keys.append(constant.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType) and name in constant.co_freevars:
@@ -120,13 +116,9 @@ def _told(annotation: Any, streams: bool) -> Any:
         annotation = (get_args(annotation) or (Any,))[0]
     elif streams:
         return Any
-    kind = get_origin(annotation) or annotation
-    if (
-        annotation is None
-        or isinstance(annotation, TypeVar)
-        or annotation in (object, inspect.Parameter.empty)
-    ):
+    if annotation is None or annotation is object or isinstance(annotation, TypeVar):
         return Any
+    kind = get_origin(annotation) or annotation
     if isinstance(kind, type) and issubclass(kind, Runnable):
         return Any  # it is run in turn: the output is its output
     return annotation

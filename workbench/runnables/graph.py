@@ -11,15 +11,14 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from ..engine.config import RunnableConfig, merge_configs
 from .base import Runnable
+from .binding import RunnableBinding
 from .parallel import RunnableParallel
 from .passthrough import RunnableAssign, RunnablePassthrough
 from .sequence import RunnableSequence
-
-if TYPE_CHECKING:
-    from ..engine.config import RunnableConfig
 
 __all__ = ["Edge", "Graph", "Node", "graph_of", "prompts_in"]
 
@@ -176,7 +175,11 @@ def _leaves(step: Runnable[Any, Any], config: RunnableConfig | None) -> Iterator
     if not inside:
         yield step
     for inner in inside:
-        yield from _leaves(inner, config)
+        yield from _leaves(inner, _with_bound(step, config))
+
+
+def _with_bound(step: Runnable[Any, Any], config: RunnableConfig | None) -> RunnableConfig | None:
+    return merge_configs(step.config, config) if isinstance(step, RunnableBinding) else config
 
 
 def _add(
@@ -195,9 +198,9 @@ def _add(
     if isinstance(step, RunnableParallel):
         return _add_branches(graph, step, step.steps, ends, config)
     if isinstance(step, RunnableAssign):
-        return _add_branches(
-            graph, step.mapper, {"": RunnablePassthrough(), **step.mapper.steps}, ends, config
-        )
+        branches = {"": RunnablePassthrough(), **step.mapper.steps}
+        return _add_branches(graph, step.mapper, branches, ends, config)
+    config = _with_bound(step, config)
     stand_ins = step._stand_ins()
     if len(stand_ins) == 1:
         return _add(graph, stand_ins[0], ends, config, name or step._alias())

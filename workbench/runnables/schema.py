@@ -6,12 +6,13 @@ Their JSON schema is also under ``.schema()``, as pydantic 1 had it. What pydant
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
-from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
 
 from ..engine.config import KEYS, RunnableConfig
 from .shapes import Key, Shape
@@ -35,15 +36,10 @@ class Described(BaseModel):
     """A model with pydantic 1's ``schema()``, which pydantic 2 warns of, and a schema of any field."""
 
     @classmethod
-    def model_json_schema(
-        cls,
-        by_alias: bool = True,
-        ref_template: str = DEFAULT_REF_TEMPLATE,
-        schema_generator: type[GenerateJsonSchema] = _Lenient,
-        mode: JsonSchemaMode = "validation",
-        **options: Any,
-    ) -> dict[str, Any]:
-        return super().model_json_schema(by_alias, ref_template, schema_generator, mode, **options)
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        if len(args) < 3:
+            options.setdefault("schema_generator", _Lenient)
+        return super().model_json_schema(*args, **options)
 
     @classmethod
     def schema(cls, by_alias: bool = True, ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
@@ -101,30 +97,22 @@ def _made(title: str, annotation: Any, fields: Fields | None, _: str = "") -> ty
     try:
         return _model(title, annotation, fields)
     except Exception:  # pydantic's own, or whatever an annotation's hooks raise
-        told = (
-            None
-            if fields is None
-            else [
-                (name, Key(_describable(key.annotation), key.required, key.default)) for name, key in fields
-            ]
-        )
-        return _model(title, _describable(annotation), told)
+        if fields is None:
+            return _model(title, _describable(annotation), None)
+        told = [(name, replace(key, annotation=_describable(key.annotation))) for name, key in fields]
+        return _model(title, annotation, told)
 
 
 _made_once = lru_cache(maxsize=512)(_made)
 
 
-def _model(title: str, annotation: Any, fields: Any) -> type[BaseModel]:
+def _model(title: str, annotation: Any, fields: Sequence[tuple[str, Key]] | None) -> type[BaseModel]:
     if fields is None:
         model: type[BaseModel] = create_model(title, __base__=_Whole, root=(annotation, ...))
     else:
-        model = _keyed(
-            title,
-            {
-                name: (key.annotation, {} if key.required else {"default": key.default})
-                for name, key in fields
-            },
-        )
+        options = [{} if key.required else {"default": key.default} for _, key in fields]
+        named = zip(fields, options, strict=True)
+        model = _keyed(title, {name: (key.annotation, option) for (name, key), option in named})
     if not model.__pydantic_complete__:
         raise TypeError(f"{title}: a name in its annotations is not defined")
     return model

@@ -172,9 +172,13 @@ def stated_output(step: Runnable[Any, Any], config: RunnableConfig | None, given
     return Shape.of(title, _filled(stated, nested(output_of(stand_ins[0], config))))
 
 
-@lru_cache(maxsize=1024)
-def declared(cls: type[Any]) -> tuple[Any, Any]:
+def declared(cls: Any) -> tuple[Any, Any]:
     """The two arguments of ``Runnable[..., ...]`` as the bases of *cls* give them, or type variables."""
+    return _declared(cls)
+
+
+@lru_cache(maxsize=1024)
+def _declared(cls: type[Any]) -> tuple[Any, Any]:
     if cls is Runnable:
         return Runnable.__parameters__  # type: ignore[attr-defined,no-any-return]  # typing adds it
     pydantic_generic = cls.__dict__.get("__pydantic_generic_metadata__") or {}

@@ -7,6 +7,7 @@
  */
 
 import {
+  branchesOf,
   copyText,
   element,
   hasToolCalls,
@@ -27,7 +28,6 @@ import {
  *   preview: {id: string, output: Output} | null}} Item */
 
 const DEEPEST_BRANCH = 3;
-const BRANCH_TAG = "map:key:";
 const TAIL_PX = 24;
 
 /** One text that grows: a text node that tokens are appended to. */
@@ -174,8 +174,7 @@ export class Output {
 
 /** Branches of a parallel step are tagged with their key. @param {Run} run */
 function branchOrder(run) {
-  const tags = Object.values(run.logs ?? {}).flatMap((inner) => inner.tags);
-  return tags.filter((tag) => tag.startsWith(BRANCH_TAG)).map((tag) => tag.slice(BRANCH_TAG.length));
+  return Object.values(run.logs ?? {}).flatMap(branchesOf);
 }
 
 /** What failed, in words, with the traceback to open. @param {import("./store.js").RunError} error

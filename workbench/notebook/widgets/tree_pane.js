@@ -11,6 +11,7 @@
 import { escapeKey, unescapeKey } from "./store.js";
 import { Output, errorNode } from "./stream_pane.js";
 import {
+  branchesOf,
   counted,
   duration,
   element,
@@ -115,7 +116,8 @@ class Row {
     const label = element("span", "wb-name", run.name);
     label.title = run.name;
     this.note = element("span", "wb-row-note");
-    name.append(this.twisty, icon, label, this.note);
+    const branches = parent ? branchesOf(run).map((key) => element("span", "wb-branch", key)) : [];
+    name.append(this.twisty, icon, ...branches, label, this.note);
     this.status = element("span", "wb-cell-status");
     this.glyph = element("span", "wb-glyph");
     this.word = element("span", "wb-word");

@@ -51,6 +51,13 @@ export function isModel(run) {
   return run.type === "chat_model" || run.type === "llm";
 }
 
+const BRANCH_TAG = "map:key:";
+
+/** The keys of the parallel branches a run is. @param {{tags: string[]}} run */
+export function branchesOf(run) {
+  return run.tags.filter((tag) => tag.startsWith(BRANCH_TAG)).map((tag) => tag.slice(BRANCH_TAG.length));
+}
+
 /** The messages a prompt value or a list holds; null where it is something else. @param {unknown} value */
 export function messagesOf(value) {
   const items = isRecord(value) && Array.isArray(value.messages) ? value.messages : value;
