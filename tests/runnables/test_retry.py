@@ -203,7 +203,7 @@ def test_while_it_waits_others_have_its_place_under_the_limit():
 def test_what_cannot_be_retried_on_is_refused():
     with pytest.raises(TypeError, match="tuple of exception types or a function"):
         RunnableLambda(int).with_retry(retry_if_exception_type=("ValueError",))
-    with pytest.raises(ValueError, match="1 attempt or more, got 0"):
+    with pytest.raises(ValueError, match="to be 1 or more, got 0"):
         RunnableLambda(int).with_retry(stop_after_attempt=0)
     with pytest.raises(ValueError, match="knows initial, max, exp_base, jitter; got base"):
         RunnableLambda(int).with_retry(exponential_jitter_params={"base": 1})

@@ -313,8 +313,10 @@ def _svg_link(link: _Link) -> str:
         return path
     path += f'<path d="M{x2 - 4} {y2 - 7}L{x2} {y2}L{x2 + 4} {y2 - 7}" fill="none" stroke="#808080"/>'
     if link.label:
+        # Beside the arrow, where its line does not come from.
+        where = f'x="{x2 - 8}" text-anchor="end"' if x1 > x2 else f'x="{x2 + 8}"'
         label = escape(_visible(link.label))
-        path += f'<text x="{x2 + 8}" y="{y2 - 6}" font-size="11" fill="#808080">{label}</text>'
+        path += f'<text {where} y="{y2 - 6}" font-size="11" fill="#808080">{label}</text>'
     return path
 
 

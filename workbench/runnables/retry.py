@@ -97,7 +97,7 @@ class RunnableRetry(Runnable[Input, Output]):
     def _seconds_after(self, attempt: int) -> float:
         wait = self._wait
         try:
-            grown: float = wait["initial"] * wait["exp_base"] ** (attempt - 1)
+            grown = wait["initial"] * float(wait["exp_base"]) ** (attempt - 1)
         except OverflowError:
             return wait["max"]
         return max(0.0, min(grown + random.uniform(0, wait["jitter"]), wait["max"]))

@@ -1,0 +1,69 @@
+"""How chunks add up."""
+
+import time
+
+import pytest
+
+from workbench import AddableDict, AIMessageChunk
+from workbench.engine.chunks import Fold, add
+
+
+def folded(chunks):
+    total = Fold()
+    for chunk in chunks:
+        total.add(chunk)
+    return total.value
+
+
+@pytest.mark.parametrize(
+    ("chunks", "total"),
+    [
+        ([], None),
+        (["a", "b", "c"], "abc"),
+        ([1, 2], 3),
+        ([[1], [2, 3]], [1, 2, 3]),
+        (["a", None, "b"], "ab"),
+        ([AddableDict(a="x"), AddableDict(b=1), AddableDict(a="y")], {"a": "xy", "b": 1}),
+        ([{"a": 1}, {"b": 2}], {"b": 2}),  # plain dicts do not add: the last one wins
+        (["a", 1], 1),
+        ([None, None], None),
+    ],
+)
+def test_chunks_add_up(chunks, total):
+    assert folded(chunks) == total
+
+
+def test_a_sum_can_be_asked_for_at_any_time():
+    total = Fold()
+    seen = []
+    for letter in "abc":
+        total.add(letter)
+        seen.append(total.value)
+    assert seen == ["a", "ab", "abc"]
+
+
+def test_messages_add_up_to_a_message():
+    total = folded([AIMessageChunk(content=word, id="1") for word in ("Hi", " ", "you")])
+    assert (total.content, total.id) == ("Hi you", "1")
+
+
+def test_values_of_one_key_that_cannot_be_added_raise():
+    with pytest.raises(TypeError):
+        AddableDict(a=1) + AddableDict(a="x")
+    assert AddableDict(a=1) + {"b": 2} == {"a": 1, "b": 2}
+    assert {"a": 1, "c": 3} + AddableDict(b=2) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_adding_many_tokens_takes_time_in_proportion():
+    def cost(n):
+        started = time.perf_counter()
+        folded(["token "] * n)
+        folded([AIMessageChunk.model_construct(content="token ")] * n)
+        return time.perf_counter() - started
+
+    cost(1000)
+    assert cost(40_000) < 12 * cost(10_000)  # squared it would be 16 times
+
+
+def test_add_joins_two():
+    assert (add("a", "b"), add(None, 1), add(1, None)) == ("ab", 1, 1)
