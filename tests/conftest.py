@@ -89,6 +89,12 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: playwright's synchronous API leaves a loop running in the main thread, under which
+    no other test could call ``asyncio.run``."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests ran in a real browser and on the real model, since they may be skipped."""
     for what, marks in (("browser", ("_browser.py",)), ("local model", ("test_local.py", "test_server.py"))):

@@ -50,8 +50,14 @@ def numbers(count: int) -> list[str]:
     return [f"{number} " for number in range(count)]
 
 
-def say(text: str) -> RunnableLambda[Any, Any]:
-    return RunnableLambda(lambda _: {"messages": [{"type": "human", "content": text}]}, name="my_prompt")
+def say(text: str, *, delay_s: float = 0) -> RunnableLambda[Any, Any]:
+    """A step that gives a prompt's messages after *delay_s*."""
+
+    async def prompt(_: Any) -> Any:
+        await asyncio.sleep(delay_s)
+        return {"messages": [{"type": "human", "content": text}]}
+
+    return RunnableLambda(prompt, name="my_prompt")
 
 
 async def _upper(chunks: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -21,7 +21,7 @@ OpenLab = Callable[..., NotebookPage]
 
 CHAIN = 'say("where did harrison work?") | model(numbers(120)) | upper()'
 PARALLEL = (
-    'RunnableParallel(joke=say("bears") | model(numbers(30), delay_s=0.03),'
+    'RunnableParallel(joke=say("bears", delay_s=0.4) | model(numbers(30), delay_s=0.03),'
     ' poem=model(numbers(90), name="slow_llm") | upper())'
 )
 TEXT = "".join(f"{number} " for number in range(120))

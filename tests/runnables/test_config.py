@@ -20,6 +20,10 @@ def inc(x):
     return x + 1
 
 
+def takes_config(x, config):
+    return x
+
+
 def starts(recorder):
     return [e.run for e in recorder.events if e.kind == "start"]
 
@@ -271,6 +275,7 @@ def test_stated_types_stay_with_the_binding(run_chain):
 def test_attributes_pass_through_a_binding():
     chain = RunnableLambda(inc).bind(a=1).with_config(tags=["t"])
     assert chain.func is inc
+    assert RunnableLambda(takes_config).with_config(tags=["t"]).func is takes_config
     with pytest.raises(AttributeError, match="nothing"):
         _ = chain.nothing
 

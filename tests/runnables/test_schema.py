@@ -264,6 +264,22 @@ def test_an_assign_at_the_start_leaves_to_be_given_what_later_steps_need() -> No
     assert schema["title"] == "RunnableSequenceInput"
 
 
+def test_deeply_nested_sequences_are_asked_once() -> None:
+    asked = []
+
+    class Asked(Runnable[int, int]):
+        @property
+        def InputType(self) -> Any:
+            asked.append(self)
+            return int
+
+    chain: Any = Asked()
+    for _ in range(12):
+        chain = RunnableParallel(a=chain) | RunnablePassthrough()
+    assert chain.InputType is int
+    assert len(asked) == 1
+
+
 def test_pick_and_passthrough_know_what_came_before_them() -> None:
     source = RunnableParallel(a=double, b=lambda x: x)
     assert (source | RunnablePick("a")).OutputType is str

@@ -20,7 +20,7 @@ class FakeTool(Runnable):
     run_type = "tool"
 
     def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        args = input["args"] if "args" in input else input
+        args = input.get("args", input)
         if "bad" in args:
             raise ValueError("bad")
         return args

@@ -30,7 +30,9 @@ def test_a_custom_event_arrives_with_its_name_and_data_between_start_and_end(fun
     chain = RunnablePassthrough() | RunnableLambda(function)
     config = {"tags": ["mine"], "metadata": {"m": 1}}
     events = events_of(chain, "x", config)
-    mine = [event for event in events if event["name"] == function.__name__ or event["event"] == "on_custom_event"]
+    mine = [
+        event for event in events if event["name"] == function.__name__ or event["event"] == "on_custom_event"
+    ]
     assert [event["event"] for event in mine] == [
         "on_chain_start",
         "on_custom_event",
@@ -50,7 +52,9 @@ def test_a_custom_event_arrives_with_its_name_and_data_between_start_and_end(fun
 
 
 def test_v1_has_no_custom_events():
-    assert "on_custom_event" not in {event["event"] for event in events_of(RunnableLambda(reports), 0, version="v1")}
+    assert "on_custom_event" not in {
+        event["event"] for event in events_of(RunnableLambda(reports), 0, version="v1")
+    }
 
 
 def test_filters_look_at_the_custom_event_s_own_name():

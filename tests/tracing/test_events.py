@@ -157,7 +157,12 @@ def test_a_retriever_in_a_chain_has_its_query_and_does_not_stream():
     [
         (FakeRetriever(), "retriever", "q", ["about q"]),
         (FakeTool(), "tool", {"x": 1, "y": "2"}, {"x": 1, "y": "2"}),
-        (ChatPromptTemplate.from_template("tell me about {topic}"), "prompt", {"topic": "bears"}, PROMPT_VALUE),
+        (
+            ChatPromptTemplate.from_template("tell me about {topic}"),
+            "prompt",
+            {"topic": "bears"},
+            PROMPT_VALUE,
+        ),
     ],
 )
 def test_a_root_that_does_not_stream_is_streamed_in_v1_only(step, kind, input, output):
@@ -171,7 +176,9 @@ def test_a_root_that_does_not_stream_is_streamed_in_v1_only(step, kind, input, o
 def test_a_tool_in_a_chain_has_its_arguments():
     call = {"name": "t", "args": {"x": 1}, "id": "call_1", "type": "tool_call"}
     for given in ({"x": 1}, call):
-        events = events_of(RunnableLambda(lambda _, given=given: given) | FakeTool(), 0, include_types=["tool"])
+        events = events_of(
+            RunnableLambda(lambda _, given=given: given) | FakeTool(), 0, include_types=["tool"]
+        )
         assert told(events) == [
             ("on_tool_start", "FakeTool", ["seq:step:2"], {"input": {"x": 1}}),
             ("on_tool_end", "FakeTool", ["seq:step:2"], {"input": {"x": 1}, "output": {"x": 1}}),
@@ -278,7 +285,10 @@ def test_a_model_called_inside_a_function_is_made_to_stream(form):
     assert told(events_of(RunnableLambda(function), "x")) == [
         ("on_chain_start", function.__name__, [], {"input": "x"}),
         ("on_chat_model_start", "my_llm", [], {"input": human}),
-        *[("on_chat_model_stream", "my_llm", [], chunk(f"AIMessageChunk({t!r})")) for t in ("Hi", " ", "you", "")],
+        *[
+            ("on_chat_model_stream", "my_llm", [], chunk(f"AIMessageChunk({t!r})"))
+            for t in ("Hi", " ", "you", "")
+        ],
         ("on_chat_model_end", "my_llm", [], {"input": human, "output": "AIMessage('Hi you')"}),
         ("on_chain_stream", function.__name__, [], chunk("Hi you")),
         ("on_chain_end", function.__name__, [], {"output": "Hi you"}),

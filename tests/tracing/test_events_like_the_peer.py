@@ -94,7 +94,9 @@ def functions(side):
 
 
 def bound_tags(side):
-    return side.RunnableLambda(shout).with_config(tags=["mine"], metadata={"m": 1}) | side.RunnableLambda(shout)
+    return side.RunnableLambda(shout).with_config(tags=["mine"], metadata={"m": 1}) | side.RunnableLambda(
+        shout
+    )
 
 
 def parallel(side):
@@ -183,7 +185,9 @@ def normalised(events):
             seen.append(("raised", repr(event["raised"])))
             continue
         number = ids.setdefault(event["run_id"], len(ids))
-        metadata = {key: value for key, value in event["metadata"].items() if not key.startswith(("ls_", "lc_"))}
+        metadata = {
+            key: value for key, value in event["metadata"].items() if not key.startswith(("ls_", "lc_"))
+        }
         parents = [ids.get(parent) for parent in event["parent_ids"]]
         head = (event["event"], event["name"], number, parents, sorted(event["tags"]), metadata)
         seen.append((*head, plain(event["data"])))

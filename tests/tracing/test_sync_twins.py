@@ -134,7 +134,7 @@ def test_it_is_nested_in_the_run_around_it_and_lends_its_place():
 
     def outer(x):
         *_, last = inner.stream_events(x)
-        return last["data"]["output"], [] != last["parent_ids"]
+        return last["data"]["output"], last["parent_ids"] != []
 
     config = {"max_concurrency": 1, "callbacks": [lambda event: None]}
     assert RunnableLambda(outer).invoke(1, config) == (2, True)

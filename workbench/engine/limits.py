@@ -52,11 +52,21 @@ class TaskWaiter:
         await self._future
 
     def wake(self) -> None:
-        self._loop.call_soon_threadsafe(self._set)
+        if _running_loop() is self._loop:  # without a wake-up call through the loop's socket
+            self._set()
+        else:
+            self._loop.call_soon_threadsafe(self._set)
 
     def _set(self) -> None:
         if not self._future.done():
             self._future.set_result(None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Limiter:
@@ -129,52 +139,49 @@ class Slot:
 class Gate:
     """Keeps producers from running ahead of a reader by more than *bound* items.
 
-    *reader*: the thread of the reader's event loop. Work that blocks this very thread is never made to
-    wait, or the reader could not catch up.
+    *behind* says how many items wait for the reader. ``reader``: the thread of the reader's event loop, if it
+    has one. Work that blocks this very thread is never made to wait, or the reader could not catch up.
     """
 
-    def __init__(self, bound: int, reader: int | None = None) -> None:
+    def __init__(self, bound: int, behind: Callable[[], int]) -> None:
         self.bound = bound
-        self._reader = reader
-        self._behind = 0
-        self._lock = threading.Lock()
-        self._queue: list[Waiter] = []
+        self.behind = behind
+        self.reader: int | None = None
+        self._queue: deque[Waiter] = deque()
 
     @property
     def closed(self) -> bool:
-        return self._behind >= self.bound
+        return self.behind() >= self.bound
 
-    def put(self) -> None:
-        """An item was produced."""
-        with self._lock:
-            self._behind += 1
-
-    def took(self, count: int) -> None:
-        """The reader has taken *count* items."""
-        with self._lock:
-            self._behind -= count
-            woken, self._queue = ([], self._queue) if self.closed else (self._queue, [])
-        for waiter in woken:
-            waiter.wake()
+    def took(self) -> None:
+        """The reader has taken items."""
+        if self._queue and not self.closed:
+            self._wake_all()
 
     def open(self) -> None:
         """The reader is gone or wants everything: nobody waits from now on."""
-        with self._lock:
-            self.bound = 1 << 62
-            woken, self._queue = self._queue, []
-        for waiter in woken:
-            waiter.wake()
+        self.bound = 1 << 62
+        self._wake_all()
 
     async def wait(self, new_waiter: Callable[[], Waiter]) -> None:
         """Wait while the reader is behind."""
-        with self._lock:
-            if not self.closed:
+        if new_waiter is ThreadWaiter and threading.get_ident() == self.reader:
+            return
+        waiter = new_waiter()
+        self._queue.append(waiter)
+        # Looked at again once it is in the queue: the reader may have caught up in between.
+        if self.closed:
+            await waiter.wait()
+        else:
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        while self._queue:
+            try:
+                waiter = self._queue.popleft()
+            except IndexError:  # somebody else woke the last one
                 return
-            if new_waiter is ThreadWaiter and threading.get_ident() == self._reader:
-                return
-            waiter = new_waiter()
-            self._queue.append(waiter)
-        await waiter.wait()
+            waiter.wake()
 
 
 class Stop:

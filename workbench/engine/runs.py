@@ -47,6 +47,7 @@ class RunEvent(NamedTuple):
     at: float
 
 
+_new = tuple.__new__
 Observer = Callable[[RunEvent], None]
 
 
@@ -61,8 +62,9 @@ class Run:
     """One call of one step, and what is known of it so far.
 
     ``type`` is one of chain, chat_model, llm, prompt, parser, retriever, tool. ``started``,
-    ``first_chunk`` (the first that is not empty) and ``ended`` are seconds on the clock of ``time.perf_counter``, None until they are
-    known. ``input`` is MISSING while it still streams in; ``output`` is what came out, also if only part.
+    ``first_chunk`` (the first that is not empty) and ``ended`` are seconds on the clock of
+    ``time.perf_counter``, None until they are known. ``input`` is MISSING while it still streams in;
+    ``output`` is what came out, also if only part.
     ``step`` is what runs; ``inherited`` says how many of the tags, from the first, its nested runs get too;
     ``streams`` is true for a step that was given a stream. ``pending``: what observers have scheduled and its
     driver awaits, None where the driver cannot await.
@@ -160,7 +162,7 @@ class Run:
         at = time.perf_counter()
         if self.first_chunk is None and not _is_empty(chunk):
             self.first_chunk = at
-        event = RunEvent("chunk", self, chunk, at)
+        event = _new(RunEvent, ("chunk", self, chunk, at))  # what RunEvent(...) does, in half the time
         for observe in self.observers:
             observe(event)
 
@@ -180,15 +182,20 @@ class Run:
             try:
                 observe(event)
             except Exception as second:
-                error.add_note(f"while reporting this, {observe!r} raised {type(second).__name__}: {second}")
+                error.add_note(f"while reporting this, {observe!r} raised {_shown(second)}")
 
     def custom(self, name: str, data: Any) -> None:
         self._report("custom", (name, data), time.perf_counter())
 
     async def settle(self) -> None:
-        """Wait for what observers have scheduled."""
+        """Wait for what observers have scheduled; what that raises must not hide an error of the run."""
         for work in self.pending or ():
-            await work.settled()
+            try:
+                await work.settled()
+            except Exception as second:
+                if self.error is None:
+                    raise
+                self.error.add_note(f"while reporting this, {work!r} raised {_shown(second)}")
 
     def _report(self, kind: Kind, value: Any, at: float) -> None:
         event = RunEvent(kind, self, value, at)
@@ -204,6 +211,10 @@ def _is_empty(chunk: Any) -> bool:
     if isinstance(chunk, dict):
         return all(_is_empty(value) for value in chunk.values())
     return getattr(chunk, "content", chunk) == "" and not getattr(chunk, "tool_call_chunks", None)
+
+
+def _shown(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def run_id(value: object) -> str | None:

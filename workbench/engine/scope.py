@@ -233,7 +233,9 @@ def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
     """The config that a call made here with *config* runs under: complete, and with what it inherits from
     the function it is called from."""
     outer = current.get() or Scope()
-    return merge_configs({"callbacks": None}, outer.as_config(), config)  # type: ignore[arg-type]  # a config's keys
+    ensured = merge_configs(outer.as_config(), config)  # type: ignore[arg-type]  # a config's keys
+    ensured.setdefault("callbacks", None)
+    return ensured
 
 
 _plain_scopes: dict[type, Any] = {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ..engine.chunks import ChunkStream
@@ -126,15 +128,15 @@ class RunnableBinding(Runnable[Input, Output]):
         if name.startswith("__") or name == "bound":
             raise AttributeError(name)
         attribute = getattr(self.bound, name)
-        if not self.config or not callable(attribute) or not accepts(attribute, "config"):
+        if not self.config or not inspect.ismethod(attribute) or not accepts(attribute, "config"):
             return attribute
 
         @wraps(attribute)
-        def configured(*args: Any, **kwargs: Any) -> Any:
+        def configured(_: Any, *args: Any, **kwargs: Any) -> Any:
             config = merge_configs(self.config, kwargs.pop("config", None))
             return attribute(*args, config=config, **kwargs)
 
-        return configured
+        return MethodType(configured, self)  # a method again: the next wrapper looks for one
 
     def __repr__(self) -> str:
         extras = {**self.kwargs, **({"config": self.config} if self.config else {})}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from functools import wraps
+from types import MethodType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -81,13 +82,13 @@ class DynamicRunnable(Runnable[Input, Output]):
             return attribute
 
         @wraps(attribute)
-        def on_the_prepared(*args: Any, **kwargs: Any) -> Any:
+        def on_the_prepared(_: Any, *args: Any, **kwargs: Any) -> Any:
             if kwargs.get("config") is None:
                 return attribute(*args, **kwargs)
             step, kwargs["config"] = self.prepare(kwargs["config"])
             return getattr(step, name)(*args, **kwargs)
 
-        return on_the_prepared
+        return MethodType(on_the_prepared, self)  # a method again: the next wrapper looks for one
 
 
 class RunnableConfigurableFields(DynamicRunnable[Input, Output]):

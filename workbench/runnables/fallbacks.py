@@ -6,6 +6,7 @@ import inspect
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import wraps
+from types import MethodType
 from typing import Any, TypeVar
 
 from ..engine.chunks import MISSING, ChunkStream, Once, fold
@@ -95,7 +96,7 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
             return attribute
 
         @wraps(attribute)
-        def on_all(*args: Any, **kwargs: Any) -> Any:
+        def on_all(_: Any, *args: Any, **kwargs: Any) -> Any:
             made = attribute(*args, **kwargs)
             if not isinstance(made, Runnable):
                 return made
@@ -107,7 +108,7 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
                 name=self.name,
             )
 
-        return on_all
+        return MethodType(on_all, self)  # a method again: the next wrapper looks for one
 
     def __repr__(self) -> str:
         return f"{self.runnable!r}.with_fallbacks({self.fallbacks!r})"

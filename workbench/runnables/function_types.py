@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -22,6 +23,7 @@ from .base import Runnable
 
 __all__ = ["input_annotation", "output_annotation", "read_keys"]
 
+_LOCAL = re.compile("(LOAD|STORE)_(?:FAST|DEREF)")
 _STREAMS = (Iterator, Iterable, Generator, AsyncIterator, AsyncIterable, AsyncGenerator)
 
 
@@ -69,12 +71,12 @@ def _subscripts(code: CodeType, name: str) -> list[Any]:
     keys: list[Any] = []
     steps = [step for step in dis.get_instructions(code) if step.opname != "NOP"]
     for index, step in enumerate(steps):
-        if step.opname.startswith(("STORE_FAST", "STORE_DEREF")) and _last(step.argval) == name:
+        if ("STORE", name) in _accesses(step):
             return [None]
         if index < 2 or not (step.opname == "BINARY_SUBSCR" or step.argrepr == "[]"):
             continue
         variable, constant = steps[index - 2], steps[index - 1]
-        is_ours = variable.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and _last(variable.argval) == name
+        is_ours = _accesses(variable)[-1:] == [("LOAD", name)]
         if is_ours and constant.opname in ("LOAD_CONST", "LOAD_SMALL_INT"):
             keys.append(constant.argval)
     for constant in code.co_consts:
@@ -83,9 +85,10 @@ def _subscripts(code: CodeType, name: str) -> list[Any]:
     return keys
 
 
-def _last(argval: Any) -> Any:
-    """The variable an instruction loads last: some load two."""
-    return argval[-1] if isinstance(argval, tuple) else argval
+def _accesses(step: dis.Instruction) -> list[tuple[str, str]]:
+    """What an instruction does with local variables; some are two in one, as STORE_FAST_LOAD_FAST."""
+    names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+    return list(zip(_LOCAL.findall(step.opname), names, strict=False))
 
 
 def _first_parameter(fn: Callable[..., Any]) -> str | None:

@@ -65,27 +65,27 @@ class _AsyncOwnRun(_OwnRun):
     """The same with asynchronous listeners: the work waits for them. Where nothing can be awaited, a
     thread runs them to their end."""
 
+    def __init__(self, told: Mapping[str, Callable[..., Any]], config: RunnableConfig) -> None:
+        super().__init__(told, config)
+        self._begun: list[tuple[Coroutine[Any, Any, Any], BaseException | None]] = []
+
     def _tell(self, run: Run, returned: Coroutine[Any, Any, Any]) -> None:
         if run.pending is None:
             _run_in_thread(returned)
-        else:
-            run.pending = (*run.pending, _Told(returned, run.error))
-
-
-class _Told:
-    """An asynchronous listener that the run waits for; *error* is what it is told of, if anything."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], error: BaseException | None) -> None:
-        self._coroutine = coroutine
-        self._error = error
+            return
+        self._begun.append((returned, run.error))
+        if self not in run.pending:
+            run.pending = (*run.pending, self)
 
     async def settled(self) -> None:
-        try:
-            await self._coroutine
-        except Exception as second:
-            if self._error is None:
-                raise
-            self._error.add_note(f"a listener to this raised {type(second).__name__}: {second}")
+        while self._begun:
+            listener, told_of = self._begun.pop(0)
+            try:
+                await listener
+            except Exception as error:
+                if told_of is None:
+                    raise
+                told_of.add_note(f"a listener to this raised {type(error).__name__}: {error}")
 
 
 def _checked(name: str, listener: Callable[..., Any], asynchronous: bool) -> Callable[..., Any]:

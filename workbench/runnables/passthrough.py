@@ -43,7 +43,7 @@ class RunnablePassthrough(Runnable[Other, Other]):
         return RunnableAssign(RunnableParallel(steps))
 
     def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
-        return wanted.titled(self.get_name("input"))
+        return wanted.titled("" if wanted.known else self.get_name("input"))
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
         return given.titled(self.get_name("output"))
@@ -91,8 +91,9 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
 
         needed = input_of(self.mapper, config)
         let_by = {key: field for key, field in (wanted.fields or {}).items() if key not in self.mapper.steps}
+        title = "" if let_by.keys() - (needed.fields or {}).keys() else needed.title
         # It takes nothing but dicts, whatever the mapper would.
-        return merged(needed.title, [Shape.keyed("", needed.fields or {}), Shape.keyed("", let_by)])
+        return merged(title, [Shape.keyed("", needed.fields or {}), Shape.keyed("", let_by)])
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
         from .shapes import Shape, output_of

@@ -70,8 +70,7 @@ class RunnableSequence(Runnable[Input, Output]):
 
         for step in reversed(self.steps):
             wanted = input_of(step, config, wanted)
-        # The keys that only later steps need, let by by the first, make it the sequence's own.
-        return wanted if wanted == input_of(self.first, config) else wanted.titled(self.get_name("input"))
+        return wanted if wanted.title else wanted.titled(self.get_name("input"))
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
         from .shapes import output_of

@@ -49,7 +49,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Shape:
-    """A type with a title, or with *fields* a dict of these keys (and perhaps more)."""
+    """A type with a title, or with *fields* a dict of these keys (and perhaps more).
+
+    Without a title it is what later steps need, let by: the sequence gives it its own.
+    """
 
     title: str
     annotation: Any = Any

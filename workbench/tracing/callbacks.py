@@ -14,24 +14,19 @@ A handler that raises does not fail the run: there is a ``RuntimeWarning`` that 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import os
 import threading
 import warnings
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextvars import Context, copy_context
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import iscoroutine
 from typing import Any
 from uuid import UUID
 
-from ..engine import threads
 from ..engine.chunks import MISSING
 from ..engine.runs import Run, RunEvent
-from ..engine.scope import current
 from .encode import text_of
 from .events import model_input, shown_input, tool_call_id
+from .handler_work import HandlerQueue, run_apart, running_loop
 
 __all__ = [
     "AsyncCallbackHandler",
@@ -265,7 +260,7 @@ class _Reporter:
         self.handler = handler
         self._wanted = {name for name in _METHODS if _overrides(handler, name)}
         self._ids: dict[Run, UUID] = {}
-        self._queues: dict[asyncio.AbstractEventLoop, _Queue] = {}
+        self._queues: dict[asyncio.AbstractEventLoop, HandlerQueue] = {}
 
     def __call__(self, event: RunEvent) -> None:
         run = event.run
@@ -323,16 +318,16 @@ class _Reporter:
             return
         if not iscoroutine(result):
             return
-        loop = None if run.pending is None else _running_loop()
+        loop = None if run.pending is None else running_loop()
         if loop is None:
             try:
-                _helper.run(result)
+                run_apart(result)
             except Exception as error:
                 self.failed(method, error)
             return
         queue = self._queues.get(loop)
         if queue is None:
-            queue = self._queues[loop] = _Queue(self, loop)
+            queue = self._queues[loop] = HandlerQueue(repr(self), loop, self.failed)
         queue.put(method, result)
         if run.pending is not None and queue not in run.pending:
             run.pending = (*run.pending, queue)
@@ -435,112 +430,3 @@ def _generation(run: Run, output: Any) -> Generation:
 
 def _result(run: Run) -> LLMResult:
     return LLMResult([[_generation(run, run.output)]])
-
-
-# Asynchronous methods
-
-
-class _Queue:
-    """Coroutines of one handler on one event loop, run one after the other."""
-
-    def __init__(self, reporter: _Reporter, loop: asyncio.AbstractEventLoop) -> None:
-        self._reporter = reporter
-        self._loop = loop
-        self._work: deque[tuple[str, Coroutine[Any, Any, Any]]] = deque()
-        self._task: asyncio.Task[None] | None = None
-        self._error: Exception | None = None
-
-    def put(self, method: str, work: Coroutine[Any, Any, Any]) -> None:
-        self._work.append((method, work))
-        if self._task is None:
-            self._task = self._loop.create_task(self._run(), context=_outside_of_runs())
-
-    async def settled(self) -> None:
-        task = self._task
-        if task is not None and task is not asyncio.current_task():
-            # Not to be cut short where the run it reports is cancelled.
-            await asyncio.shield(task)
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-
-    async def _run(self) -> None:
-        try:
-            while self._work:
-                method, work = self._work.popleft()
-                try:
-                    await work
-                except Exception as error:
-                    self._failed(method, error)
-        finally:
-            self._task = None
-            while self._work:  # the loop is being shut down
-                self._work.popleft()[1].close()
-
-    def _failed(self, method: str, error: Exception) -> None:
-        try:
-            self._reporter.failed(method, error)
-        except Exception as failure:
-            self._error = self._error or failure
-
-
-class _Helper:
-    """An event loop in a thread of its own, for the coroutines of runs that have none."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._pid = 0
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """The result of *work*, waited for."""
-        done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        if threading.current_thread() is self._thread:
-            # A handler called a chain that it watches: this loop is busy with the handler.
-            threads.start(lambda: _settle(done, lambda: asyncio.run(work)))
-            return done.result()
-        loop = self._running()
-        context = _outside_of_runs()
-
-        def start() -> None:
-            task = loop.create_task(work, context=context)
-            task.add_done_callback(lambda task: _settle(done, task.result))
-
-        loop.call_soon_threadsafe(start)
-        return done.result()
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or self._pid != os.getpid():  # a fork has none of its parent's threads
-                self._loop = asyncio.new_event_loop()
-                self._pid = os.getpid()
-                self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="workbench-callbacks", daemon=True
-                )
-                self._thread.start()
-            return self._loop
-
-
-_helper = _Helper()
-
-
-def _settle(done: concurrent.futures.Future[Any], result: Callable[[], Any]) -> None:
-    try:
-        done.set_result(result())
-    except BaseException as error:
-        done.set_exception(error)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _outside_of_runs() -> Context:
-    """The present context variables; chains that a handler calls are no part of the run it hears of."""
-    context = copy_context()
-    context.run(current.set, None)
-    return context

@@ -14,7 +14,6 @@ known at its end only. They differ in this:
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -22,13 +21,16 @@ from ..engine.chunks import MISSING
 from ..engine.limits import Gate
 from ..engine.runs import Run, RunEvent
 from .encode import result, text_of
-from .log import AHEAD, Filter, Mailbox
+from .log import Filter, Mailbox
 from .worker import ThreadMailbox
 
 __all__ = ["EventFilter", "EventWriter", "StreamEvent", "Version", "check_version", "events", "stream_events"]
 
 Version = Literal["v1", "v2"]
 VERSIONS: tuple[Version, ...] = ("v1", "v2")
+
+AHEAD = 128
+"""Events that a run may report before their reader takes them; a token is one of every step it passes."""
 
 _SILENT = ("tool", "retriever")
 """Run types whose chunks are no events."""
@@ -96,24 +98,22 @@ class EventWriter:
 
     def __call__(self, event: RunEvent) -> None:
         kind, run, value, _ = event
-        if kind == "custom":
-            self._custom(run, *value)
-            return
-        if kind == "start":
-            self._start(run)
-            return
         seen = self._seen.get(run)
-        if seen is None:
-            return
         if kind == "chunk":
-            if seen.streams:
-                self._on_event(seen.event(seen.stream, {"chunk": value}))
-            return
-        del self._seen[run]
-        if kind == "end":
-            self._end(run, seen)
-        else:
-            self._error(run, seen, value)
+            if seen is not None and seen.streams:
+                told = seen.stream.copy()
+                told["data"] = {"chunk": value}
+                self._on_event(told)
+        elif kind == "start":
+            self._start(run)
+        elif kind == "custom":
+            self._custom(run, *value)
+        elif seen is not None:
+            del self._seen[run]
+            if kind == "end":
+                self._end(run, seen)
+            else:
+                self._error(run, seen, value)
 
     def _start(self, run: Run) -> None:
         if not self._started:
@@ -132,9 +132,9 @@ class EventWriter:
         self._on_event(seen.event(f"on_{run.type}_start", data))
 
     def _end(self, run: Run, seen: _Seen) -> None:
-        if self._v1 and seen.root and run.first_chunk is None:
+        if self._v1 and seen.root and not run.streams:
             # A root that does not stream gives its output as the one chunk.
-            self._on_event(seen.event(seen.stream, {"chunk": run.output}))
+            self._on_event({**seen.stream, "data": {"chunk": run.output}})
         output = _v1_output(run, seen.root) if self._v1 else _v2_output(run)
         self._on_event(seen.event(f"on_{run.type}_end", {"output": output, **_input_at_end(run, seen)}))
 
@@ -165,30 +165,25 @@ class EventWriter:
 
 
 class _Seen:
-    """What all events of one run share."""
+    """What all events of one run share: ``stream`` is that of its chunks without the data."""
 
-    __slots__ = ("metadata", "name", "parent_ids", "root", "run_id", "stream", "streams", "tags")
+    __slots__ = ("root", "stream", "streams")
 
     def __init__(self, run: Run, root: bool, v1: bool) -> None:
         self.root = root
-        self.name = run.name
-        self.run_id = run.id
-        self.tags = list(run.tags)
-        self.metadata = dict(run.metadata)
-        self.parent_ids: list[str] = [] if v1 else run.parent_ids
-        self.stream = f"on_{run.type}_stream"
         self.streams = run.type not in _SILENT or (v1 and root)
+        self.stream: StreamEvent = {
+            "event": f"on_{run.type}_stream",
+            "name": run.name,
+            "run_id": run.id,
+            "tags": list(run.tags),
+            "metadata": dict(run.metadata),
+            "data": {},
+            "parent_ids": [] if v1 else run.parent_ids,
+        }
 
     def event(self, event: str, data: dict[str, Any]) -> StreamEvent:
-        return {
-            "event": event,
-            "name": self.name,
-            "run_id": self.run_id,
-            "tags": self.tags,
-            "metadata": self.metadata,
-            "data": data,
-            "parent_ids": self.parent_ids,
-        }
+        return {**self.stream, "event": event, "data": data}
 
 
 def _input_at_end(run: Run, seen: _Seen) -> dict[str, Any]:
@@ -244,25 +239,20 @@ def check_version(version: str) -> Version:
     raise ValueError(f"version: expected 'v1' or 'v2', got {version!r}")
 
 
-async def stream_events(
+def stream_events(
     open_stream: Callable[[EventWriter], AsyncIterator[Any]], keep: EventFilter, version: Version
 ) -> AsyncGenerator[StreamEvent, None]:
     """Run the stream that *open_stream* opens under a given observer, and yield its events. Stops the run
     when closed; a reader that stalls stalls the run; what the run raises is raised after its events."""
-    __tracebackhide__ = True
     mailbox = Mailbox(AHEAD)
     writer = EventWriter(mailbox.put, keep=keep, version=version, gate=mailbox.gate)
-    async with aclosing(mailbox.while_running(lambda: open_stream(writer))) as arrived:
-        async for event in arrived:
-            yield event
+    return mailbox.while_running(lambda: open_stream(writer))
 
 
 def events(
     open_stream: Callable[[EventWriter], Iterator[Any]], keep: EventFilter, version: Version
 ) -> Iterator[StreamEvent]:
     """``stream_events`` without an event loop: the run is in a worker thread."""
-    __tracebackhide__ = True
     mailbox = ThreadMailbox(AHEAD)
     writer = EventWriter(mailbox.put, keep=keep, version=version, gate=mailbox.gate)
-    with closing(mailbox.while_running(lambda: open_stream(writer))) as arrived:
-        yield from arrived
+    return mailbox.while_running(lambda: open_stream(writer))

@@ -460,19 +460,18 @@ class Mailbox:
 
     def __init__(self, bound: int) -> None:
         self._items: deque[Any] = deque()
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
-        self.gate = Gate(bound, self._thread)
+        self.gate = Gate(bound, self._items.__len__)
         self._waiter: asyncio.Future[None] | None = None
 
     def put(self, item: Any) -> None:
         self._items.append(item)
-        self.gate.put()
-        if self._waiter is not None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
             if threading.get_ident() == self._thread:
-                self._wake()
+                _wake(waiter)
             else:
-                self._loop.call_soon_threadsafe(self._wake)
+                self._loop.call_soon_threadsafe(_wake, waiter)
 
     async def while_running(self, open_stream: Callable[[], AsyncIterator[Any]]) -> AsyncGenerator[Any, None]:
         """Pull the stream to its end in a task, and yield what is put meanwhile."""
@@ -484,23 +483,23 @@ class Mailbox:
                 async for _ in chunks:
                     pass
 
+        self._loop = asyncio.get_running_loop()
+        self._thread = self.gate.reader = threading.get_ident()
+        items, gate, half = self._items, self.gate, self.gate.bound // 2
         task = asyncio.create_task(pump())
-        task.add_done_callback(lambda _: self._wake())
+        task.add_done_callback(lambda _: _wake(self._waiter))
         try:
             while True:
-                taken = 0
-                while self._items:
-                    taken += 1
-                    yield self._items.popleft()
-                    if taken == self.gate.bound // 2:
-                        self.gate.took(taken)
-                        taken = 0
-                self.gate.took(taken)
+                while items:
+                    yield items.popleft()
+                    if len(items) == half:
+                        gate.took()
+                gate.took()
                 if task.done() and not self._items:
                     break
-                self._waiter = self._loop.create_future()
-                if not self._items and not task.done():
-                    await self._waiter
+                waiter = self._waiter = self._loop.create_future()
+                if not items and not task.done():
+                    await waiter
                 self._waiter = None
             await task
         finally:
@@ -511,9 +510,10 @@ class Mailbox:
             if not task.cancelled():
                 task.exception()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
 
 
 def escape(key: str) -> str:

@@ -28,12 +28,11 @@ class ThreadMailbox:
     """Where a run's observers, in any thread, leave items for one reader in a thread of its own."""
 
     def __init__(self, bound: int) -> None:
-        self.gate = Gate(bound)
         self._items: SimpleQueue[Any] = SimpleQueue()
+        self.gate = Gate(bound, self._items.qsize)
         self._error: BaseException | None = None
 
     def put(self, item: Any) -> None:
-        self.gate.put()
         self._items.put(item)
 
     def while_running(self, open_stream: Callable[[], Iterator[Any]]) -> Generator[Any, None, None]:
@@ -48,13 +47,11 @@ class ThreadMailbox:
         threads.start(lambda: context.run(self._pump, open_stream, stop))
         over = patient = False
         try:
-            taken = 0
+            half = self.gate.bound // 2
             while (item := self._items.get()) is not _OVER:
                 yield item
-                taken += 1
-                if taken >= self.gate.bound // 2 or self._items.empty():
-                    self.gate.took(taken)
-                    taken = 0
+                if self._items.qsize() <= half:
+                    self.gate.took()
             over = True
         except GeneratorExit:
             patient = True
