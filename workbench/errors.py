@@ -8,7 +8,9 @@
     |  |- ModelNotInstalledError    its weights are not on this machine
     |  |- ModelDownloadError        its weights could not be fetched or are damaged
     |  `- ModelServerError          the local server did not start or has died
+    |- DimensionError           vectors of one store differ in length (also a ValueError)
     |- OutputParserError        a model's output does not have the expected form (also a ValueError)
+    |- ToolException            a tool could not do what it was asked to; raised by the code of tools
     `- ChainCellError           a %%chain cell cannot be run as written (also a ValueError)
 
 Plain misuse raises the built-in TypeError, ValueError or KeyError. Exceptions of user code and of the
@@ -17,12 +19,14 @@ Plain misuse raises the built-in TypeError, ValueError or KeyError. Exceptions o
 
 __all__ = [
     "ChainCellError",
+    "DimensionError",
     "MissingDependencyError",
     "ModelDownloadError",
     "ModelError",
     "ModelNotInstalledError",
     "ModelServerError",
     "OutputParserError",
+    "ToolException",
     "WorkbenchError",
 ]
 
@@ -56,8 +60,16 @@ class ModelServerError(ModelError):
     """The in-process model server did not start, or stopped answering."""
 
 
+class DimensionError(WorkbenchError, ValueError):
+    """A vector does not have the length of those it is compared with: another model made it."""
+
+
 class OutputParserError(WorkbenchError, ValueError):
     """A model's output does not have the form the parser expects."""
+
+
+class ToolException(WorkbenchError):
+    """Raise it in a tool for what the model should hear of; see ``handle_tool_error``."""
 
 
 class ChainCellError(WorkbenchError, ValueError):

@@ -6,17 +6,14 @@ the generation at the server. Errors of the ``openai`` package pass through with
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
-import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field
 
 from ..components.messages import (
     AIMessage,
@@ -28,6 +25,7 @@ from ..components.messages import (
     parse_tool_calls,
 )
 from .base import BaseChatModel, ChatGeneration, ChatResult
+from .openai_client import OpenAIClient
 
 __all__ = ["ChatOpenAI"]
 
@@ -37,7 +35,7 @@ _REQUEST_FIELDS = ("temperature", "top_p", "seed", "stop", "presence_penalty", "
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "function"}
 
 
-class ChatOpenAI(BaseChatModel):
+class ChatOpenAI(OpenAIClient, BaseChatModel):
     """A chat model behind an OpenAI-compatible API.
 
     Without *api_key* and *base_url* it takes OPENAI_API_KEY and OPENAI_BASE_URL from the environment.
@@ -53,19 +51,9 @@ class ChatOpenAI(BaseChatModel):
     stop: list[str] | str | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    api_key: SecretStr | None = Field(default=None, alias="openai_api_key", repr=False)
-    base_url: str | None = Field(default=None, alias="openai_api_base")
-    organization: str | None = None
-    timeout: float | None = Field(default=None, gt=0)
-    max_retries: int = Field(default=2, ge=0)
     streaming: bool = True
     stream_usage: bool = True
-    default_headers: dict[str, str] | None = Field(default=None, repr=False)
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
-
-    _lock: Any = PrivateAttr(default_factory=threading.Lock)
-    _client: Any = PrivateAttr(None)
-    _async_clients: Any = PrivateAttr(default_factory=WeakKeyDictionary)
 
     @property
     def model_name(self) -> str:
@@ -155,40 +143,6 @@ class ChatOpenAI(BaseChatModel):
 
     def _streams(self, scope: Any) -> bool:
         return self.streaming and super()._streams(scope)
-
-    # Clients: made on first use, one for all threads and one an event loop
-
-    def _client_options(self, asynchronous: bool) -> dict[str, Any]:
-        """Arguments for the ``openai`` client. May block; called in a thread where a loop is running."""
-        options: dict[str, Any] = {"max_retries": self.max_retries}
-        for name in ("base_url", "organization", "timeout", "default_headers"):
-            if (value := getattr(self, name)) is not None:
-                options[name] = value
-        if self.api_key is not None:
-            options["api_key"] = self.api_key.get_secret_value()
-        return options
-
-    def _connected(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                import openai
-
-                self._client = openai.OpenAI(**self._client_options(False))
-            return self._client
-
-    async def _async_connected(self) -> Any:
-        # A client used from two loops fails ("bound to a different event loop"): each has its own.
-        loop = asyncio.get_running_loop()
-        client = self._async_clients.get(loop)
-        if client is None:
-            client = await asyncio.to_thread(self._new_async_client)
-            client = self._async_clients.setdefault(loop, client)
-        return client
-
-    def _new_async_client(self) -> Any:
-        import openai
-
-        return openai.AsyncOpenAI(**self._client_options(True))
 
 
 @cache

@@ -20,7 +20,7 @@ from .shapes import Key, Shape
 if TYPE_CHECKING:
     from .base import Runnable
 
-__all__ = ["Described", "config_model", "json_schema", "model_of"]
+__all__ = ["Described", "config_model", "json_schema", "keyed_model", "model_of"]
 
 
 class _Lenient(GenerateJsonSchema):
@@ -87,7 +87,7 @@ def config_model(step: Runnable[Any, Any], include: Sequence[str]) -> type[BaseM
             for spec in specs
         }
         fields["configurable"] = (_keyed("Configurable", keys), {"default": None})
-    return _keyed(step.get_name("config"), fields)
+    return keyed_model(step.get_name("config"), fields)
 
 
 Fields = tuple[tuple[str, Key], ...]
@@ -112,7 +112,7 @@ def _model(title: str, annotation: Any, fields: Sequence[tuple[str, Key]] | None
     else:
         options = [{} if key.required else {"default": key.default} for _, key in fields]
         named = zip(fields, options, strict=True)
-        model = _keyed(title, {name: (key.annotation, option) for (name, key), option in named})
+        model = keyed_model(title, {name: (key.annotation, option) for (name, key), option in named})
     if not model.__pydantic_complete__:
         raise TypeError(f"{title}: a name in its annotations is not defined")
     return model
@@ -126,11 +126,13 @@ def _describable(annotation: Any) -> Any:
     return annotation
 
 
-def _keyed(title: str, fields: Mapping[str, tuple[Any, dict[str, Any]]]) -> type[BaseModel]:
+def keyed_model(
+    title: str, fields: Mapping[str, tuple[Any, dict[str, Any]]], base: type[BaseModel] = _Keyed
+) -> type[BaseModel]:
     """A model with these fields, whatever their names: annotations and options of pydantic's Field."""
     definitions: dict[str, Any] = {}
     for number, (name, (annotation, options)) in enumerate(fields.items()):
-        if name.isidentifier() and not (name.startswith("_") or iskeyword(name) or hasattr(_Keyed, name)):
+        if name.isidentifier() and not (name.startswith("_") or iskeyword(name) or hasattr(base, name)):
             definitions[name] = (annotation, Field(**options))
             continue
         # Under a name of our own, which nobody sees: the alias is what it is given and described by.
@@ -138,4 +140,4 @@ def _keyed(title: str, fields: Mapping[str, tuple[Any, dict[str, Any]]]) -> type
         while own in fields:
             own += "_"
         definitions[own] = (annotation, Field(**options, alias=name))
-    return create_model(title, __base__=_Keyed, **definitions)
+    return create_model(title, __base__=base, **definitions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ..engine import modes
+from .. import engine
 from ..engine.config import RunnableConfig
 from ..engine.runs import Run
 from ..engine.scope import Callbacks, current
@@ -51,6 +51,6 @@ def _is_called_by_the_engine() -> bool:
     frame = sys._getframe()
     while frame.f_back is not None:
         frame = frame.f_back
-        if frame.f_globals is modes.__dict__:
+        if frame.f_globals.get("__package__") == engine.__name__:
             return True
     return False

@@ -1,0 +1,48 @@
+"""Embeddings: texts as vectors of floats, near each other where the texts mean the same."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+__all__ = ["DeterministicFakeEmbedding", "Embeddings"]
+
+
+class Embeddings(ABC):
+    """Subclass and define ``embed_documents`` and ``embed_query``; the ``a`` forms run them in a thread
+    unless they are defined too. All vectors of one model have the same length."""
+
+    @abstractmethod
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector for each text, in their order."""
+
+    @abstractmethod
+    def embed_query(self, text: str) -> list[float]:
+        """The vector of a question, to be compared with those of documents."""
+
+    async def aembed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        """``embed_documents`` on the running event loop."""
+        return await asyncio.to_thread(self.embed_documents, texts)
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """``embed_query`` on the running event loop."""
+        return await asyncio.to_thread(self.embed_query, text)
+
+
+class DeterministicFakeEmbedding(Embeddings):
+    """For tests: a normally distributed vector of *size* floats, always the same for the same text, that
+    means nothing."""
+
+    def __init__(self, *, size: int) -> None:
+        if size < 1:
+            raise ValueError(f"size: expected at least 1, got {size}")
+        self.size = size
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        source = random.Random(text)  # seeded by the text's SHA-512, the same in every process
+        return [source.gauss(0.0, 1.0) for _ in range(self.size)]

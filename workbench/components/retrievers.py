@@ -1,0 +1,60 @@
+"""BaseRetriever: from a query to the documents that answer it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine.modes import AnyScope
+from ..engine.runs import Run
+from ..engine.scope import Callbacks
+from ..runnables.serializable import RunnableSerializable
+from ..runnables.signatures import accepts
+from .documents import Document
+
+__all__ = ["BaseRetriever", "RetrieverRun"]
+
+
+class BaseRetriever(RunnableSerializable[str, list[Document]]):
+    """Subclass and define ``_get_relevant_documents(query)``, and ``_aget_relevant_documents`` if it can
+    await; either may take a ``run_manager`` (a ``RetrieverRun``) by keyword. TypeError if the query is no
+    text."""
+
+    run_type = "retriever"
+
+    def _get_relevant_documents(self, query: str, **kwargs: Any) -> list[Document]:
+        raise NotImplementedError(f"{type(self).__name__} must define _get_relevant_documents(query)")
+
+    async def _aget_relevant_documents(self, query: str, **kwargs: Any) -> list[Document]:
+        raise NotImplementedError
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> list[Document]:
+        __tracebackhide__ = True
+        if not isinstance(input, str):
+            raise TypeError(
+                f"{self.get_name()}: expected a query as text, got {type(input).__name__}: {input!r:.80}"
+            )
+        own = type(self)
+        awaits = own._aget_relevant_documents is not BaseRetriever._aget_relevant_documents
+        retrieve: Any = self._get_relevant_documents
+        if awaits := awaits and not scope.blocking:
+            retrieve = self._aget_relevant_documents
+        if accepts(retrieve, "run_manager"):
+            kwargs["run_manager"] = RetrieverRun(scope)
+        return await scope.call(retrieve, awaits, input, **kwargs)  # type: ignore[no-any-return]  # user code
+
+
+class RetrieverRun:
+    """What a retriever is given as ``run_manager``: the run it works in. ``run`` is None if nobody
+    observes."""
+
+    def __init__(self, scope: AnyScope) -> None:
+        self._scope = scope
+
+    @property
+    def run(self) -> Run | None:
+        return self._scope.run
+
+    def get_child(self, tag: str | None = None) -> Any:
+        """What to pass on as ``config={"callbacks": ...}``, so that what is called joins this run; *tag*
+        goes onto it."""
+        return Callbacks(self._scope if tag is None else self._scope.configured({"tags": [tag]}))

@@ -1,0 +1,161 @@
+"""The driver without an event loop: user code runs in the calling thread, branches in worker threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from .chunks import MISSING, ChunkStream
+from .drive import drive_stream
+from .limits import ThreadWaiter
+from .scope import Scope, current
+from .user_code import Branch, as_current, close, needs_loop
+from .worker_pool import Pool, Pumps, ThreadLock
+
+__all__ = ["BATCH_WIDTH", "Blocking"]
+
+T = TypeVar("T")
+
+BATCH_WIDTH = 64
+"""Threads that one synchronous batch or parallel uses at most, where no max_concurrency says otherwise.
+Far more than cores: the calls mostly wait for the network."""
+
+
+class Blocking(Scope):
+    """Verbs that run user code in the calling thread."""
+
+    __slots__ = ()
+    blocking = True
+    new_waiter = ThreadWaiter
+
+    async def call(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> Any:
+        """Call user code as a leaf: under the limiter, with this scope as the current one."""
+        __tracebackhide__ = True
+        if is_async:
+            raise needs_loop(fn)
+        if self.plain:
+            return fn(*args, **kwargs)
+        self.check_stop()
+        scope = self
+        if self.limiter is not None:
+            await self.limiter.acquire(ThreadWaiter)
+            scope = self.leaf()
+        token = current.set(scope)
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            current.reset(token)
+            if self.limiter is not None:
+                self.limiter.release()
+
+    async def iterate(
+        self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
+        """Yield what user code yields, as a leaf: its place under the limiter is kept to its end."""
+        __tracebackhide__ = True
+        if self.limiter is not None:
+            await self.limiter.acquire(ThreadWaiter)
+            scope = self.leaf()
+        else:
+            scope = self
+        try:
+            async with aclosing(scope._steps(fn, is_async, args, kwargs)) as items:
+                async for item in items:
+                    yield item
+        finally:
+            if self.limiter is not None:
+                self.limiter.release()
+
+    def through(
+        self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
+        """Yield what user code makes of an iterator over *source*. It holds no place under the limiter:
+        the work it waits for does."""
+        return self._steps(fn, is_async, (drive_stream(source), *args), kwargs)
+
+    async def _steps(
+        self, fn: Callable[..., Any], is_async: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        __tracebackhide__ = True
+        if is_async:
+            raise needs_loop(fn)
+        if self.plain:
+            items = iter(fn(*args, **kwargs))
+            try:
+                for item in items:
+                    yield item
+            finally:
+                close(items)
+            return
+        with as_current(self):
+            items = iter(fn(*args, **kwargs))
+        try:
+            while True:
+                self.check_stop()
+                token = current.set(self)  # around each step only: never across a yield
+                try:
+                    item = next(items, MISSING)
+                finally:
+                    current.reset(token)
+                if item is MISSING:
+                    return
+                yield item
+        finally:
+            close(items)
+
+    async def gather(
+        self, fn: Callable[[Any, Any], Awaitable[T]], items: Sequence[Any], limit: int | None = None
+    ) -> list[T]:
+        """``fn(scope, item)`` for every item, side by side in threads; outputs in the items' order.
+
+        The first failure stops the others at their next step and is raised when they have ended.
+        """
+        __tracebackhide__ = True
+        if len(items) <= 1:
+            return [await fn(self, item) for item in items]
+        return Pool(self, fn, items, limit or BATCH_WIDTH).results()
+
+    async def merge(
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
+        """``(key, chunk)`` of several streams, each opened by ``branch(scope)``, as chunks arrive. A single
+        stream is pulled directly, unless it is to have a thread (or task) and so a stack of its own."""
+        __tracebackhide__ = True
+        if len(branches) == 1 and not own_stack:
+            key, branch = branches[0]
+            async with aclosing(branch(self)) as stream:
+                async for chunk in stream:
+                    yield key, chunk
+            return
+        pumps = Pumps(self, branches, limit or BATCH_WIDTH)
+        try:
+            while (pair := pumps.take()) is not None:
+                yield pair
+        except KeyboardInterrupt:
+            pumps.close(wait=False)
+            raise
+        finally:
+            pumps.close()
+
+    def lock(self) -> Any:
+        """An asynchronous context manager that one branch at a time can be in."""
+        return ThreadLock()
+
+    async def sleep(self, seconds: float) -> None:
+        stop = self.stop
+        if stop is None:
+            threading.Event().wait(seconds)
+            return
+        asked = threading.Event()
+        withdraw = stop.on_request(asked.set)
+        asked.wait(seconds)
+        withdraw()
+        self.check_stop()
+
+    def check_stop(self) -> None:
+        """Raise CancelledError if this work has been asked to stop."""
+        if self.stop is not None and self.stop.requested:
+            raise asyncio.CancelledError("stopped")

@@ -1,0 +1,241 @@
+"""The driver on an event loop: asynchronous user code is awaited, synchronous user code runs in a worker
+thread so that it cannot hold up the loop; branches are tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from itertools import count
+from typing import Any, TypeVar
+
+from . import threads
+from .chunks import MISSING, ChunkStream, Once
+from .limits import Stop, TaskWaiter
+from .scope import Scope, current
+from .threaded_steps import Puller, ThreadedSteps
+from .user_code import AHEAD, Branch, as_current, context_of
+
+__all__ = ["EventLoop"]
+
+T = TypeVar("T")
+
+
+class EventLoop(Scope):
+    """Verbs that await user code, or run it in a worker thread where it is synchronous."""
+
+    __slots__ = ()
+    blocking = False
+    new_waiter = TaskWaiter
+
+    async def call(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> Any:
+        """As ``Blocking.call``. Cancelling a call in a thread returns at once; chains that the function
+        still runs stop at their next step."""
+        __tracebackhide__ = True
+        if self.plain and is_async:
+            return await fn(*args, **kwargs)
+        scope = self
+        if self.limiter is not None:
+            await self.limiter.acquire(TaskWaiter)
+            scope = self.leaf()
+        try:
+            if not is_async:
+                return await scope._in_thread(fn, args, kwargs)
+            token = current.set(scope)
+            try:
+                return await fn(*args, **kwargs)
+            finally:
+                current.reset(token)
+        finally:
+            if self.limiter is not None:
+                self.limiter.release()
+
+    async def _in_thread(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        stop = Stop(self.stop)
+        context = context_of(self.stopping_with(stop))
+
+        def job() -> None:
+            __tracebackhide__ = True
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                result = context.run(fn, *args, **kwargs)
+            except StopIteration as stopped:  # a future cannot carry it
+                error = RuntimeError(f"{fn!r} raised StopIteration")
+                error.__cause__ = stopped
+            except BaseException as raised:
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                loop.call_soon_threadsafe(_settle, future, result, error)
+
+        threads.start(job)
+        try:
+            result = await future
+        except asyncio.CancelledError:
+            stop.request()
+            raise
+        finally:
+            stop.leave()
+        if asyncio.iscoroutine(result):  # `lambda x: an_async_function(x)`
+            token = current.set(self)
+            try:
+                return await result
+            finally:
+                current.reset(token)
+        return result
+
+    async def iterate(
+        self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
+        __tracebackhide__ = True
+        if self.limiter is not None:
+            await self.limiter.acquire(TaskWaiter)
+            scope = self.leaf()
+        else:
+            scope = self
+        try:
+            steps = scope._steps(fn, args, kwargs) if is_async else ThreadedSteps(scope, fn, args, kwargs)
+            async with aclosing(steps):
+                async for item in steps:
+                    yield item
+        finally:
+            if self.limiter is not None:
+                self.limiter.release()
+
+    def through(
+        self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
+    ) -> ChunkStream:
+        if is_async:
+            return self._steps(fn, (source, *args), kwargs)
+        if type(source) is Once and not source.taken:
+            source.taken = True
+            return ThreadedSteps(self, fn, (iter((source.value,)), *args), kwargs)
+        puller = Puller(source)
+        return ThreadedSteps(self, fn, (puller, *args), kwargs, puller)
+
+    async def _steps(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        __tracebackhide__ = True
+        with as_current(self) if not self.plain else contextlib.nullcontext():
+            items = fn(*args, **kwargs)
+            if asyncio.iscoroutine(items):  # an async function that returns an async iterator
+                items = await items
+            items = aiter(items)
+        try:
+            if self.plain:
+                async for item in items:
+                    yield item
+                return
+            while True:
+                token = current.set(self)  # around each step only: never across a yield
+                try:
+                    item = await anext(items, MISSING)
+                finally:
+                    current.reset(token)
+                if item is MISSING:
+                    return
+                yield item
+        finally:
+            if (close := getattr(items, "aclose", None)) is not None:
+                await close()
+
+    async def gather(
+        self, fn: Callable[[Any, Any], Awaitable[T]], items: Sequence[Any], limit: int | None = None
+    ) -> list[T]:
+        """As ``Blocking.gather``, in tasks: all at once, or *limit* at a time."""
+        __tracebackhide__ = True
+        if len(items) <= 1:
+            return [await fn(self, item) for item in items]
+        results: list[Any] = [None] * len(items)
+        indexes = count()
+
+        async def worker() -> None:
+            while (index := next(indexes)) < len(items):
+                results[index] = await fn(self, items[index])
+
+        tasks = [asyncio.create_task(worker()) for _ in range(min(len(items), limit or len(items)))]
+        try:
+            await _first_failure(tasks)
+        finally:
+            await _cancel(tasks)
+        return results
+
+    async def merge(
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
+        __tracebackhide__ = True
+        if len(branches) == 1 and not own_stack:
+            key, branch = branches[0]
+            async with aclosing(branch(self)) as stream:
+                async for chunk in stream:
+                    yield key, chunk
+            return
+        ready: asyncio.Queue[Any] = asyncio.Queue(AHEAD)
+        indexes = count()
+
+        async def pump() -> None:
+            while (index := next(indexes)) < len(branches):
+                key, branch = branches[index]
+                async with aclosing(branch(self)) as stream:
+                    async for chunk in stream:
+                        await ready.put((key, chunk))
+
+        async def pump_all() -> None:
+            try:
+                await _first_failure(pumps)
+            finally:
+                await _cancel(pumps)
+                await ready.put(None)
+
+        pumps = [asyncio.create_task(pump()) for _ in range(min(len(branches), limit or len(branches)))]
+        all_pumps = asyncio.create_task(pump_all())
+        try:
+            while (pair := await ready.get()) is not None:
+                yield pair
+            await all_pumps
+        finally:
+            await _cancel([*pumps, all_pumps])
+
+    def lock(self) -> Any:
+        return asyncio.Lock()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def check_stop(self) -> None:
+        """Tasks are cancelled; there is nothing to look at."""
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    elif isinstance(error, asyncio.CancelledError):
+        future.cancel()
+    else:
+        future.set_exception(error)
+
+
+async def _first_failure(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Wait until all are done or one has failed; raise the failure."""
+    __tracebackhide__ = True
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in done:
+        task.result()
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    pending = [task for task in tasks if not task.done()]
+    for task in pending:
+        task.cancel()
+    if pending:
+        await asyncio.wait(pending)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen: the first failure is the one that is raised

@@ -1,0 +1,175 @@
+"""Synchronous generators on an event loop: each in a thread of its own, stepped from the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from . import threads
+from .chunks import MISSING, ChunkStream
+from .limits import Stop
+from .user_code import AHEAD, close, context_of, in_context
+
+if TYPE_CHECKING:
+    from .event_loop import EventLoop
+
+__all__ = ["Puller", "ThreadedSteps"]
+
+
+class ThreadedSteps:
+    """Steps a synchronous generator in a thread of its own and hands its items to the loop.
+
+    Of its own, because a step may wait for an upstream generator's step: a shared pool could deadlock.
+    The thread runs at most ``AHEAD`` items ahead of its reader.
+    """
+
+    def __init__(
+        self,
+        scope: EventLoop,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        puller: Puller | None = None,
+    ) -> None:
+        self._scope = scope
+        self._make = (fn, args, kwargs)
+        self._puller = puller
+        self._ready: deque[Any] = deque()
+        self._wake: asyncio.Future[None] | None = None
+        self._room = threading.Semaphore(AHEAD)
+        self._closing = False
+        self._started = False
+        self._over: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
+        self._stop: Stop | None = None
+
+    def __aiter__(self) -> ThreadedSteps:
+        return self
+
+    async def __anext__(self) -> Any:
+        __tracebackhide__ = True
+        if not self._started:
+            self._begin()
+        while not self._ready:
+            if self._over is None or self._over.done():
+                if self._error is not None:
+                    error, self._error = self._error, None
+                    raise error
+                raise StopAsyncIteration
+            self._wake = self._loop.create_future()
+            await self._wake
+        self._room.release()
+        return self._ready.popleft()
+
+    async def aclose(self) -> None:
+        if self._over is None:
+            self._started = True
+            if self._puller is not None:
+                await self._puller.source.aclose()
+            return
+        self._closing = True
+        if self._stop is not None:
+            self._stop.request()
+            self._stop.leave()
+        if self._puller is not None:
+            self._puller.cancel()
+        self._room.release()
+        # The close must wait for the pending step, and must not be cut short by a second cancellation.
+        while not self._over.done():
+            try:
+                await asyncio.shield(self._over)
+            except asyncio.CancelledError:
+                if self._over.cancelled():
+                    break
+        if self._puller is not None:
+            await self._puller.source.aclose()
+
+    def _begin(self) -> None:
+        self._started = True
+        self._loop = asyncio.get_running_loop()
+        self._over = self._loop.create_future()
+        self._stop = Stop(self._scope.stop)
+        if self._puller is not None:
+            self._puller.loop = self._loop
+        threads.start(in_context(context_of(self._scope.stopping_with(self._stop)), self._run))
+
+    def _run(self) -> None:
+        __tracebackhide__ = True
+        fn, args, kwargs = self._make
+        items: Any = None
+        error: BaseException | None = None
+        try:
+            items = iter(fn(*args, **kwargs))
+            for item in items:
+                self._room.acquire()
+                if self._closing:
+                    break
+                self._tell(self._arrived, item)
+        except BaseException as raised:
+            error = raised
+        finally:
+            try:
+                close(items)
+            except BaseException as raised:
+                error = error or raised
+            self._tell(self._ended, None if self._closing else error)
+
+    def _tell(self, fn: Callable[[Any], None], value: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+            self._loop.call_soon_threadsafe(fn, value)
+
+    def _arrived(self, item: Any) -> None:
+        self._ready.append(item)
+        self._notify()
+
+    def _ended(self, error: BaseException | None) -> None:
+        self._error = error
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+        self._notify()
+
+    def _notify(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+
+class Puller:
+    """An iterator for a worker thread over chunks that live on the loop."""
+
+    def __init__(self, source: ChunkStream) -> None:
+        self.source = source
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._pending: Any = None
+        self._cancelled = False
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self.loop is None or self._cancelled:
+            raise StopIteration
+        self._pending = asyncio.run_coroutine_threadsafe(_next(self.source), self.loop)
+        if self._cancelled:
+            self._pending.cancel()
+        try:
+            item = self._pending.result()
+        except BaseException:
+            if self._cancelled:
+                raise StopIteration from None
+            raise
+        if item is MISSING:
+            raise StopIteration
+        return item
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._pending is not None:
+            self._pending.cancel()
+
+
+async def _next(stream: ChunkStream) -> Any:
+    return await anext(stream, MISSING)

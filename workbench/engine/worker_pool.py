@@ -1,0 +1,165 @@
+"""Threads of the blocking driver: workers for many inputs, pumps for many streams."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from . import threads
+from .drive import drive, drive_stream
+from .limits import Stop
+from .user_code import AHEAD, Branch, close, in_context
+
+if TYPE_CHECKING:
+    from .blocking import Blocking
+
+__all__ = ["Pool", "Pumps", "ThreadLock"]
+
+
+class Pool:
+    """Workers that take the items of one ``gather`` in turn; the calling thread is one of them."""
+
+    def __init__(self, scope: Blocking, fn: Callable[..., Any], items: Sequence[Any], width: int) -> None:
+        self._fn = fn
+        self._items = items
+        self._stop = Stop(scope.stop)
+        self._scope = scope.stopping_with(self._stop)
+        self._context = copy_context()
+        self._indexes = count()
+        self._results: list[Any] = [None] * len(items)
+        self._error: BaseException | None = None
+        self._over = threading.Semaphore(0)
+        self._helpers = min(len(items), width) - 1
+
+    def results(self) -> list[Any]:
+        __tracebackhide__ = True
+        for _ in range(self._helpers):
+            threads.start(self._help)
+        try:
+            self._work()
+            if not isinstance(self._error, KeyboardInterrupt):
+                for _ in range(self._helpers):
+                    self._over.acquire()
+        except BaseException:  # Ctrl-C: give the prompt back now; threads stop at their next step
+            self._stop.request()
+            raise
+        finally:
+            self._stop.leave()
+        if self._error is not None:
+            try:
+                raise self._error
+            finally:
+                self._error = None  # no reference cycle through the traceback
+        return self._results
+
+    def _help(self) -> None:
+        self._work()
+        self._over.release()
+
+    def _work(self) -> None:
+        __tracebackhide__ = True
+        items, fn, scope = self._items, self._fn, self._scope
+        while not self._stop.requested and (index := next(self._indexes)) < len(items):
+            try:
+                self._results[index] = self._context.copy().run(_call_and_drive, fn, scope, items[index])
+            except BaseException as error:
+                if self._error is None:
+                    self._error = error
+                self._stop.request()
+
+
+def _call_and_drive(fn: Callable[..., Any], scope: Blocking, item: Any) -> Any:
+    __tracebackhide__ = True
+    return drive(fn(scope, item))
+
+
+class Pumps:
+    """Threads that pull the branches of one ``merge`` and put their chunks where one reader takes them."""
+
+    def __init__(self, scope: Blocking, branches: Sequence[tuple[Any, Branch]], width: int) -> None:
+        self._stop = Stop(scope.stop)
+        self._scope = scope.stopping_with(self._stop)
+        self._branches = branches
+        self._indexes = count()
+        self._ready: deque[tuple[Any, Any]] = deque()
+        self._changed = threading.Condition()
+        self._running = min(len(branches), width)
+        self._error: BaseException | None = None
+        self._closed = False
+        context = copy_context()
+        for _ in range(self._running):
+            threads.start(in_context(context.copy(), self._pump))
+
+    def take(self) -> tuple[Any, Any] | None:
+        """The next pair, None at the end; raises what a branch raised."""
+        __tracebackhide__ = True
+        with self._changed:
+            while not self._ready and self._running and self._error is None:
+                self._changed.wait()
+            if self._ready:
+                pair = self._ready.popleft()
+                self._changed.notify_all()
+                return pair
+        if self._error is not None:
+            self.close()
+            raise self._error
+        return None
+
+    def close(self, wait: bool = True) -> None:
+        self._stop.leave()
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._changed.notify_all()
+        self._stop.request()
+        if wait:
+            with self._changed:
+                while self._running:
+                    self._changed.wait()
+
+    def _pump(self) -> None:
+        __tracebackhide__ = True
+        try:
+            while not self._closed and (index := next(self._indexes)) < len(self._branches):
+                key, branch = self._branches[index]
+                chunks = drive_stream(branch(self._scope))
+                try:
+                    for chunk in chunks:
+                        if not self._put((key, chunk)):
+                            break
+                finally:
+                    close(chunks)
+        except BaseException as error:
+            with self._changed:
+                if not self._closed and self._error is None:
+                    self._error = error
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def _put(self, pair: tuple[Any, Any]) -> bool:
+        with self._changed:
+            while len(self._ready) >= AHEAD and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return False
+            self._ready.append(pair)
+            self._changed.notify_all()
+            return True
+
+
+class ThreadLock:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    async def __aenter__(self) -> None:
+        self._lock.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()

@@ -1,0 +1,71 @@
+"""OpenAIEmbeddings: embeddings behind OpenAI's API or any server that speaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from ..components.embeddings import Embeddings
+from ..errors import ModelError
+from .openai_client import OpenAIClient
+
+__all__ = ["OpenAIEmbeddings"]
+
+DEFAULT_MODEL = "text-embedding-3-small"
+
+
+class OpenAIEmbeddings(OpenAIClient, Embeddings):
+    """Key, address, timeout (seconds) and retries are as for ``ChatOpenAI``.
+
+    ``dimensions`` asks for vectors of that length, where the model can shorten them. ``chunk_size`` is the
+    most texts sent in one request. ``model_kwargs`` go into the request as they are. Errors of the
+    ``openai`` package pass through with the server's message.
+    """
+
+    model: str = Field(default=DEFAULT_MODEL, alias="model_name")
+    dimensions: int | None = Field(default=None, ge=1)
+    chunk_size: int = Field(default=1000, ge=1, le=2048)  # the API takes no more than 2048
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        for part in self._parts(texts):
+            vectors += _vectors(self._connected().embeddings.create(**self._request(part)), part)
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]
+
+    async def aembed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        vectors: list[list[float]] = []
+        for part in self._parts(texts):
+            client = await self._async_connected()
+            vectors += _vectors(await client.embeddings.create(**self._request(part)), part)
+        return vectors
+
+    async def aembed_query(self, text: str) -> list[float]:
+        return (await self.aembed_documents([text]))[0]
+
+    def _parts(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        if isinstance(texts, str):
+            raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"expected texts to embed, got {type(text).__name__}: {text!r:.80}")
+        for start in range(0, len(texts), self.chunk_size):
+            yield list(texts[start : start + self.chunk_size])
+
+    def _request(self, texts: list[str]) -> dict[str, Any]:
+        request: dict[str, Any] = {"model": self.model, "input": texts}
+        if self.dimensions is not None:
+            request["dimensions"] = self.dimensions
+        return {**request, **self.model_kwargs}
+
+
+def _vectors(response: Any, texts: list[str]) -> list[list[float]]:
+    data = sorted(response.data, key=lambda item: item.index)
+    if len(data) != len(texts):
+        raise ModelError(f"the server gave {len(data)} embeddings for {len(texts)} texts")
+    return [list(item.embedding) for item in data]
