@@ -11,21 +11,24 @@ the async generator ``_transform(source, scope)``; they run nested steps through
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
-from ..engine.config import RunnableConfig, check_config
+from ..engine.chunks import ChunkStream, Once, fold
+from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking, EventLoop, drive, drive_stream
 from ..engine.runs import Run
+from .batch import Batch
 from .failures import explain
-from .signatures import accepted
+from .lending import lending, lending_stream
+from .overrides import resolve_overrides
+from .steps import AsyncIteratorSource, IteratorSource, called, observed
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from ..components.tools import BaseTool
     from ..tracing.events import StreamEvent
     from ..tracing.log import RunLog, RunLogPatch
     from .configurable_specs import AnyConfigurableField, ConfigurableField, ConfigurableFieldSpec
@@ -42,10 +45,6 @@ Output = TypeVar("Output")
 Other = TypeVar("Other")
 
 _UNSET = ("name", "tags", "metadata")
-_MODELS = ("chat_model", "llm")
-"""Run types that start when the whole input is there, so that the start of their runs has it."""
-
-_PUBLIC = ("invoke", "ainvoke", "stream", "astream", "transform", "atransform")
 
 
 class Runnable(Generic[Input, Output]):
@@ -62,6 +61,7 @@ class Runnable(Generic[Input, Output]):
     _overrides: ClassVar[frozenset[str]] = frozenset()
     _native_invoke: ClassVar[Callable[..., Any]]
     _native_transform: ClassVar[Callable[..., Any]]
+    _has_native: ClassVar[tuple[bool, bool]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -69,7 +69,7 @@ class Runnable(Generic[Input, Output]):
             for attribute in _UNSET:
                 if not hasattr(cls, attribute):
                     setattr(cls, attribute, None)
-        _resolve_overrides(cls)
+        resolve_overrides(cls, Runnable)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute in _UNSET:
@@ -92,7 +92,7 @@ class Runnable(Generic[Input, Output]):
         scope = Blocking.enter(config)
         work = self._native_invoke if self._is_super_call("invoke") else self._call
         try:
-            return drive(_lending(work(input, scope, **kwargs), scope))  # type: ignore[no-any-return]
+            return drive(lending(work(input, scope, **kwargs), scope))  # type: ignore[no-any-return]
         except Exception as error:
             explain(error)
             raise
@@ -103,7 +103,7 @@ class Runnable(Generic[Input, Output]):
         scope = EventLoop.enter(config)
         work = self._native_invoke if self._is_super_call("ainvoke") else self._call
         try:
-            return await _lending(work(input, scope, **kwargs), scope)  # type: ignore[no-any-return]
+            return await lending(work(input, scope, **kwargs), scope)  # type: ignore[no-any-return]
         except Exception as error:
             explain(error)
             raise
@@ -128,13 +128,13 @@ class Runnable(Generic[Input, Output]):
         self, input: Iterator[Input], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Output]:
         """Chunks of output from chunks of input."""
-        return self._chunks(_IteratorSource(input), config, self._is_super_call("transform"), kwargs)
+        return self._chunks(IteratorSource(input), config, self._is_super_call("transform"), kwargs)
 
     def atransform(
         self, input: AsyncIterator[Input], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Output]:
         """``transform`` on the running event loop."""
-        source = input if hasattr(input, "aclose") else _AsyncIteratorSource(input)
+        source = input if hasattr(input, "aclose") else AsyncIteratorSource(input)
         return self._achunks(source, config, self._is_super_call("atransform"), kwargs)  # type: ignore[arg-type]
 
     def _chunks(
@@ -144,7 +144,7 @@ class Runnable(Generic[Input, Output]):
         scope = Blocking.enter(config)
         chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
         try:
-            yield from drive_stream(_lending_stream(chunks, scope))
+            yield from drive_stream(lending_stream(chunks, scope))
         except Exception as error:
             explain(error)
             raise
@@ -156,7 +156,7 @@ class Runnable(Generic[Input, Output]):
         scope = EventLoop.enter(config)
         chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
         try:
-            async with aclosing(_lending_stream(chunks, scope)) as stream:
+            async with aclosing(lending_stream(chunks, scope)) as stream:
                 async for chunk in stream:
                     yield chunk
         except Exception as error:
@@ -180,10 +180,10 @@ class Runnable(Generic[Input, Output]):
         errors come back in place; without, the first one is raised and the rest stops.
         """
         __tracebackhide__ = True
-        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = Batch(self, inputs, config, return_exceptions, kwargs)
         scope = Blocking.enter(batch.shared)
         try:
-            return drive(_lending(scope.gather(batch.one, batch.indexes, batch.limit), scope))
+            return drive(lending(scope.gather(batch.one, batch.indexes, batch.limit), scope))
         except Exception as error:
             explain(error)
             raise
@@ -198,10 +198,10 @@ class Runnable(Generic[Input, Output]):
     ) -> list[Output]:
         """``batch`` in tasks on the running event loop: all at once, or ``max_concurrency`` at a time."""
         __tracebackhide__ = True
-        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = Batch(self, inputs, config, return_exceptions, kwargs)
         scope = EventLoop.enter(batch.shared)
         try:
-            return await _lending(scope.gather(batch.one, batch.indexes, batch.limit), scope)  # type: ignore[no-any-return]
+            return await lending(scope.gather(batch.one, batch.indexes, batch.limit), scope)  # type: ignore[no-any-return]
         except Exception as error:
             explain(error)
             raise
@@ -216,7 +216,7 @@ class Runnable(Generic[Input, Output]):
     ) -> Iterator[tuple[int, Output | Exception]]:
         """``(index, output)`` of every input, in the order in which they finish."""
         __tracebackhide__ = True
-        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = Batch(self, inputs, config, return_exceptions, kwargs)
         if batch.indexes:
             scope = Blocking.enter(batch.shared)
             try:
@@ -235,7 +235,7 @@ class Runnable(Generic[Input, Output]):
     ) -> AsyncIterator[tuple[int, Output | Exception]]:
         """``batch_as_completed`` on the running event loop."""
         __tracebackhide__ = True
-        batch = _Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = Batch(self, inputs, config, return_exceptions, kwargs)
         if batch.indexes:
             scope = EventLoop.enter(batch.shared)
             try:
@@ -591,6 +591,23 @@ class Runnable(Generic[Input, Output]):
             which, self, alternatives, default_key=default_key, prefix_keys=prefix_keys
         )
 
+    def as_tool(
+        self,
+        args_schema: type[BaseModel] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        arg_types: Mapping[str, Any] | None = None,
+    ) -> BaseTool:
+        """This runnable as a tool for models. Its arguments are those of *args_schema*, or *arg_types*
+        (``{"city": str}``), or its input; TypeError if nothing is known of that. A runnable that does not
+        take a dict becomes a tool with the one argument ``input``."""
+        from ..components.tools import tool_of_runnable
+
+        return tool_of_runnable(
+            self, args_schema=args_schema, name=name, description=description, arg_types=arg_types
+        )
+
     # For combinators
 
     async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
@@ -628,8 +645,8 @@ class Runnable(Generic[Input, Output]):
                 scope = scope.unnamed()
             return self._transform(source, scope, **kwargs)
         if type(self)._transform is Runnable._transform:
-            return _called(self, source, scope, tag, kwargs)
-        return _observed(self, source, scope, tag, kwargs)
+            return called(self, source, scope, tag, kwargs)
+        return observed(self, source, scope, tag, kwargs)
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         """The work of one call. This default adds up ``_transform``."""
@@ -723,273 +740,7 @@ def _coerced_or_none(thing: Any) -> Runnable[Any, Any] | None:
     return None
 
 
-async def _called(
-    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
-) -> AsyncGenerator[Any, None]:
-    """A step that does not stream: its run is over when its output goes on, and reports no chunks."""
-    __tracebackhide__ = True
-    yield await step._call(await fold(source), scope, tag, **kwargs)
-
-
-async def _observed(
-    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
-) -> AsyncGenerator[Any, None]:
-    __tracebackhide__ = True
-    async with aclosing(source):
-        if step.run_type in _MODELS and type(source) is not Once:
-            source = Once(await fold(source))
-        if type(source) is Once and not source.taken:
-            given: Once | _Tap = source
-            input = source.value
-        else:
-            # A run starts after its source's first chunk: what fails before that never reached it.
-            first = await anext(source, MISSING)
-            given, input = _Tap(first, source), MISSING
-        inner = scope.open(step, tag, input)
-        run: Run = inner.run  # type: ignore[assignment]  # just opened
-        run.streams = True
-        total, gate = Fold(), inner.gate
-        try:
-            run.start()
-            if run.pending:
-                await run.settle()
-            async with aclosing(step._transform(given, inner, **kwargs)) as chunks:
-                async for chunk in chunks:
-                    total.add(chunk)
-                    run.chunk(chunk)
-                    if run.pending:
-                        await run.settle()
-                    if gate is not None and gate.closed:
-                        await gate.wait(inner.new_waiter)
-                    yield chunk
-        except GeneratorExit:  # closed early, which is no failure: it ends with what it has
-            await source.aclose()
-            await _finish(run, given, total)
-            raise
-        except BaseException as error:
-            if isinstance(given, _Tap):
-                run.input = given.total.value
-            run.output = total.value
-            run.fail(error)
-            await run.settle()
-            raise
-        await _finish(run, given, total)
-
-
-async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
-    if isinstance(given, _Tap):
-        run.input = given.total.value
-    run.finish(total.value)
-    if run.pending:
-        await run.settle()
-
-
-class _Tap:
-    """A stream that keeps the sum of what went through it."""
-
-    __slots__ = ("_first", "_source", "total")
-
-    def __init__(self, first: Any, source: ChunkStream) -> None:
-        self._first = first
-        self._source = source
-        self.total = Fold()
-
-    def __aiter__(self) -> _Tap:
-        return self
-
-    async def __anext__(self) -> Any:
-        if self._first is not MISSING:
-            chunk, self._first = self._first, MISSING
-        else:
-            chunk = await self._source.__anext__()
-        self.total.add(chunk)
-        return chunk
-
-    async def aclose(self) -> None:
-        await self._source.aclose()
-
-
-class _IteratorSource:
-    """A synchronous iterable as a stream for the blocking driver."""
-
-    def __init__(self, items: Any) -> None:
-        self._items = iter(items)
-
-    def __aiter__(self) -> _IteratorSource:
-        return self
-
-    async def __anext__(self) -> Any:
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        if (close := getattr(self._items, "close", None)) is not None:
-            close()
-
-
-class _AsyncIteratorSource:
-    """An asynchronous iterable that cannot be closed, as a stream."""
-
-    def __init__(self, items: Any) -> None:
-        self._items = aiter(items)
-
-    def __aiter__(self) -> _AsyncIteratorSource:
-        return self
-
-    async def __anext__(self) -> Any:
-        return await anext(self._items)
-
-    async def aclose(self) -> None:
-        """Nothing to close."""
-
-
-class _Batch:
-    """What one ``batch`` call shares among its forms: a config per input, and one input's work."""
-
-    def __init__(
-        self,
-        runnable: Runnable[Any, Any],
-        inputs: Sequence[Any],
-        config: RunnableConfig | list[RunnableConfig] | None,
-        return_exceptions: bool,
-        kwargs: dict[str, Any],
-    ) -> None:
-        if isinstance(inputs, (str, bytes, Mapping)):
-            raise TypeError(f"batch: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
-        self._runnable = runnable
-        self._inputs = list(inputs)
-        self.indexes = range(len(self._inputs))
-        self._return_exceptions = return_exceptions
-        self._kwargs = kwargs
-        self.shared: RunnableConfig | None = None
-        self._each: list[RunnableConfig] | None = None
-        if isinstance(config, (list, tuple)):
-            if len(config) != len(self._inputs):
-                raise ValueError(
-                    f"batch: expected one config or {len(self._inputs)} (one an input), got {len(config)}"
-                )
-            self._each = [check_config(one or {}) for one in config]  # type: ignore[misc]
-            limits = [one["max_concurrency"] for one in self._each if one.get("max_concurrency")]
-            self.limit = limits[0] if limits else None
-        else:
-            self.shared = config
-            self.limit = (config or {}).get("max_concurrency")
-
-    async def one(self, scope: AnyScope, index: int) -> Any:
-        """The output for one input."""
-        __tracebackhide__ = True
-        if self._each is not None:
-            scope = scope.configured(self._each[index])
-        elif index and scope.run_id is not None:  # an id is one run's
-            scope = scope.copy()
-            scope.run_id = None
-        try:
-            return await self._runnable._call(self._inputs[index], scope, **self._kwargs)
-        except Exception as error:
-            if not self._return_exceptions:
-                raise
-            explain(error)
-            return error
-
-    def branches(self) -> list[tuple[int, Callable[[AnyScope], ChunkStream]]]:
-        return [(index, partial(self._one_chunk, index)) for index in self.indexes]
-
-    async def _one_chunk(self, index: int, scope: AnyScope) -> AsyncGenerator[Any, None]:
-        yield await self.one(scope, index)
-
-
-async def _lending(work: Any, scope: AnyScope) -> Any:
-    """A public call made from a limited function: its place is others' meanwhile."""
-    __tracebackhide__ = True
-    if scope.lent is None:
-        return await work
-    scope.lent.lend()
-    try:
-        return await work
-    finally:
-        await scope.lent.take_back(scope.new_waiter)
-
-
-def _lending_stream(chunks: ChunkStream, scope: AnyScope) -> ChunkStream:
-    return chunks if scope.lent is None else _lending_pulls(chunks, scope)
-
-
-async def _lending_pulls(chunks: ChunkStream, scope: AnyScope) -> AsyncGenerator[Any, None]:
-    __tracebackhide__ = True
-    async with aclosing(chunks):
-        while (chunk := await _lending(anext(chunks, MISSING), scope)) is not MISSING:
-            yield chunk
-
-
 def _observed_by(observer: Any, config: RunnableConfig | None) -> RunnableConfig:
     given = (config or {}).get("callbacks")
     callbacks = given if isinstance(given, (list, tuple)) else [given] if given is not None else []
     return {**(config or {}), "callbacks": [*callbacks, observer]}
-
-
-# Users' overrides of the public methods
-
-
-def _resolve_overrides(cls: type[Runnable[Any, Any]]) -> None:
-    """Point the engine at the public methods a class overrides, and remember what they replace."""
-    names = frozenset(name for name in _PUBLIC if getattr(cls, name) is not getattr(Runnable, name))
-    cls._overrides = names
-    if "_invoke" in cls.__dict__:
-        cls._native_invoke = cls._invoke
-    if "_transform" in cls.__dict__:
-        cls._native_transform = cls._transform
-    if names and any(name in cls.__dict__ for name in _PUBLIC):
-        if "_invoke" not in cls.__dict__:
-            cls._invoke = _invoke_override  # type: ignore[method-assign]
-        if "_transform" not in cls.__dict__ and names - {"invoke", "ainvoke"}:
-            cls._transform = _transform_override  # type: ignore[method-assign]
-
-
-def _pick(step: Runnable[Any, Any], scope: AnyScope, *forms: str) -> str | None:
-    return next((form for form in forms if form in step._overrides), None)
-
-
-async def _invoke_override(self: Runnable[Any, Any], input: Any, scope: AnyScope, **kwargs: Any) -> Any:
-    __tracebackhide__ = True
-    form = _pick(self, scope, "invoke") if scope.blocking else _pick(self, scope, "ainvoke", "invoke")
-    if form is not None:
-        method = getattr(self, form)
-        return await scope.call(method, form == "ainvoke", input, **accepted(method, scope), **kwargs)
-    if _is_native(self._native_invoke, Runnable._invoke):
-        return await self._native_invoke(input, scope, **kwargs)
-    if _pick(self, scope, "stream", "transform") or (
-        not scope.blocking and _pick(self, scope, "astream", "atransform")
-    ):
-        return await fold(self._transform(Once(input), scope, **kwargs))
-    if _is_native(self._native_transform, Runnable._transform):
-        return await fold(self._native_transform(Once(input), scope, **kwargs))
-    raise TypeError(
-        f"{type(self).__name__} has no synchronous form: call ainvoke or astream, or override invoke"
-    )
-
-
-async def _transform_override(
-    self: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, **kwargs: Any
-) -> AsyncGenerator[Any, None]:
-    __tracebackhide__ = True
-    if scope.blocking:
-        form = _pick(self, scope, "transform", "stream")
-    else:
-        form = _pick(self, scope, "atransform", "astream", "transform", "stream")
-    if form is not None:
-        method, is_async = getattr(self, form), form[0] == "a"
-        extra = {**accepted(method, scope), **kwargs}
-        if form.endswith("transform"):
-            chunks: Any = scope.through(method, is_async, source, **extra)
-        else:
-            chunks = scope.iterate(method, is_async, await fold(source), **extra)
-    else:
-        chunks = self._native_transform(source, scope, **kwargs)
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            yield chunk
-
-
-def _is_native(method: Any, default: Any) -> bool:
-    return getattr(method, "__func__", method) is not default

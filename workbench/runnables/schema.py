@@ -86,7 +86,7 @@ def config_model(step: Runnable[Any, Any], include: Sequence[str]) -> type[BaseM
             )
             for spec in specs
         }
-        fields["configurable"] = (_keyed("Configurable", keys), {"default": None})
+        fields["configurable"] = (keyed_model("Configurable", keys), {"default": None})
     return keyed_model(step.get_name("config"), fields)
 
 

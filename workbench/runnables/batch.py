@@ -1,0 +1,72 @@
+"""What the forms of one ``batch`` call share: a config an input, and the work of one input."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..engine.chunks import ChunkStream
+from ..engine.config import RunnableConfig, check_config
+from ..engine.modes import AnyScope
+from .failures import explain
+
+if TYPE_CHECKING:
+    from .base import Runnable
+
+__all__ = ["Batch"]
+
+
+class Batch:
+    """What one ``batch`` call shares among its forms: a config per input, and one input's work."""
+
+    def __init__(
+        self,
+        runnable: Runnable[Any, Any],
+        inputs: Sequence[Any],
+        config: RunnableConfig | list[RunnableConfig] | None,
+        return_exceptions: bool,
+        kwargs: dict[str, Any],
+    ) -> None:
+        if isinstance(inputs, (str, bytes, Mapping)):
+            raise TypeError(f"batch: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
+        self._runnable = runnable
+        self._inputs = list(inputs)
+        self.indexes = range(len(self._inputs))
+        self._return_exceptions = return_exceptions
+        self._kwargs = kwargs
+        self.shared: RunnableConfig | None = None
+        self._each: list[RunnableConfig] | None = None
+        if isinstance(config, (list, tuple)):
+            if len(config) != len(self._inputs):
+                raise ValueError(
+                    f"batch: expected one config or {len(self._inputs)} (one an input), got {len(config)}"
+                )
+            self._each = [check_config(one or {}) for one in config]  # type: ignore[misc]
+            limits = [one["max_concurrency"] for one in self._each if one.get("max_concurrency")]
+            self.limit = limits[0] if limits else None
+        else:
+            self.shared = config
+            self.limit = (config or {}).get("max_concurrency")
+
+    async def one(self, scope: AnyScope, index: int) -> Any:
+        """The output for one input."""
+        __tracebackhide__ = True
+        if self._each is not None:
+            scope = scope.configured(self._each[index])
+        elif index and scope.run_id is not None:  # an id is one run's
+            scope = scope.copy()
+            scope.run_id = None
+        try:
+            return await self._runnable._call(self._inputs[index], scope, **self._kwargs)
+        except Exception as error:
+            if not self._return_exceptions:
+                raise
+            explain(error)
+            return error
+
+    def branches(self) -> list[tuple[int, Callable[[AnyScope], ChunkStream]]]:
+        return [(index, partial(self._one_chunk, index)) for index in self.indexes]
+
+    async def _one_chunk(self, index: int, scope: AnyScope) -> AsyncGenerator[Any, None]:
+        yield await self.one(scope, index)

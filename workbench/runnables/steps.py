@@ -1,0 +1,140 @@
+"""A step's stream inside a run of its own, and streams from what people iterate over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
+from ..engine.modes import AnyScope
+from ..engine.runs import Run
+
+if TYPE_CHECKING:
+    from .base import Runnable
+
+__all__ = ["AsyncIteratorSource", "IteratorSource", "called", "observed"]
+
+_MODELS = ("chat_model", "llm")
+"""Run types that start when the whole input is there, so that the start of their runs has it."""
+
+
+async def called(
+    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
+    """A step that does not stream: its run is over when its output goes on, and reports no chunks."""
+    __tracebackhide__ = True
+    yield await step._call(await fold(source), scope, tag, **kwargs)
+
+
+async def observed(
+    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
+    __tracebackhide__ = True
+    async with aclosing(source):
+        if step.run_type in _MODELS and type(source) is not Once:
+            source = Once(await fold(source))
+        if type(source) is Once and not source.taken:
+            given: Once | _Tap = source
+            input = source.value
+        else:
+            # A run starts after its source's first chunk: what fails before that never reached it.
+            first = await anext(source, MISSING)
+            given, input = _Tap(first, source), MISSING
+        inner = scope.open(step, tag, input)
+        run: Run = inner.run  # type: ignore[assignment]  # just opened
+        run.streams = True
+        total, gate = Fold(), inner.gate
+        try:
+            run.start()
+            if run.pending:
+                await run.settle()
+            async with aclosing(step._transform(given, inner, **kwargs)) as chunks:
+                async for chunk in chunks:
+                    total.add(chunk)
+                    run.chunk(chunk)
+                    if run.pending:
+                        await run.settle()
+                    if gate is not None and gate.closed:
+                        await gate.wait(inner.new_waiter)
+                    yield chunk
+        except GeneratorExit:  # closed early, which is no failure: it ends with what it has
+            await source.aclose()
+            await _finish(run, given, total)
+            raise
+        except BaseException as error:
+            if isinstance(given, _Tap):
+                run.input = given.total.value
+            run.output = total.value
+            run.fail(error)
+            await run.settle()
+            raise
+        await _finish(run, given, total)
+
+
+async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
+    if isinstance(given, _Tap):
+        run.input = given.total.value
+    run.finish(total.value)
+    if run.pending:
+        await run.settle()
+
+
+class _Tap:
+    """A stream that keeps the sum of what went through it."""
+
+    __slots__ = ("_first", "_source", "total")
+
+    def __init__(self, first: Any, source: ChunkStream) -> None:
+        self._first = first
+        self._source = source
+        self.total = Fold()
+
+    def __aiter__(self) -> _Tap:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._first is not MISSING:
+            chunk, self._first = self._first, MISSING
+        else:
+            chunk = await self._source.__anext__()
+        self.total.add(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        await self._source.aclose()
+
+
+class IteratorSource:
+    """A synchronous iterable as a stream for the blocking driver."""
+
+    def __init__(self, items: Any) -> None:
+        self._items = iter(items)
+
+    def __aiter__(self) -> IteratorSource:
+        return self
+
+    async def __anext__(self) -> Any:
+        for item in self._items:
+            return item
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        if (close := getattr(self._items, "close", None)) is not None:
+            close()
+
+
+class AsyncIteratorSource:
+    """An asynchronous iterable that cannot be closed, as a stream."""
+
+    def __init__(self, items: Any) -> None:
+        self._items = aiter(items)
+
+    def __aiter__(self) -> AsyncIteratorSource:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self._items)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
