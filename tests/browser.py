@@ -51,6 +51,12 @@ def missing() -> str | None:
     return None if CHROMIUM else "no chromium on the PATH (set WORKBENCH_CHROMIUM to its file)"
 
 
+def need_browser() -> None:
+    """Skip the test where it cannot run, or fail it where WORKBENCH_TEST_BROWSER says that it must."""
+    if reason := missing():
+        (pytest.fail if os.environ.get("WORKBENCH_TEST_BROWSER") else pytest.skip)(f"browser tests: {reason}")
+
+
 def make_notebook(path: Path, cells: Sequence[str]) -> Path:
     """A notebook of these code cells."""
     import nbformat
@@ -268,8 +274,7 @@ class NotebookPage:
 
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    if reason := missing():
-        pytest.skip(f"browser tests: {reason}")
+    need_browser()
     kits = Path(__file__).parent / "notebook"
     with JupyterServer(tmp_path_factory.mktemp("notebooks"), python_path=[kits]) as server:
         yield server
@@ -277,8 +282,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if reason := missing():
-        pytest.skip(f"browser tests: {reason}")
+    need_browser()
     with Browser() as chromium:
         yield chromium
 
