@@ -1,14 +1,23 @@
 """A small OpenAI-compatible HTTP server for tests: it streams given tokens after given delays, over real
-sockets, and records what it was asked, how many calls were in flight and which were cut off."""
+sockets, and records what it was asked, how many calls were in flight and which were cut off. It embeds, too:
+texts that share words get vectors that are near."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
+import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+
+DIMENSIONS = 32
+"""Length of a vector, unless the request says another."""
 
 
 class ChatServer:
@@ -99,6 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
             status, message = chat.fail_with
             self._json(status, {"error": {"message": message, "type": "test", "code": None, "param": None}})
             return
+        if self.path.endswith("/embeddings"):
+            self._embed(body)
+            return
         tokens = list(chat.tokens(body) if callable(chat.tokens) else chat.tokens)
         usage = {"prompt_tokens": 7, "completion_tokens": len(tokens), "total_tokens": 7 + len(tokens)}
         if not body.get("stream"):
@@ -124,6 +136,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._write(b"data: [DONE]\n\n")
         self._write(b"")
 
+    def _embed(self, body: dict[str, Any]) -> None:
+        time.sleep(self.chat.delay_s)
+        size = body.get("dimensions") or DIMENSIONS
+        vectors = [word_vector(text, size) for text in body["input"]]
+        if body.get("encoding_format") == "base64":
+            given: list[Any] = [base64.b64encode(struct.pack(f"<{size}f", *v)).decode() for v in vectors]
+        else:
+            given = vectors
+        data = [{"object": "embedding", "index": n, "embedding": each} for n, each in enumerate(given)]
+        usage = {"prompt_tokens": 7, "total_tokens": 7}
+        data.reverse()  # a client must go by the index
+        self._json(200, {"object": "list", "model": body["model"], "data": data, "usage": usage})
+
     def _event(self, body: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         self._send({**_base("chat.completion.chunk", body), "choices": [choice]})
@@ -142,6 +167,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def word_vector(text: str, size: int) -> list[float]:
+    """How often words of each of *size* kinds are in the text."""
+    counts = [0.0] * size
+    for word in re.findall(r"\w+", text.lower()):
+        counts[hashlib.sha256(word.encode()).digest()[0] % size] += 1.0
+    return counts
 
 
 def _base(kind: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import workbench
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "workbench"
 HEAVY = ("openai", "pydantic", "ipywidgets", "anywidget", "altair", "numpy", "rich", "IPython", "jsonpatch")
+UNSAFE_JS = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(")
 
 
 def run(script):
@@ -74,7 +75,8 @@ def test_every_module_s_all_names_what_it_defines():
 
 def test_what_a_model_wrote_is_never_parsed_as_html_or_code():
     for path in PACKAGE.rglob("*.js"):
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(", path.read_text()), path
+        found = UNSAFE_JS.search(path.read_text())
+        assert found is None, (path, found)
 
 
 def test_nothing_names_this_machine_or_a_package_host():

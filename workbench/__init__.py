@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .components.documents import Document
+    from .components.embeddings import DeterministicFakeEmbedding, Embeddings
     from .components.history import (
         BaseChatMessageHistory,
         InMemoryChatMessageHistory,
@@ -32,15 +34,28 @@ if TYPE_CHECKING:
         PromptTemplate,
         StringPromptValue,
     )
+    from .components.retrievers import BaseRetriever
+    from .components.tools import (
+        BaseTool,
+        InjectedToolArg,
+        InjectedToolCallId,
+        StructuredTool,
+        ToolException,
+        convert_to_openai_tool,
+        tool,
+    )
     from .engine.chunks import AddableDict
     from .engine.config import RunnableConfig, merge_configs, patch_config
     from .engine.runs import Run, RunEvent
     from .engine.scope import ensure_config
     from .models.base import BaseChatModel
-    from .models.factory import init_chat_model
+    from .models.factory import init_chat_model, init_embeddings
     from .models.fake import FakeChatModel
+    from .models.llm import LLM, BaseLLM
     from .models.local import ChatLocal
+    from .models.local_embeddings import LocalEmbeddings
     from .models.openai import ChatOpenAI
+    from .models.openai_embeddings import OpenAIEmbeddings
     from .notebook.nested import allow_nested_loops
     from .runnables.alternatives import RunnableConfigurableAlternatives
     from .runnables.base import Runnable
@@ -74,8 +89,14 @@ if TYPE_CHECKING:
     from .tracing.events import StreamEvent
     from .tracing.live import LiveState
     from .tracing.log import LogEntry, RunLog, RunLogPatch, RunState
+    from .vectorstores.base import VectorStore
+    from .vectorstores.faiss import FAISS
+    from .vectorstores.memory import InMemoryVectorStore
+    from .vectorstores.retriever import VectorStoreRetriever
 
 __all__ = [
+    "FAISS",
+    "LLM",
     "AIMessage",
     "AIMessageChunk",
     "AddableDict",
@@ -83,8 +104,11 @@ __all__ = [
     "BaseCallbackHandler",
     "BaseChatMessageHistory",
     "BaseChatModel",
+    "BaseLLM",
     "BaseMessage",
     "BaseOutputParser",
+    "BaseRetriever",
+    "BaseTool",
     "ChatLocal",
     "ChatMessage",
     "ChatOpenAI",
@@ -95,14 +119,22 @@ __all__ = [
     "ConfigurableFieldMultiOption",
     "ConfigurableFieldSingleOption",
     "ConfigurableFieldSpec",
+    "DeterministicFakeEmbedding",
+    "Document",
+    "Embeddings",
     "ExponentialJitterParams",
     "FakeChatModel",
     "FunctionMessage",
     "HumanMessage",
     "InMemoryChatMessageHistory",
+    "InMemoryVectorStore",
+    "InjectedToolArg",
+    "InjectedToolCallId",
     "LiveState",
+    "LocalEmbeddings",
     "LogEntry",
     "MessagesPlaceholder",
+    "OpenAIEmbeddings",
     "PromptTemplate",
     "RouterInput",
     "RouterRunnable",
@@ -134,40 +166,55 @@ __all__ = [
     "StrOutputParser",
     "StreamEvent",
     "StringPromptValue",
+    "StructuredTool",
     "SystemMessage",
+    "ToolException",
     "ToolMessage",
     "UsageMetadataCallbackHandler",
+    "VectorStore",
+    "VectorStoreRetriever",
     "__version__",
     "adispatch_custom_event",
     "allow_nested_loops",
     "chain",
     "compare",
+    "convert_to_openai_tool",
     "dispatch_custom_event",
     "ensure_config",
     "init_chat_model",
+    "init_embeddings",
     "load_ipython_extension",
     "merge_configs",
     "patch_config",
+    "tool",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "components.documents": "Document",
+    "components.embeddings": "DeterministicFakeEmbedding Embeddings",
     "components.history": "BaseChatMessageHistory InMemoryChatMessageHistory RunnableWithMessageHistory",
     "components.messages": "AIMessage AIMessageChunk BaseMessage ChatMessage FunctionMessage HumanMessage "
     "SystemMessage ToolMessage",
     "components.parsers": "BaseOutputParser StrOutputParser",
     "components.prompts": "ChatPromptTemplate ChatPromptValue ChatPromptValueConcrete MessagesPlaceholder "
     "PromptTemplate StringPromptValue",
+    "components.retrievers": "BaseRetriever",
+    "components.tools": "BaseTool InjectedToolArg InjectedToolCallId StructuredTool ToolException "
+    "convert_to_openai_tool tool",
     "engine.chunks": "AddableDict",
     "engine.config": "RunnableConfig merge_configs patch_config",
     "engine.runs": "Run RunEvent",
     "engine.scope": "ensure_config",
     "models.base": "BaseChatModel",
-    "models.factory": "init_chat_model",
+    "models.factory": "init_chat_model init_embeddings",
     "models.fake": "FakeChatModel",
+    "models.llm": "LLM BaseLLM",
     "models.local": "ChatLocal",
+    "models.local_embeddings": "LocalEmbeddings",
     "models.openai": "ChatOpenAI",
+    "models.openai_embeddings": "OpenAIEmbeddings",
     "notebook.nested": "allow_nested_loops",
     "runnables.alternatives": "RunnableConfigurableAlternatives",
     "runnables.base": "Runnable",
@@ -193,6 +240,10 @@ _HOMES = {
     "tracing.events": "StreamEvent",
     "tracing.live": "LiveState",
     "tracing.log": "LogEntry RunLog RunLogPatch RunState",
+    "vectorstores.base": "VectorStore",
+    "vectorstores.faiss": "FAISS",
+    "vectorstores.memory": "InMemoryVectorStore",
+    "vectorstores.retriever": "VectorStoreRetriever",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -59,7 +59,7 @@ def test_partials_fill_in_values_and_functions():
 
 
 def test_prompts_add_up():
-    both = ChatPromptTemplate.from_template("{a}") + ("ai", "{b}")
+    both = ChatPromptTemplate.from_template("{a}") + ("ai", "{b}")  # noqa: RUF005  # prompts add
     assert both.input_variables == ["a", "b"]
     assert len(both) == 2
 
@@ -71,7 +71,7 @@ def test_access_into_values_is_refused(template):
 
 
 def test_an_unclosed_brace_says_how_to_write_one():
-    with pytest.raises(ValueError, match="write {{ and }} for braces"):
+    with pytest.raises(ValueError, match=r"write \{\{ and \}\} for braces"):
         PromptTemplate.from_template('{"json": 1')
     assert PromptTemplate.from_template("{{a}}").invoke({}).to_string() == "{a}"
 

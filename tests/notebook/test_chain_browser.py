@@ -41,7 +41,8 @@ RECORD = """(cell) => {
   const look = () => {
     const body = area.querySelector(".wb-body");
     if (body && body.dataset.status === "streaming")
-      window.__texts.add([...body.querySelectorAll(".wb-stream .wb-text")].map((pre) => pre.textContent).join(""));
+      window.__texts.add(
+        [...body.querySelectorAll(".wb-stream .wb-text")].map((pre) => pre.textContent).join(""));
   };
   new MutationObserver(look).observe(area, { subtree: true, childList: true, characterData: true });
 }"""
@@ -97,7 +98,8 @@ def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(notebook: NotebookPage
     notebook.page.wait_for_function(
         """(cell) => {
           const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[cell];
-          const texts = [...area.querySelectorAll(".wb-stream .wb-text")].map((pre) => pre.textContent.length);
+          const blocks = [...area.querySelectorAll(".wb-stream .wb-text")];
+          const texts = blocks.map((pre) => pre.textContent.length);
           return area.querySelector(".wb-body")?.dataset.status === "streaming"
             && texts.length === 2 && Math.min(...texts) > 120;
         }""",

@@ -12,7 +12,7 @@ __all__ = ["Document"]
 
 
 class Document(Described):
-    """A text and its metadata; ``id`` is a store's name for it.
+    """A text and its metadata; ``id`` is a store's name for it, which its repr leaves out.
 
     >>> Document("harrison worked at kensho", metadata={"page": 3})
     Document(page_content='harrison worked at kensho', metadata={'page': 3})
@@ -30,11 +30,9 @@ class Document(Described):
 
     def __view_data__(self) -> dict[str, Any]:
         """What a view shows: the fields that say something."""
-        return dict(self.__repr_args__())
+        return {**dict(self.__repr_args__()), **({} if self.id is None else {"id": self.id})}
 
     def __repr_args__(self) -> Any:
         yield "page_content", self.page_content
         if self.metadata:
             yield "metadata", self.metadata
-        if self.id is not None:
-            yield "id", self.id

@@ -63,8 +63,12 @@ class ToolCallChunk(TypedDict):
     index: int | None
 
 
+_ABOUT_THE_CALL = ("id", "response_metadata", "usage_metadata", "chunk_position")
+
+
 class BaseMessage(Described):
-    """A message; its ``type`` says who speaks."""
+    """A message; its ``type`` says who speaks. Its repr says what it says; ``str`` and views also say what
+    is known of the call that it came from."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -117,10 +121,11 @@ class BaseMessage(Described):
 
     def __repr_args__(self) -> Any:
         yield "content", self.content
-        yield from self._said().items()
+        yield from ((name, value) for name, value in self._said().items() if name not in _ABOUT_THE_CALL)
 
     def __str__(self) -> str:
-        return " ".join(f"{key}={value!r}" for key, value in self.__repr_args__())
+        said = {"content": self.content, **self._said()}
+        return " ".join(f"{key}={value!r}" for key, value in said.items())
 
 
 class HumanMessage(BaseMessage):

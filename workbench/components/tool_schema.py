@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from ..engine.config import RunnableConfig
-from ..runnables.schema import Described, json_schema, keyed_model
+from ..runnables.schema import Keyed, json_schema, keyed_model
 
 __all__ = [
     "InjectedToolArg",
@@ -49,13 +49,7 @@ class InjectedToolCallId(InjectedToolArg):
     """Marks the argument that gets the id of the tool call."""
 
 
-class Arguments(Described):
-    """Base of the models that are read off functions."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
-
-
-class OpenArguments(Arguments):
+class OpenArguments(Keyed):
     """Of a function with ``**kwargs``."""
 
     model_config = ConfigDict(extra="allow")
@@ -73,14 +67,17 @@ class Parameters:
     takes_more: bool
 
     @classmethod
-    def of(cls, fn: Callable[..., Any], name: str) -> Parameters:
-        """Raises TypeError for what a model cannot fill: a parameter without a name, or of an unknown type."""
-        hints, fields, config, engine, more = _hints(fn, name), {}, [], [], False
+    def of(cls, fn: Callable[..., Any], name: str, *, has_schema: bool = False) -> Parameters:
+        """Raises TypeError for what a model cannot fill: a parameter without a name, or of an unknown type
+        (unless a schema tells the types)."""
+        hints, fields, config, engine, more = _hints(fn, name, has_schema), {}, [], [], False
         for parameter in inspect.signature(fn).parameters.values():
             annotation = hints.get(parameter.name, Any)
             if parameter.kind is parameter.VAR_KEYWORD:
                 more = True
-            elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            elif parameter.kind is parameter.VAR_POSITIONAL:
+                continue
+            elif parameter.kind is parameter.POSITIONAL_ONLY:
                 raise TypeError(
                     f"tool {name!r}: expected parameters that can be given by name, got {str(parameter)!r}"
                 )
@@ -94,7 +91,7 @@ class Parameters:
         return cls(fields, tuple(config), tuple(engine), more)
 
 
-def _hints(fn: Callable[..., Any], name: str) -> dict[str, Any]:
+def _hints(fn: Callable[..., Any], name: str, lenient: bool) -> dict[str, Any]:
     while isinstance(fn, partial):
         fn = fn.func
     if not hasattr(fn, "__annotations__"):
@@ -102,6 +99,8 @@ def _hints(fn: Callable[..., Any], name: str) -> dict[str, Any]:
     try:
         return get_type_hints(fn, include_extras=True)
     except NameError as error:
+        if lenient:
+            return {name: hint for name, hint in fn.__annotations__.items() if not isinstance(hint, str)}
         raise TypeError(
             f"tool {name!r}: expected annotations that can be evaluated, got {error}; import the name where "
             "the function is defined, or give args_schema="
@@ -111,6 +110,8 @@ def _hints(fn: Callable[..., Any], name: str) -> dict[str, Any]:
 def _is_config(parameter: inspect.Parameter, annotation: Any) -> bool:
     if annotation is RunnableConfig or RunnableConfig in get_args(annotation):
         return True
+    if isinstance(parameter.annotation, str) and annotation is Any:  # could not be evaluated
+        return "RunnableConfig" in parameter.annotation
     return parameter.name == "config" and parameter.annotation is parameter.empty
 
 
@@ -129,7 +130,7 @@ def arguments_model(
         if text := (told[0] if told else (descriptions or {}).get(key)):
             options["description"] = text
         fields[key] = (annotation, options)
-    model = keyed_model(name, fields, OpenArguments if parameters.takes_more else Arguments)
+    model = keyed_model(name, fields, OpenArguments if parameters.takes_more else Keyed)
     model.__doc__ = doc or None
     return model
 
@@ -143,9 +144,8 @@ def named(model: type[BaseModel], name: str) -> type[BaseModel]:
 
 
 def argument_names(model: type[BaseModel]) -> dict[str, str]:
-    """The parameter that each field is for. A field of ours has another name where pydantic would not take
-    the parameter's."""
-    ours = issubclass(model, Arguments)
+    """The parameter that each field is for: the one of its name, or in a model of keys the one of its key."""
+    ours = issubclass(model, Keyed)
     return {name: (ours and field.alias) or name for name, field in model.model_fields.items()}
 
 
@@ -189,7 +189,7 @@ def told_model(model: type[BaseModel]) -> type[BaseModel]:
         name: (field.annotation, field) for name, field in model.model_fields.items() if name not in hidden
     }
     config = ConfigDict(**{**model.model_config, "arbitrary_types_allowed": True})
-    told = create_model(model.__name__, __config__=config, **fields)
+    told: type[BaseModel] = create_model(model.__name__, __config__=config, **fields)
     told.__doc__ = model.__doc__
     return told
 

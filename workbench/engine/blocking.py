@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .chunks import MISSING, ChunkStream
 from .drive import drive_stream
-from .limits import ThreadWaiter
+from .limits import Limiter, ThreadWaiter
 from .scope import Scope, current
 from .user_code import Branch, as_current, close, needs_loop
 from .worker_pool import Pool, Pumps, ThreadLock
@@ -51,23 +51,30 @@ class Blocking(Scope):
             if self.limiter is not None:
                 self.limiter.release()
 
-    async def iterate(
+    def iterate(
         self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
     ) -> AsyncGenerator[Any, None]:
         """Yield what user code yields, as a leaf: its place under the limiter is kept to its end."""
+        if self.limiter is None:
+            return self._steps(fn, is_async, args, kwargs)
+        return self._limited_steps(self.limiter, fn, is_async, args, kwargs)
+
+    async def _limited_steps(
+        self,
+        limiter: Limiter,
+        fn: Callable[..., Any],
+        is_async: bool,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
-        if self.limiter is not None:
-            await self.limiter.acquire(ThreadWaiter)
-            scope = self.leaf()
-        else:
-            scope = self
+        await limiter.acquire(ThreadWaiter)
         try:
-            async with aclosing(scope._steps(fn, is_async, args, kwargs)) as items:
+            async with aclosing(self.leaf()._steps(fn, is_async, args, kwargs)) as items:
                 async for item in items:
                     yield item
         finally:
-            if self.limiter is not None:
-                self.limiter.release()
+            limiter.release()
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
@@ -151,8 +158,10 @@ class Blocking(Scope):
             return
         asked = threading.Event()
         withdraw = stop.on_request(asked.set)
-        asked.wait(seconds)
-        withdraw()
+        try:
+            asked.wait(seconds)
+        finally:
+            withdraw()
         self.check_stop()
 
     def check_stop(self) -> None:

@@ -90,16 +90,13 @@ class Fold:
         self._kind: type | None = None
 
     def add(self, chunk: Any) -> None:
-        if chunk is None:
-            return
-        kind = type(chunk)
-        if kind is not self._kind:
+        if type(chunk) is self._kind:  # never None's, which is skipped below
+            self._parts.append(chunk)
+        elif chunk is not None:
             if self._parts:
                 chunk = add(self.value, chunk)
-                kind = type(chunk)
-                self._parts = []
-            self._kind = kind
-        self._parts.append(chunk)
+            self._kind = type(chunk)
+            self._parts = [chunk]
 
     @property
     def value(self) -> Any:

@@ -43,11 +43,11 @@ def _drive(coroutine: Any) -> Any:
 def drive_stream(stream: ChunkStream) -> Iterator[Any]:
     """Iterate over an async generator that never suspends; closing this closes it at once."""
     __tracebackhide__ = True
-    pull = stream.__anext__
+    pull, hooks = stream.__anext__, sys.get_asyncgen_hooks
     try:
         while True:
             try:
-                item = drive(pull())
+                item = _drive(pull()) if hooks()[0] is None else drive(pull())
             except StopAsyncIteration:
                 return
             yield item

@@ -11,8 +11,8 @@ from itertools import count
 from typing import Any, TypeVar
 
 from . import threads
-from .chunks import MISSING, ChunkStream, Once
-from .limits import Stop, TaskWaiter
+from .chunks import ChunkStream, Once
+from .limits import Limiter, Stop, TaskWaiter
 from .scope import Scope, current
 from .threaded_steps import Puller, ThreadedSteps
 from .user_code import AHEAD, Branch, as_current, context_of
@@ -88,23 +88,31 @@ class EventLoop(Scope):
                 current.reset(token)
         return result
 
-    async def iterate(
+    def iterate(
         self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
+    ) -> ChunkStream:
+        if self.limiter is not None:
+            return self._limited_steps(self.limiter, fn, is_async, args, kwargs)
+        return self._steps(fn, args, kwargs) if is_async else ThreadedSteps(self, fn, args, kwargs)
+
+    async def _limited_steps(
+        self,
+        limiter: Limiter,
+        fn: Callable[..., Any],
+        is_async: bool,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
-        if self.limiter is not None:
-            await self.limiter.acquire(TaskWaiter)
-            scope = self.leaf()
-        else:
-            scope = self
+        await limiter.acquire(TaskWaiter)
         try:
+            scope = self.leaf()
             steps = scope._steps(fn, args, kwargs) if is_async else ThreadedSteps(scope, fn, args, kwargs)
             async with aclosing(steps):
                 async for item in steps:
                     yield item
         finally:
-            if self.limiter is not None:
-                self.limiter.release()
+            limiter.release()
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
@@ -131,14 +139,15 @@ class EventLoop(Scope):
                 async for item in items:
                     yield item
                 return
+            pull = items.__anext__
             while True:
                 token = current.set(self)  # around each step only: never across a yield
                 try:
-                    item = await anext(items, MISSING)
+                    item = await pull()
+                except StopAsyncIteration:
+                    return
                 finally:
                     current.reset(token)
-                if item is MISSING:
-                    return
                 yield item
         finally:
             if (close := getattr(items, "aclose", None)) is not None:

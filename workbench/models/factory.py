@@ -1,4 +1,4 @@
-"""init_chat_model: a chat model from a short name, or the best one there is."""
+"""init_chat_model and init_embeddings: a model from a short name, or the best one there is."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..components.embeddings import Embeddings
 from .base import BaseChatModel
 
-__all__ = ["init_chat_model"]
+__all__ = ["init_chat_model", "init_embeddings"]
 
 OLLAMA_URL = "http://localhost:11434/v1"
 
@@ -37,6 +38,27 @@ def init_chat_model(
             'as in "local:smollm2"; for any other OpenAI-compatible server give "openai:NAME" and base_url'
         ) from None
     return make(name, options)
+
+
+def init_embeddings(model: str | None = None, **options: Any) -> Embeddings:
+    """Embeddings by name: ``"openai:text-embedding-3-small"`` or ``"local"``.
+
+    Without a name: OpenAI's if OPENAI_API_KEY is set, else local ones; a line on stderr says which, once.
+    ValueError lists the providers there are.
+    """
+    if model is None:
+        model = "openai" if os.environ.get("OPENAI_API_KEY") else "local"
+        _say(f"using {model} embeddings")
+    provider, _, name = model.partition(":")
+    if provider == "openai":
+        from .openai_embeddings import OpenAIEmbeddings
+
+        return OpenAIEmbeddings(**_with_model(name, options))
+    if model == "local":
+        from .local_embeddings import LocalEmbeddings
+
+        return LocalEmbeddings(**options)
+    raise ValueError(f'unknown embeddings {model!r}: expected "local" or "openai:NAME"')
 
 
 def _default(options: dict[str, Any]) -> BaseChatModel:

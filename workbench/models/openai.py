@@ -94,10 +94,13 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
     ) -> Iterator[AIMessageChunk]:
         client = self._connected()
         request = self._request(messages, stop, kwargs, stream=True)
+        answer = _Answer()
         with client.chat.completions.create(**request) as events:
             for event in events:
-                if not _is_progress(event):
-                    yield _chunk(event)
+                if (chunk := answer.take(event)) is not None:
+                    yield chunk
+        if answer.end is not None:
+            yield answer.end
 
     async def _astream(
         self,
@@ -109,10 +112,13 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         client = await self._async_connected()
         request = self._request(messages, stop, kwargs, stream=True)
         events = await client.chat.completions.create(**request)
+        answer = _Answer()
         async with _closing(events):
             async for event in events:
-                if not _is_progress(event):
-                    yield _chunk(event)
+                if (chunk := answer.take(event)) is not None:
+                    yield chunk
+        if answer.end is not None:
+            yield answer.end
 
     def _request(
         self,
@@ -197,13 +203,34 @@ def _result(completion: Any) -> ChatResult:
     return ChatResult(generations)
 
 
+class _Answer:
+    """A stream's events as chunks. The one that ends the answer is kept back, as ``end``, since its usage
+    comes in an event of its own after it: together they are the last chunk."""
+
+    def __init__(self) -> None:
+        self.end: AIMessageChunk | None = None
+
+    def take(self, event: Any) -> AIMessageChunk | None:
+        """The event's chunk, if it is to go on now."""
+        if _is_progress(event) or not (event.choices or event.usage):
+            return None
+        chunk = _chunk(event)
+        ends = "finish_reason" in chunk.response_metadata or not event.choices
+        if ends and not chunk.content and not chunk.tool_call_chunks:
+            chunk.chunk_position = "last"
+            self.end = chunk if self.end is None else self.end + chunk
+            return None
+        return chunk
+
+
 def _chunk(event: Any) -> AIMessageChunk:
-    if not event.choices:  # the last event carries the usage alone
-        return AIMessageChunk(
-            content="", id=event.id, usage_metadata=_usage(event.usage), chunk_position="last"
-        )
+    fields: dict[str, Any] = {"content": "", "id": event.id}
+    if event.usage:
+        fields["usage_metadata"] = _usage(event.usage)
+    if not event.choices:  # the usage alone
+        return AIMessageChunk(**fields)
     choice = event.choices[0]
-    fields: dict[str, Any] = {"content": choice.delta.content or "", "id": event.id}
+    fields["content"] = choice.delta.content or ""
     if choice.delta.tool_calls:
         fields["tool_call_chunks"] = [
             ToolCallChunk(
@@ -216,8 +243,6 @@ def _chunk(event: Any) -> AIMessageChunk:
         ]
     if choice.finish_reason:
         fields["response_metadata"] = {"finish_reason": choice.finish_reason, "model_name": event.model}
-    if event.usage:
-        fields["usage_metadata"] = _usage(event.usage)
     return AIMessageChunk(**fields)
 
 

@@ -58,19 +58,21 @@ class RunnablePassthrough(Runnable[Other, Other]):
             await scope.call(fn, fn is self.afunc, input, **accepted(fn, scope), **kwargs)
         return input
 
-    async def _transform(
-        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
+        if self.func is None and self.afunc is None:
+            return source
+        return self._watched(source, scope, kwargs)
+
+    async def _watched(
+        self, source: ChunkStream, scope: AnyScope, kwargs: dict[str, Any]
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         total = Fold()
-        watched = self.func is not None or self.afunc is not None
         async with aclosing(source):
             async for chunk in source:
-                if watched:
-                    total.add(chunk)
+                total.add(chunk)
                 yield chunk
-        if watched:
-            await self._invoke(total.value, scope, **kwargs)
+        await self._invoke(total.value, scope, **kwargs)
 
 
 class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):

@@ -20,7 +20,7 @@ from .shapes import Key, Shape
 if TYPE_CHECKING:
     from .base import Runnable
 
-__all__ = ["Described", "config_model", "json_schema", "keyed_model", "model_of"]
+__all__ = ["Described", "Keyed", "config_model", "json_schema", "keyed_model", "model_of"]
 
 
 class _Lenient(GenerateJsonSchema):
@@ -46,7 +46,10 @@ class Described(BaseModel):
         return cls.model_json_schema(by_alias, ref_template)
 
 
-class _Keyed(Described):
+class Keyed(Described):
+    """Base of the models that are made of keys. A key that pydantic would not take as the name of a field is
+    the field's alias."""
+
     model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
 
 
@@ -127,7 +130,7 @@ def _describable(annotation: Any) -> Any:
 
 
 def keyed_model(
-    title: str, fields: Mapping[str, tuple[Any, dict[str, Any]]], base: type[BaseModel] = _Keyed
+    title: str, fields: Mapping[str, tuple[Any, dict[str, Any]]], base: type[BaseModel] = Keyed
 ) -> type[BaseModel]:
     """A model with these fields, whatever their names: annotations and options of pydantic's Field."""
     definitions: dict[str, Any] = {}

@@ -45,14 +45,15 @@ async def observed(
         run: Run = inner.run  # type: ignore[assignment]  # just opened
         run.streams = True
         total, gate = Fold(), inner.gate
+        add, report = total.add, run.chunk
         try:
             run.start()
             if run.pending:
                 await run.settle()
             async with aclosing(step._transform(given, inner, **kwargs)) as chunks:
                 async for chunk in chunks:
-                    total.add(chunk)
-                    run.chunk(chunk)
+                    add(chunk)
+                    report(chunk)
                     if run.pending:
                         await run.settle()
                     if gate is not None and gate.closed:

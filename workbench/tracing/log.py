@@ -239,15 +239,22 @@ class LogWriter:
         self._root: Run | None = None
         self._output = _Output()
         self._keys: dict[Run, str] = {}
+        self._chunk_paths: dict[Run, tuple[str, str | None]] = {}
         self._counts: dict[str, int] = {}
         self._lock = threading.Lock()
         self.gate = gate
 
     def __call__(self, event: RunEvent) -> None:
         with self._lock:
-            ops = self._ops(event)
+            # Most events are a nested run's chunk.
+            if event[0] == "chunk" and (paths := self._chunk_paths.get(event[1])) is not None:
+                ops = _chunk(paths, event[2])
+            else:
+                ops = self._ops(event)
             if ops:
-                self._on_patch(RunLogPatch(*ops))
+                patch = _new_patch(RunLogPatch)
+                patch.ops = ops
+                self._on_patch(patch)
 
     def _ops(self, event: RunEvent) -> list[Op]:
         kind, run, value, _ = event
@@ -256,15 +263,13 @@ class LogWriter:
             return [_op("replace", "", _root_state(run))]
         if run is self._root:
             # A root that does not stream gives its output as the one chunk.
-            whole = kind == "end" and run.first_chunk is None
+            whole = kind == "end" and not run.streams
             return self._root_chunk(value) if kind == "chunk" or whole else []
         if kind == "start":
             return self._enter(run)
         key = self._keys.get(run)
         if key is None:
             return []
-        if kind == "chunk":
-            return self._chunk(f"/logs/{key}", run, value)
         if kind in ("end", "error"):
             output = result(run.type, run.output)
             return [
@@ -279,17 +284,28 @@ class LogWriter:
         count = self._counts[run.name] = self._counts.get(run.name, 0) + 1
         key = escape(run.name if count == 1 else f"{run.name}:{count}")
         self._keys[run] = key
+        streams_text = run.type in ("llm", "chat_model")
+        self._chunk_paths[run] = (
+            f"/logs/{key}/streamed_output/-",
+            f"/logs/{key}/streamed_output_str/-" if streams_text else None,
+        )
         return [_op("add", f"/logs/{key}", _entry(run))]
-
-    def _chunk(self, path: str, run: Run, chunk: Any) -> list[Op]:
-        ops = [_op("add", f"{path}/streamed_output/-", chunk)]
-        if run.type in ("llm", "chat_model"):
-            ops.insert(0, _op("add", f"{path}/streamed_output_str/-", text_of(chunk) or ""))
-        return ops
 
     def _root_chunk(self, chunk: Any) -> list[Op]:
         ops = [_op("add", "/streamed_output/-", chunk)] if self._with_list else []
         return ops + self._output.add(chunk)
+
+
+_new_patch = RunLogPatch.__new__
+
+
+def _chunk(paths: tuple[str, str | None], chunk: Any) -> list[Op]:
+    """What a nested run's chunk adds, at the paths of its chunks and of their texts."""
+    path, text_path = paths
+    op = {"op": "add", "path": path, "value": chunk}
+    if text_path is None:
+        return [op]
+    return [{"op": "add", "path": text_path, "value": text_of(chunk) or ""}, op]
 
 
 def _op(op: str, path: str, value: Any) -> Op:
@@ -431,7 +447,7 @@ class _LazyOp(dict[str, Any]):
         return self.copy()
 
 
-async def stream_log(
+def stream_log(
     open_stream: Callable[[LogWriter], AsyncIterator[Any]],
     keep: Callable[[Run], bool],
     *,
@@ -440,19 +456,21 @@ async def stream_log(
 ) -> AsyncGenerator[Any, None]:
     """Run the stream that *open_stream* opens under a given observer, and yield its patches, or with
     ``diff=False`` the logs so far. Stops the run when closed; a reader that stalls stalls the run."""
-    __tracebackhide__ = True
-    patches = Mailbox(AHEAD)
+    mailbox = Mailbox(AHEAD)
     writer = LogWriter(
-        patches.put, keep=keep, with_streamed_output_list=with_streamed_output_list, gate=patches.gate
+        mailbox.put, keep=keep, with_streamed_output_list=with_streamed_output_list, gate=mailbox.gate
     )
+    patches = mailbox.while_running(lambda: open_stream(writer))
+    return patches if diff else _logs_so_far(patches)
+
+
+async def _logs_so_far(patches: AsyncGenerator[RunLogPatch, None]) -> AsyncGenerator[RunLog, None]:
+    __tracebackhide__ = True
     log: RunLog | None = None
-    async with aclosing(patches.while_running(lambda: open_stream(writer))) as arrived:
-        async for patch in arrived:
-            if diff:
-                yield patch
-            else:
-                log = RunLog(*patch.ops) if log is None else log + patch
-                yield log
+    async with aclosing(patches):
+        async for patch in patches:
+            log = RunLog(*patch.ops) if log is None else log + patch
+            yield log
 
 
 class Mailbox:

@@ -1,0 +1,594 @@
+"""Tools: functions that a model may ask to have called.
+
+``@tool`` makes one of a function, with its signature as the arguments and its docstring as the description;
+``BaseTool`` is subclassed with ``_run`` (or ``_arun``); ``Runnable.as_tool`` makes one of a chain. A tool is
+given its arguments and returns what the function returns; given a *tool call* of a model (a dict with
+``"type": "tool_call"``) it returns a ``ToolMessage`` to send back. ``convert_to_openai_tool`` is what a model
+is told of it. Running the loop of model and tools is not done here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
+
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
+
+from ..engine.config import RunnableConfig
+from ..engine.modes import AnyScope
+from ..errors import ToolException
+from ..runnables.base import Runnable, coerce
+from ..runnables.schema import model_of
+from ..runnables.serializable import RunnableSerializable
+from ..runnables.shapes import Key, Shape, input_of, nested
+from ..runnables.signatures import is_async, is_generator
+from .messages import ToolMessage
+from .tool_schema import (
+    InjectedToolArg,
+    InjectedToolCallId,
+    Parameters,
+    argument_names,
+    arguments_model,
+    call_id_fields,
+    described_arguments,
+    function_doc,
+    function_name,
+    injected_fields,
+    is_injected,
+    json_parameters,
+    named,
+    told_model,
+)
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+__all__ = [
+    "BaseTool",
+    "InjectedToolArg",
+    "InjectedToolCallId",
+    "StructuredTool",
+    "ToolException",
+    "convert_to_openai_tool",
+    "tool",
+    "tool_of_runnable",
+]
+
+Input = TypeVar("Input")
+
+ArgsSchema = type[BaseModel] | dict[str, Any]
+"""A pydantic model, or a JSON schema (then the arguments are not checked, save that none is missing)."""
+
+ResponseFormat = Literal["content", "content_and_artifact"]
+
+
+class BaseTool(RunnableSerializable[Any, Any]):
+    """Subclass it with ``name``, ``description`` and ``_run``, or ``_arun``, or both.
+
+    The arguments are *args_schema*, or read off ``_run``. ``response_format="content_and_artifact"``: the
+    function returns a pair, what the model reads and what the program gets as ``ToolMessage.artifact``.
+    ``return_direct`` says that the output is the answer; it is for whoever runs the loop.
+
+    ``handle_tool_error`` is for a ToolException, ``handle_validation_error`` for arguments that do not fit:
+    False raises them; otherwise they become the output: True a short text, a text itself, a function what
+    it makes of the error. Every other exception is raised.
+    """
+
+    run_type: ClassVar[str] = "tool"
+
+    name: str
+    description: str
+    args_schema: ArgsSchema | None = Field(default=None, repr=False)
+    return_direct: bool = Field(default=False, repr=False)
+    response_format: ResponseFormat = Field(default="content", repr=False)
+    handle_tool_error: bool | str | Callable[[ToolException], Any] = Field(default=False, repr=False)
+    handle_validation_error: bool | str | Callable[[ValidationError], Any] = Field(default=False, repr=False)
+
+    # Kept with what they were made of: copies of a tool share them and may differ in that.
+    _parameters: dict[bool, tuple[Any, Parameters]] = PrivateAttr(default_factory=dict)
+    _models: dict[Any, type[BaseModel]] = PrivateAttr(default_factory=dict)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define _run, or _arun")
+
+    async def _arun(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define _run, or _arun")
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The JSON schemas of the arguments that a model gives, by name."""
+        schema = self.tool_call_schema
+        whole = schema if isinstance(schema, dict) else model_of(Shape.of("", schema)).model_json_schema()
+        return dict(whole.get("properties", {}))
+
+    @property
+    def tool_call_schema(self) -> ArgsSchema:
+        """What a model is told of the arguments: all but the injected ones."""
+        if isinstance(self.args_schema, dict):
+            return self.args_schema
+        return self._model("told", lambda: told_model(self._arguments()))
+
+    def _arguments(self) -> type[BaseModel]:
+        """The model of all arguments. Not for a tool whose args_schema is a dict."""
+        if isinstance(self.args_schema, type):
+            return self.args_schema
+        return self._model("all", lambda: arguments_model(self.name, self._own_parameters()))
+
+    def _model(self, kind: str, make: Callable[[], type[BaseModel]]) -> type[BaseModel]:
+        key = (kind, self.name, self.args_schema)
+        if key not in self._models:
+            self._models[key] = make()
+        return self._models[key]
+
+    def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
+        title = self.get_name("input")
+        if not isinstance(self.args_schema, dict):
+            return Shape(title, self._arguments())
+        required = self.args_schema.get("required", ())
+        keys = {key: Key(required=key in required) for key in self.args_schema.get("properties", ())}
+        return Shape.keyed(title, keys)
+
+    def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
+        return Shape(self.get_name("output"))  # the function's, or a ToolMessage
+
+    # One call
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        request = _Request.of(self, input, kwargs)
+        try:
+            arguments = self._checked(request)
+        except ValidationError as error:
+            if self.handle_validation_error is False:
+                raise
+            text = await _handled(self.handle_validation_error, error, "Tool input validation error", scope)
+            return request.answer(text, None, failed=True)
+        try:
+            output = await self._perform(arguments, scope)
+        except ToolException as error:
+            if self.handle_tool_error is False:
+                raise
+            default = str(error.args[0]) if error.args else "Tool execution error"
+            return request.answer(
+                await _handled(self.handle_tool_error, error, default, scope), None, failed=True
+            )
+        if self.response_format == "content":
+            return request.answer(output, None)
+        if not isinstance(output, tuple) or len(output) != 2:
+            raise ValueError(
+                f"tool {self.name!r}: response_format='content_and_artifact' expected a pair (content, "
+                f"artifact), got {type(output).__name__}: {output!r:.80}"
+            )
+        return request.answer(*output)
+
+    def _checked(self, request: _Request) -> dict[str, Any]:
+        """The arguments by parameter. Raises ValidationError, titled with the tool's name."""
+        schema = self.args_schema
+        if isinstance(schema, dict):
+            if missing := [key for key in schema.get("required", ()) if key not in request.arguments]:
+                raise ValidationError.from_exception_data(
+                    self.name,
+                    [{"type": "missing", "loc": (key,), "input": request.arguments} for key in missing],
+                )
+            return dict(request.arguments)
+        model = self._model("checked", lambda: named(self._arguments(), self.name))
+        given = dict(request.arguments)
+        for key in call_id_fields(model):
+            if request.call_id is None:
+                raise ValueError(
+                    f"tool {self.name!r} takes the id of its tool call ({key!r}): expected "
+                    "{'type': 'tool_call', 'name': ..., 'args': {...}, 'id': ...}, got bare arguments"
+                )
+            given[key] = request.call_id
+        checked = model.model_validate(given)
+        arguments = {name: getattr(checked, field) for field, name in argument_names(model).items()}
+        arguments.update(checked.model_extra or {})
+        # What only the function's own annotations mark as injected is the program's business.
+        arguments.update({key: given[key] for key in self._injected_apart() if key in given})
+        return arguments
+
+    def _injected_apart(self) -> list[str]:
+        """Injected parameters of the function that its args_schema does not have."""
+        if self.args_schema is None or not self._has_function():
+            return []
+        fields = self._arguments().model_fields
+        own = self._own_parameters().fields.items()
+        return [name for name, (hint, _) in own if name not in fields and is_injected(hint)]
+
+    async def _perform(self, arguments: dict[str, Any], scope: AnyScope) -> Any:
+        """The work, with checked arguments."""
+        __tracebackhide__ = True
+        fn, asynchronous = self._form(scope.blocking)
+        if asynchronous and scope.blocking:
+            raise TypeError(
+                f"tool {self.name!r} is asynchronous and has no synchronous form: call ainvoke or astream, "
+                "or give a synchronous function"
+            )
+        extras = _extras(self._parameters_of(fn, asynchronous), scope)
+        return await scope.call(partial(fn, **{**arguments, **extras}), asynchronous)
+
+    def _has_function(self) -> bool:
+        return True
+
+    def _form(self, blocking: bool) -> tuple[Callable[..., Any], bool]:
+        """The function for a driver, and whether it is asynchronous."""
+        cls = type(self)
+        has_sync, has_async = cls._run is not BaseTool._run, cls._arun is not BaseTool._arun
+        fn = self._arun if has_async and not (blocking and has_sync) else self._run
+        return fn, is_async(fn) if has_sync or has_async else False
+
+    def _own_parameters(self) -> Parameters:
+        return self._parameters_of(*self._form(True))
+
+    def _parameters_of(self, fn: Callable[..., Any], asynchronous: bool) -> Parameters:
+        have = self._parameters.get(asynchronous)
+        if have is None or have[0] != fn:
+            parameters = Parameters.of(fn, self.name, has_schema=self.args_schema is not None)
+            have = self._parameters[asynchronous] = (fn, parameters)
+        return have[1]
+
+
+class StructuredTool(BaseTool):
+    """A function as a tool; *coroutine* is its asynchronous form."""
+
+    func: Callable[..., Any] | None = Field(default=None, repr=False)
+    coroutine: Callable[..., Any] | None = Field(default=None, repr=False)
+
+    def model_post_init(self, context: Any) -> None:
+        super().model_post_init(context)
+        given = [fn for fn in (self.func, self.coroutine) if fn is not None]
+        if not given:
+            raise TypeError(f"tool {self.name!r}: expected func= or coroutine=, got neither")
+        for fn in given:
+            if is_generator(fn):
+                raise TypeError(
+                    f"tool {self.name!r}: expected a function that returns, got a generator {fn!r}"
+                )
+        if self.func is not None and is_async(self.func):
+            if self.coroutine is not None:
+                raise TypeError(f"tool {self.name!r}: expected func= to be synchronous, got {self.func!r}")
+            self.func, self.coroutine = None, self.func
+
+    @classmethod
+    def from_function(
+        cls,
+        func: Callable[..., Any] | None = None,
+        coroutine: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        args_schema: ArgsSchema | None = None,
+        parse_docstring: bool = False,
+        **options: Any,
+    ) -> Self:
+        """A tool of a function, synchronous or not, or of one of each.
+
+        Without *name* and *description* they are the function's name and docstring (or the schema's).
+        *parse_docstring* takes what the arguments are from its ``Args:`` section (Google's style).
+        *options* are other fields. ValueError if there is nothing to tell a model.
+        """
+        fn = func if func is not None else coroutine
+        if not callable(fn):
+            raise TypeError(f"StructuredTool: expected a function, got {fn!r:.80}")
+        if (name := name or function_name(fn)) is None:
+            raise ValueError(f"StructuredTool: expected name= for {fn!r:.80}, which has none")
+        doc = function_doc(fn)
+        parameters = None if args_schema is not None else Parameters.of(fn, name)
+        described: dict[str, str] = {}
+        if parse_docstring and parameters is not None:
+            doc, described = described_arguments(doc, parameters.fields, name)
+        description = description or doc or _schema_doc(args_schema)
+        if not description:
+            raise ValueError(
+                f"tool {name!r}: expected a docstring or description=, got neither; it tells a model what "
+                "the tool is for"
+            )
+        if parameters is not None:
+            args_schema = arguments_model(name, parameters, described, description)
+        made = cls(
+            name=name,
+            description=description,
+            args_schema=args_schema,
+            func=func,
+            coroutine=coroutine,
+            **options,
+        )
+        return made
+
+    def _form(self, blocking: bool) -> tuple[Callable[..., Any], bool]:
+        fn = self.func if self.coroutine is None or (blocking and self.func is not None) else self.coroutine
+        assert fn is not None  # one of the two is there, see model_post_init
+        return fn, fn is self.coroutine
+
+
+class _RunnableTool(BaseTool):
+    """A runnable as a tool; with *key* it takes the value of this one argument, not a dict."""
+
+    runnable: Any = Field(repr=False)
+    key: str | None = Field(default=None, repr=False)
+
+    def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
+        return [self.runnable]
+
+    def _has_function(self) -> bool:
+        return False
+
+    async def _perform(self, arguments: dict[str, Any], scope: AnyScope) -> Any:
+        __tracebackhide__ = True
+        return await self.runnable._call(arguments if self.key is None else arguments[self.key], scope)
+
+
+@dataclass
+class _Request:
+    """What a tool was called with. ``call_id`` is None unless it is a tool call."""
+
+    tool: BaseTool
+    arguments: dict[str, Any]
+    call_id: str | None
+
+    @classmethod
+    def of(cls, tool: BaseTool, input: Any, extra: Mapping[str, Any]) -> _Request:
+        call_id = None
+        if isinstance(input, Mapping):
+            if input.get("type") == "tool_call" and "args" in input:
+                call_id, input = input.get("id") or "", input["args"]
+            if not isinstance(input, Mapping):
+                raise TypeError(
+                    f"tool {tool.name!r}: expected 'args' to be a dict, got {type(input).__name__}: "
+                    f"{input!r:.80}"
+                )
+            arguments = input
+        elif isinstance(input, str):
+            arguments = {_only_argument(tool, input): input}
+        else:
+            raise _misfit(tool, input)
+        # A tool that changes its arguments must not change the message that they came in.
+        hidden = _hidden(tool)
+        own = {key: value if key in hidden else _copied(value) for key, value in arguments.items()}
+        return cls(tool, {**own, **extra}, call_id)
+
+    def answer(self, content: Any, artifact: Any, *, failed: bool = False) -> Any:
+        """The output of the tool: bare, or as a message if this is a tool call."""
+        if self.call_id is None or isinstance(content, ToolMessage):
+            return content
+        return ToolMessage(
+            content=_as_content(content),
+            artifact=artifact,
+            name=self.tool.name,
+            tool_call_id=self.call_id,
+            status="error" if failed else "success",
+        )
+
+
+def _hidden(tool: BaseTool) -> set[str]:
+    if isinstance(tool.args_schema, dict):
+        return set()
+    fields = injected_fields(tool._arguments())
+    return {field.alias or name for name, field in fields.items()} | set(tool._injected_apart())
+
+
+def _only_argument(tool: BaseTool, text: str) -> str:
+    """The argument that a bare text is for."""
+    schema = tool.tool_call_schema
+    if isinstance(schema, dict):
+        names, required = list(schema.get("properties", ())), list(schema.get("required", ()))
+    else:
+        fields = {field.alias or name: field for name, field in schema.model_fields.items()}
+        names, required = list(fields), [name for name, field in fields.items() if field.is_required()]
+    candidates: list[str] = required if len(required) == 1 else names
+    if len(candidates) != 1:
+        raise _misfit(tool, text)
+    return candidates[0]
+
+
+def _misfit(tool: BaseTool, input: Any) -> TypeError:
+    example = ", ".join(f"{name!r}: ..." for name in tool.args)
+    return TypeError(
+        f"tool {tool.name!r}: expected a dict of arguments {{{example}}} or a tool call, got "
+        f"{type(input).__name__}: {input!r:.80}"
+    )
+
+
+def _copied(value: Any) -> Any:
+    """The value with lists and dicts of its own, as far as JSON goes."""
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if type(value) is list else value
+
+
+def _extras(parameters: Parameters, scope: AnyScope) -> dict[str, Any]:
+    """What the engine gives a function besides its arguments."""
+    if not parameters.config and not parameters.engine:
+        return {}
+    config = scope.as_config()
+    extras: dict[str, Any] = dict.fromkeys(parameters.config, config)
+    extras.update({key: config["callbacks"] if key == "callbacks" else None for key in parameters.engine})
+    return extras
+
+
+async def _handled(handler: Any, error: Exception, default: str, scope: AnyScope) -> Any:
+    __tracebackhide__ = True
+    if callable(handler):
+        return await scope.call(handler, is_async(handler), error)
+    return handler if isinstance(handler, str) else default
+
+
+def _as_content(output: Any) -> Any:
+    """An output as the content of a message: text and content parts as they are, the rest as JSON."""
+    if isinstance(output, str) or _is_parts(output):
+        return output
+    try:
+        return json.dumps(output, ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError):  # no JSON: keys that are no text, cycles
+        return str(output)
+
+
+def _is_parts(output: Any) -> bool:
+    return (
+        isinstance(output, list)
+        and any(isinstance(part, dict) for part in output)
+        and all(isinstance(part, str) or (isinstance(part, dict) and part.get("type")) for part in output)
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _schema_doc(schema: ArgsSchema | None) -> str:
+    if isinstance(schema, dict):
+        return str(schema.get("description") or "")
+    return function_doc(schema) if schema is not None else ""
+
+
+# From functions and runnables
+
+
+@overload
+def tool(name_or_callable: Callable[..., Any], runnable: None = None, **options: Any) -> StructuredTool: ...
+@overload
+def tool(name_or_callable: str, runnable: Runnable[Any, Any], **options: Any) -> BaseTool: ...
+@overload
+def tool(
+    name_or_callable: str | None = None, runnable: None = None, **options: Any
+) -> Callable[[Callable[..., Any]], StructuredTool]: ...
+def tool(
+    name_or_callable: str | Callable[..., Any] | None = None,
+    runnable: Runnable[Any, Any] | None = None,
+    **options: Any,
+) -> Any:
+    """Make a tool of a function: ``@tool``, ``@tool("name")`` or ``@tool(return_direct=True, ...)``; or of a
+    runnable: ``tool("name", runnable)``.
+
+    *options* are those of ``StructuredTool.from_function``: name, description, args_schema, return_direct,
+    response_format, parse_docstring, handle_tool_error, handle_validation_error.
+
+    >>> @tool
+    ... def add(x: int, y: int) -> int:
+    ...     "The sum of two numbers."
+    ...     return x + y
+    >>> add.invoke({"x": 1, "y": 2})
+    3
+    """
+    if isinstance(runnable, Runnable):
+        return tool_of_runnable(runnable, name=name_or_callable, **options)  # type: ignore[arg-type]  # a name
+    if callable(name_or_callable):
+        return StructuredTool.from_function(name_or_callable, **options)
+    if name_or_callable is not None and not isinstance(name_or_callable, str):
+        raise TypeError(f"tool: expected a function or a name, got {name_or_callable!r:.80}")
+    if name_or_callable is not None:
+        options["name"] = name_or_callable
+    return partial(StructuredTool.from_function, **options)
+
+
+def tool_of_runnable(
+    runnable: Any,
+    *,
+    args_schema: type[BaseModel] | None = None,
+    name: str | None = None,
+    description: str | None = None,
+    arg_types: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> BaseTool:
+    """See ``Runnable.as_tool``."""
+    step = coerce(runnable)
+    name = name or step.get_name()
+    key = None
+    if arg_types is not None:
+        args_schema = model_of(Shape.keyed(name, {key: Key(hint) for key, hint in arg_types.items()}))
+    elif args_schema is None:
+        shape = input_of(step)
+        annotation = nested(shape)
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            args_schema = annotation
+        elif shape.known and not (isinstance(annotation, type) and issubclass(annotation, dict)):
+            key = "input"
+            args_schema = model_of(Shape.keyed(name, {key: Key(annotation)}))
+        else:
+            raise TypeError(
+                f"tool {name!r}: expected args_schema= or arg_types={{'name': type}}, since nothing is known "
+                f"of the input of {step!r:.80}"
+            )
+    doc = function_doc(getattr(step, "func", None)) or _own_doc(step)
+    takes = json.dumps(json_parameters(args_schema)["properties"])
+    return _RunnableTool(
+        name=name,
+        description=description or doc or f"Takes {takes}.",
+        args_schema=args_schema,
+        runnable=step,
+        key=key,
+        **options,
+    )
+
+
+def _own_doc(step: Runnable[Any, Any]) -> str:
+    doc = vars(step).get("__doc__")
+    return inspect.cleandoc(doc) if isinstance(doc, str) else ""
+
+
+# For models
+
+
+def convert_to_openai_tool(
+    thing: BaseTool | type[BaseModel] | FunctionType | Mapping[str, Any] | Any, *, strict: bool | None = None
+) -> dict[str, Any]:
+    """What OpenAI-compatible models are told of a tool: ``{"type": "function", "function": {...}}``.
+
+    *thing*: a tool, a function, a pydantic model or TypedDict, a JSON schema with a title, or a dict that
+    is one already. *strict* asks the server to keep to the schema. TypeError for anything else.
+    """
+    if isinstance(thing, Mapping) and thing.get("type") == "function" and "function" in thing:
+        function = dict(thing["function"])
+    else:
+        function = _openai_function(thing)
+    if strict is not None:
+        function["strict"] = strict
+        if strict:
+            function["parameters"] = _closed(function["parameters"])
+    return {"type": "function", "function": function}
+
+
+def _openai_function(thing: Any) -> dict[str, Any]:
+    if isinstance(thing, Mapping):
+        if "name" in thing:
+            return {"description": "", "parameters": {"type": "object", "properties": {}}, **thing}
+        if "title" in thing:
+            return _function(str(thing["title"]), str(thing.get("description", "")), thing)
+    elif isinstance(thing, BaseTool):
+        return _function(thing.name, thing.description, thing.tool_call_schema)
+    elif is_typeddict(thing):
+        doc = inspect.cleandoc(thing.__doc__ or "") if thing.__doc__ != dict.__doc__ else ""
+        return _function(thing.__name__, doc, model_of(Shape.of(thing.__name__, thing)))
+    elif isinstance(thing, type) and issubclass(thing, BaseModel):
+        return _function(thing.model_config.get("title") or thing.__name__, function_doc(thing), thing)
+    elif callable(thing) and not isinstance(thing, type) and (name := function_name(thing)) is not None:
+        parameters = Parameters.of(thing, name)
+        doc, described = described_arguments(function_doc(thing), parameters.fields, name)
+        return _function(name, doc, told_model(arguments_model(name, parameters, described)))
+    raise TypeError(
+        "convert_to_openai_tool: expected a tool, a function with a name, a pydantic model, a TypedDict or a "
+        f"JSON schema with a title, got {type(thing).__name__}: {thing!r:.80}"
+    )
+
+
+def _function(name: str, description: str, schema: ArgsSchema | Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "description": description, "parameters": json_parameters(schema)}
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with no object open to other keys, as strict mode asks."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    if schema.get("type") == "object" and isinstance(schema.get("properties"), Mapping):
+        closed["additionalProperties"] = False
+    return closed

@@ -1,0 +1,47 @@
+"""LocalEmbeddings: embeddings in this process, offline, on the weights that come with ``wordllama``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..components.embeddings import Embeddings
+from ..errors import MissingDependencyError
+
+__all__ = ["LocalEmbeddings"]
+
+_loading = threading.Lock()
+
+
+class LocalEmbeddings(Embeddings):
+    """Vectors of 256 floats at length 1. The weights are loaded on first use, in about 0.2 s, and shared.
+    Raises MissingDependencyError without the ``local`` extra."""
+
+    def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
+        if isinstance(texts, str):
+            raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
+        if not texts:
+            return []
+        with _loading:  # the model is loaded once, and used by one thread at a time
+            vectors = _model().embed(list(texts), norm=True)
+        return [list(map(float, vector)) for vector in vectors]
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]
+
+    def __repr__(self) -> str:
+        return "LocalEmbeddings()"
+
+
+@cache
+def _model() -> Any:
+    try:
+        import wordllama
+    except ImportError as error:
+        raise MissingDependencyError.for_extra("the local embeddings", "wordllama", "local") from error
+    # A plain load() looks for the tokenizer in another folder than the wheel's, and then goes online.
+    folder = Path(wordllama.__file__).parent
+    return wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
