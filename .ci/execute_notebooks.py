@@ -16,6 +16,18 @@ from nbclient.exceptions import CellExecutionError
 LIMIT_S = 180
 
 
+def joined(outputs: list) -> list:
+    """The outputs with what was printed in pieces put together."""
+    kept: list = []
+    for output in outputs:
+        last = kept[-1] if kept else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in notebooks/")
@@ -42,6 +54,8 @@ def main() -> int:
         if options.write:
             for cell in notebook.cells:
                 cell.metadata.pop("execution", None)
+                if cell.cell_type == "code":
+                    cell.outputs = joined(cell.outputs)
             notebook.metadata.pop("widgets", None)
             nbformat.write(notebook, path)
     return 1 if failed else 0
