@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-
 DIMENSIONS = 32
 """Length of a vector, unless the request says another."""
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SystemMessage,
         ToolMessage,
     )
+    from .components.openai_tools import convert_to_openai_tool
     from .components.parsers import BaseOutputParser, StrOutputParser
     from .components.prompts import (
         ChatPromptTemplate,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
         InjectedToolCallId,
         StructuredTool,
         ToolException,
-        convert_to_openai_tool,
         tool,
     )
     from .engine.chunks import AddableDict
@@ -197,12 +197,12 @@ _HOMES = {
     "components.history": "BaseChatMessageHistory InMemoryChatMessageHistory RunnableWithMessageHistory",
     "components.messages": "AIMessage AIMessageChunk BaseMessage ChatMessage FunctionMessage HumanMessage "
     "SystemMessage ToolMessage",
+    "components.openai_tools": "convert_to_openai_tool",
     "components.parsers": "BaseOutputParser StrOutputParser",
     "components.prompts": "ChatPromptTemplate ChatPromptValue ChatPromptValueConcrete MessagesPlaceholder "
     "PromptTemplate StringPromptValue",
     "components.retrievers": "BaseRetriever",
-    "components.tools": "BaseTool InjectedToolArg InjectedToolCallId StructuredTool ToolException "
-    "convert_to_openai_tool tool",
+    "components.tools": "BaseTool InjectedToolArg InjectedToolCallId StructuredTool ToolException tool",
     "engine.chunks": "AddableDict",
     "engine.config": "RunnableConfig merge_configs patch_config",
     "engine.runs": "Run RunEvent",

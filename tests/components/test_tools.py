@@ -328,6 +328,22 @@ def test_the_config_comes_under_any_name_that_is_annotated_so(run_chain):
         assert run_chain(each, {"x": 1}, {"tags": ["t"]}) == ["t"]
 
 
+def test_a_run_manager_and_callbacks_let_chains_join_the_tool_s_run(run_chain, recorder):
+    inner = RunnableLambda(lambda x: x + 1, name="inner")
+
+    @tool
+    def work(x: int, run_manager: Any = None, callbacks: Any = None) -> int:
+        "Work."
+        return inner.invoke(x, {"callbacks": run_manager.get_child()}) + inner.invoke(
+            x, {"callbacks": callbacks}
+        )
+
+    assert list(work.args) == ["x"]
+    assert run_chain(work, {"x": 1}) == 4
+    assert run_chain(work, {"x": 1}, {"callbacks": [recorder]}) == 4
+    assert [e.run.path for e in recorder.events if e.kind == "start"] == ["work", *["work > inner"] * 2]
+
+
 def test_an_async_function_serves_the_async_forms_and_is_refused_by_the_others():
     @tool
     async def fetch(x: int) -> int:
@@ -472,6 +488,50 @@ def test_the_function_alone_may_mark_what_is_injected(run_chain):
 
     assert list(f.args) == ["x"]
     assert run_chain(f, {"x": 1, "extra": marker}) is marker
+
+
+def test_injected_arguments_of_a_tool_with_a_json_schema_come_as_they_are_too(run_chain):
+    state = {"seen": []}
+
+    @tool(args_schema={"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]})
+    def f(x, state: Annotated[Any, InjectedToolArg], id: Annotated[str, InjectedToolCallId]) -> str:
+        "F."
+        state["seen"].append(x)
+        return id
+
+    assert run_chain(f, call("f", x=1, state=state)).content == "call-1"
+    assert state == {"seen": [1]}
+    assert list(f.args) == ["x"]
+
+
+def test_injected_arguments_are_not_shown_by_events_of_a_chain():
+    @tool
+    def secretive(x: int, key: Annotated[str, InjectedToolArg]) -> int:
+        "Secretive."
+        return x
+
+    for given in ({"x": 1, "key": "secret"}, call("secretive", x=1, key="secret")):
+        events = events_of(
+            RunnableLambda(lambda _, given=given: given) | secretive, 0, include_types=["tool"]
+        )
+        assert [event["data"]["input"] for event in events] == [{"x": 1}, {"x": 1}]
+
+
+def test_injected_arguments_are_not_in_the_text_of_an_error(run_chain):
+    @tool(handle_validation_error=str)
+    def secretive(x: int, key: Annotated[str, InjectedToolArg]) -> int:
+        "Secretive."
+        return x
+
+    message = run_chain(secretive, call("secretive", key="secret"))
+    assert "1 validation error for secretive\nx\n  Field required" in message.content
+    assert "secret'" not in message.content
+
+
+def test_schemas_are_made_once():
+    repeat = Repeat()
+    assert repeat.get_input_schema() is repeat.get_input_schema()
+    assert remember.tool_call_schema is remember.tool_call_schema
 
 
 # Errors
@@ -619,7 +679,7 @@ def test_a_chain_of_texts_becomes_a_tool_of_one_argument(run_chain, recorder):
 def test_the_types_of_its_arguments_can_be_stated(run_chain):
     made = RunnableParallel(sum=lambda d: d["a"] + d["b"]).as_tool(name="add", arg_types={"a": int, "b": int})
     assert run_chain(made, {"a": "1", "b": 2}) == {"sum": 3}
-    assert made.description == 'Takes {"a": {"type": "integer"}, "b": {"type": "integer"}}.'
+    assert made.description == "Takes a, b."
     with pytest.raises(TypeError, match="nothing is known of the input"):
         RunnableLambda(print).as_tool()
 

@@ -7,7 +7,7 @@ import time
 import openai
 import pytest
 
-from tests.chat_server import ChatServer
+from tests.chat_server import ChatServer, _Handler
 from workbench import (
     AIMessage,
     ChatOpenAI,
@@ -52,6 +52,44 @@ def test_all_chunks_share_an_id_and_the_last_one_says_so_and_carries_the_usage(c
     assert [chunk.chunk_position for chunk in chunks][-1] == "last"
     assert all(chunk.chunk_position is None for chunk in chunks[:-1])
     assert chunks[-1].usage_metadata == {"input_tokens": 7, "output_tokens": 2, "total_tokens": 9}
+
+
+@pytest.mark.parametrize("stream_usage", [True, False])
+def test_the_end_of_an_answer_and_its_usage_are_one_chunk(collect, stream_usage):
+    with ChatServer(["a", "b"]) as server:
+        chunks = collect(chat(server, stream_usage=stream_usage), "hi")
+    assert [chunk.content for chunk in chunks] == ["", "a", "b", ""]  # the first has only the role
+    assert chunks[-1].chunk_position == "last"
+    assert chunks[-1].response_metadata == {"finish_reason": "stop", "model_name": "m"}
+    assert bool(chunks[-1].usage_metadata) == stream_usage
+
+
+def test_an_event_without_choices_before_the_answer_does_not_end_it(collect, monkeypatch):
+    event = _Handler._event
+
+    def preceded(self, body, delta, finish=None):
+        if "role" in delta:  # as Azure sends what its filter says of the prompt
+            self._send(
+                {"id": "", "object": "chat.completion.chunk", "created": 0, "model": "", "choices": []}
+            )
+        event(self, body, delta, finish)
+
+    monkeypatch.setattr(_Handler, "_event", preceded)
+    with ChatServer(["a"]) as server:
+        chunks = collect(chat(server), "hi")
+    assert [(chunk.content, chunk.chunk_position) for chunk in chunks] == [
+        ("", None),
+        ("a", None),
+        ("", "last"),
+    ]
+
+
+def test_a_message_s_repr_says_what_it_says_and_str_what_is_known_of_the_call():
+    with ChatServer(["hi"]) as server:
+        message = chat(server).invoke("hello")
+    assert repr(message) == "AIMessage(content='hi')"
+    assert "finish_reason" in str(message)
+    assert "total_tokens" in str(message)
 
 
 def test_an_answer_carries_usage_and_the_reason_it_ended(run_chain):
@@ -158,7 +196,7 @@ def test_one_model_serves_several_event_loops_and_threads():
 
 
 def test_a_batch_runs_side_by_side_and_obeys_max_concurrency():
-    with ChatServer(["ok"], delay_s=0.05) as server:
+    with ChatServer(["ok"], delay_s=0.3) as server:  # long enough for all to arrive on a busy machine
         chat(server).batch(["hi"] * 12)
         assert server.peak == 12
         server.peak = 0

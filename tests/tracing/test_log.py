@@ -11,6 +11,7 @@ import jsonpatch
 import pytest
 
 from workbench import (
+    AddableDict,
     ChatPromptTemplate,
     FakeChatModel,
     RunLog,
@@ -313,3 +314,24 @@ def _tokens_of(n):
                 yield "x"
 
     return tokens
+
+
+@pytest.mark.parametrize(
+    ("chunks", "total"),
+    [
+        ([{"a": 1}, {"a": 1, "b": 2}], {"a": 1, "b": 2}),  # a parser's: each replaces the one before
+        ([AddableDict(a="x"), None, AddableDict(a="y")], {"a": "xy"}),
+        ([AddableDict(a="x"), {"a": "y"}], {"a": "xy"}),
+        ([{"a": "x"}, AddableDict(a="y")], {"a": "xy"}),
+    ],
+)
+def test_the_final_output_of_dict_chunks_is_their_sum_as_invoke_gives_it(chunks, total):
+    async def yielding(x):
+        for chunk in chunks:
+            yield chunk
+
+    chain = RunnableLambda(yielding)
+    assert asyncio.run(chain.ainvoke(0)) == total
+    assert applied(log_of(chain, 0))["final_output"] == total
+    first, *others = log_of(chain, 0)
+    assert sum(others, start=first).state["final_output"] == total

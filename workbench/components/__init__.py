@@ -1,1 +1,1 @@
-"""What chains are made of besides models: messages, prompts, parsers."""
+"""What chains are made of besides models: messages, prompts, parsers, documents, retrievers, tools."""

@@ -1,4 +1,8 @@
-"""Document: a text with what is known about it, as retrievers and vector stores give it."""
+"""Document: a text with what is known about it, as retrievers and vector stores give it.
+
+>>> Document("harrison worked at kensho", metadata={"page": 3})
+Document(page_content='harrison worked at kensho', metadata={'page': 3})
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,7 @@ __all__ = ["Document"]
 
 
 class Document(Described):
-    """A text and its metadata; ``id`` is a store's name for it, which its repr leaves out.
-
-    >>> Document("harrison worked at kensho", metadata={"page": 3})
-    Document(page_content='harrison worked at kensho', metadata={'page': 3})
-    """
+    """A text and its metadata; ``id`` is a store's name for it, which its repr leaves out."""
 
     page_content: str
     metadata: dict[str, Any] = Field(default_factory=dict)

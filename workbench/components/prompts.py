@@ -323,7 +323,7 @@ class ChatPromptTemplate(BasePromptTemplate):
         return [message for part in self.messages for message in part.format_messages(complete)]
 
     def format_prompt(self, **values: Any) -> ChatPromptValue:
-        return ChatPromptValue.model_construct(messages=self.format_messages(**values))
+        return ChatPromptValue(messages=self.format_messages(**values))
 
     def _variable_type(self, name: str) -> Any:
         lists = (part.variable_name for part in self.messages if isinstance(part, MessagesPlaceholder))

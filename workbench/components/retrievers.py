@@ -54,7 +54,6 @@ class RetrieverRun:
     def run(self) -> Run | None:
         return self._scope.run
 
-    def get_child(self, tag: str | None = None) -> Any:
-        """What to pass on as ``config={"callbacks": ...}``, so that what is called joins this run; *tag*
-        goes onto it."""
-        return Callbacks(self._scope if tag is None else self._scope.configured({"tags": [tag]}))
+    def get_child(self) -> Any:
+        """What to pass on as ``config={"callbacks": ...}``, so that what is called joins this run."""
+        return Callbacks(self._scope)

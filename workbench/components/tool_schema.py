@@ -11,27 +11,26 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from ..engine.config import RunnableConfig
-from ..runnables.schema import Keyed, json_schema, keyed_model
+from ..runnables.schema import Keyed, keyed_model
 
 __all__ = [
+    "Arguments",
     "InjectedToolArg",
     "InjectedToolCallId",
     "Parameters",
     "arguments_model",
-    "call_id_fields",
     "described_arguments",
     "function_doc",
     "function_name",
     "injected_fields",
-    "json_parameters",
     "named",
     "told_model",
 ]
@@ -61,10 +60,10 @@ class Parameters:
     its own arguments; the names in *config* get the config, *engine* is which of run_manager and callbacks
     it has."""
 
-    fields: Mapping[str, tuple[Any, Any]]
-    config: tuple[str, ...]
-    engine: tuple[str, ...]
-    takes_more: bool
+    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    config: tuple[str, ...] = ()
+    engine: tuple[str, ...] = ()
+    takes_more: bool = False
 
     @classmethod
     def of(cls, fn: Callable[..., Any], name: str, *, has_schema: bool = False) -> Parameters:
@@ -84,8 +83,7 @@ class Parameters:
             elif _is_config(parameter, annotation):
                 config.append(parameter.name)
             elif parameter.name in _ENGINES:
-                if parameter.default is parameter.empty or parameter.name == "callbacks":
-                    engine.append(parameter.name)
+                engine.append(parameter.name)
             else:
                 fields[parameter.name] = (annotation, parameter.default)
         return cls(fields, tuple(config), tuple(engine), more)
@@ -135,11 +133,86 @@ def arguments_model(
     return model
 
 
-def named(model: type[BaseModel], name: str) -> type[BaseModel]:
-    """The model as one whose ValidationErrors are titled *name*."""
-    if (model.model_config.get("title") or model.__name__) == name:
+@dataclass(frozen=True)
+class Arguments:
+    """How the arguments of one tool are checked and handed on.
+
+    ``model`` is titled with the tool's name (for a JSON schema it has no fields, and *required* are the keys
+    that must be there); *names*: the parameter that each field is for; *call_id*: the keys that get the id of
+    the tool call; *injected*: the keys that a model is not told of; *apart*: those of them that only the
+    function marks, and not the model.
+    """
+
+    name: str
+    model: type[BaseModel]
+    required: tuple[str, ...] | None
+    names: Mapping[str, str]
+    call_id: tuple[str, ...]
+    injected: frozenset[str]
+    apart: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, name: str, schema: type[BaseModel] | Mapping[str, Any], parameters: Parameters | None
+    ) -> Arguments:
+        is_model = isinstance(schema, type)
+        model = schema if isinstance(schema, type) else Keyed
+        own = {key: hint for key, (hint, _) in parameters.fields.items()} if parameters else {}
+        marked = [key for key, hint in own.items() if is_injected(hint)]
+        names = argument_names(model)
+        fields = injected_fields(model)
+        apart = [key for key in marked if key not in names.values()]
+        ids = [_key(key, field) for key, field in injected_fields(model, InjectedToolCallId).items()]
+        return cls(
+            name,
+            # An injected argument may be a secret, and the text of an error may be sent to the model.
+            named(model, name, hide_input=bool(fields or marked)),
+            None if is_model else tuple(schema.get("required", ())),  # type: ignore[union-attr]  # a mapping
+            names,
+            (*ids, *(key for key in apart if is_injected(own[key], InjectedToolCallId))),
+            frozenset([*(_key(key, field) for key, field in fields.items()), *marked]),
+            tuple(apart),
+        )
+
+    def checked(self, given: dict[str, Any], call_id: str | None) -> dict[str, Any]:
+        """The arguments by parameter. Raises ValidationError, titled with the tool's name."""
+        if self.call_id:
+            if call_id is None:
+                raise ValueError(
+                    f"tool {self.name!r} takes the id of its tool call ({self.call_id[0]!r}): expected "
+                    "{'type': 'tool_call', 'name': ..., 'args': {...}, 'id': ...}, got bare arguments"
+                )
+            given = {**given, **dict.fromkeys(self.call_id, call_id)}
+        if self.required is not None:
+            if missing := [key for key in self.required if key not in given]:
+                raise ValidationError.from_exception_data(
+                    self.name, [{"type": "missing", "loc": (key,), "input": given} for key in missing]
+                )
+            return given
+        values = self.model.model_validate(given)
+        arguments = {name: getattr(values, field) for field, name in self.names.items()}
+        if values.model_extra:
+            arguments.update(values.model_extra)
+        for key in self.apart:
+            if key in given:
+                arguments[key] = given[key]
+        return arguments
+
+
+def _key(name: str, field: FieldInfo) -> str:
+    """What a field is given by."""
+    return field.alias or name
+
+
+def named(model: type[BaseModel], name: str, *, hide_input: bool = False) -> type[BaseModel]:
+    """The model as one whose ValidationErrors are titled *name*, and with *hide_input* do not print what was
+    given."""
+    if (model.model_config.get("title") or model.__name__) == name and not hide_input:
         return model
-    body = {"model_config": ConfigDict(title=name), "__module__": model.__module__, "__doc__": model.__doc__}
+    config = ConfigDict(title=name)
+    if hide_input:
+        config["hide_input_in_errors"] = True
+    body = {"model_config": config, "__module__": model.__module__, "__doc__": model.__doc__}
     return types.new_class(name, (model,), exec_body=lambda namespace: namespace.update(body))
 
 
@@ -160,11 +233,6 @@ def injected_fields(
     }
 
 
-def call_id_fields(model: type[BaseModel]) -> list[str]:
-    """The keys under which the id of the tool call goes in."""
-    return [field.alias or name for name, field in injected_fields(model, InjectedToolCallId).items()]
-
-
 def is_injected(annotation: Any, kind: type[InjectedToolArg] = InjectedToolArg) -> bool:
     """Whether an annotation, or a member of a union of them, is marked."""
     if get_origin(annotation) in (Union, types.UnionType):
@@ -180,6 +248,7 @@ def _is_mark(mark: Any, kind: type[InjectedToolArg]) -> bool:
     return isinstance(mark, kind) or (isinstance(mark, type) and issubclass(mark, kind))
 
 
+@lru_cache(maxsize=512)
 def told_model(model: type[BaseModel]) -> type[BaseModel]:
     """The model without its injected fields. It describes; it has not the validators of the other."""
     hidden = injected_fields(model)
@@ -192,32 +261,6 @@ def told_model(model: type[BaseModel]) -> type[BaseModel]:
     told: type[BaseModel] = create_model(model.__name__, __config__=config, **fields)
     told.__doc__ = model.__doc__
     return told
-
-
-def json_parameters(schema: type[BaseModel] | Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments as the JSON schema that models are sent: without titles, and without its own description."""
-    whole = json_schema(schema) if isinstance(schema, type) else dict(schema)
-    for key in ("title", "description"):
-        whole.pop(key, None)
-    parameters: dict[str, Any] = _without_titles({"type": "object", "properties": {}, **whole})
-    return parameters
-
-
-def _without_titles(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_without_titles(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    cleaned = {}
-    for key, value in schema.items():
-        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
-            # These map names to schemas: one of the names may be "title".
-            cleaned[key] = {name: _without_titles(item) for name, item in value.items()}
-        elif key in ("default", "const", "enum", "examples"):
-            cleaned[key] = value
-        elif key != "title":
-            cleaned[key] = _without_titles(value)
-    return cleaned
 
 
 def function_name(fn: Any) -> str | None:

@@ -3,50 +3,41 @@
 ``@tool`` makes one of a function, with its signature as the arguments and its docstring as the description;
 ``BaseTool`` is subclassed with ``_run`` (or ``_arun``); ``Runnable.as_tool`` makes one of a chain. A tool is
 given its arguments and returns what the function returns; given a *tool call* of a model (a dict with
-``"type": "tool_call"``) it returns a ``ToolMessage`` to send back. ``convert_to_openai_tool`` is what a model
-is told of it. Running the loop of model and tools is not done here.
+``"type": "tool_call"``) it returns a ``ToolMessage`` to send back. Running the loop of model and tools is not
+done here.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, overload
+from typing import Any, ClassVar, Literal, Self, overload
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError
-from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope
+from ..engine.runs import Run
+from ..engine.scope import Callbacks
 from ..errors import ToolException
 from ..runnables.base import Runnable, coerce
 from ..runnables.schema import model_of
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.shapes import Key, Shape, input_of, nested
 from ..runnables.signatures import is_async, is_generator
-from .messages import ToolMessage
+from .tool_calls import Request
 from .tool_schema import (
+    Arguments,
     InjectedToolArg,
     InjectedToolCallId,
     Parameters,
-    argument_names,
     arguments_model,
-    call_id_fields,
     described_arguments,
     function_doc,
     function_name,
-    injected_fields,
-    is_injected,
-    json_parameters,
-    named,
     told_model,
 )
-
-if TYPE_CHECKING:
-    from types import FunctionType
 
 __all__ = [
     "BaseTool",
@@ -54,12 +45,10 @@ __all__ = [
     "InjectedToolCallId",
     "StructuredTool",
     "ToolException",
-    "convert_to_openai_tool",
+    "ToolRun",
     "tool",
     "tool_of_runnable",
 ]
-
-Input = TypeVar("Input")
 
 ArgsSchema = type[BaseModel] | dict[str, Any]
 """A pydantic model, or a JSON schema (then the arguments are not checked, save that none is missing)."""
@@ -91,7 +80,7 @@ class BaseTool(RunnableSerializable[Any, Any]):
 
     # Kept with what they were made of: copies of a tool share them and may differ in that.
     _parameters: dict[bool, tuple[Any, Parameters]] = PrivateAttr(default_factory=dict)
-    _models: dict[Any, type[BaseModel]] = PrivateAttr(default_factory=dict)
+    _kept_arguments: dict[Any, tuple[Arguments, Any, Any]] = PrivateAttr(default_factory=dict)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _run, or _arun")
@@ -109,26 +98,27 @@ class BaseTool(RunnableSerializable[Any, Any]):
     @property
     def tool_call_schema(self) -> ArgsSchema:
         """What a model is told of the arguments: all but the injected ones."""
-        if isinstance(self.args_schema, dict):
-            return self.args_schema
-        return self._model("told", lambda: told_model(self._arguments()))
+        return self.args_schema if isinstance(self.args_schema, dict) else told_model(self._model())
 
-    def _arguments(self) -> type[BaseModel]:
+    def _model(self) -> type[BaseModel]:
         """The model of all arguments. Not for a tool whose args_schema is a dict."""
-        if isinstance(self.args_schema, type):
-            return self.args_schema
-        return self._model("all", lambda: arguments_model(self.name, self._own_parameters()))
+        return self.args_schema if isinstance(self.args_schema, type) else self._arguments().model
 
-    def _model(self, kind: str, make: Callable[[], type[BaseModel]]) -> type[BaseModel]:
-        key = (kind, self.name, self.args_schema)
-        if key not in self._models:
-            self._models[key] = make()
-        return self._models[key]
+    def _arguments(self) -> Arguments:
+        fn = self._form(True)[0] if self._has_function() else None
+        fn, schema = getattr(fn, "__func__", fn), self.args_schema
+        key = (self.name, id(schema), id(fn))
+        have = self._kept_arguments.get(key)
+        if have is None:
+            own = None if fn is None else self._own_parameters()
+            made = Arguments.of(self.name, schema or arguments_model(self.name, own or Parameters()), own)
+            have = self._kept_arguments[key] = (made, schema, fn)
+        return have[0]
 
     def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
         title = self.get_name("input")
         if not isinstance(self.args_schema, dict):
-            return Shape(title, self._arguments())
+            return Shape(title, self._model())
         required = self.args_schema.get("required", ())
         keys = {key: Key(required=key in required) for key in self.args_schema.get("properties", ())}
         return Shape.keyed(title, keys)
@@ -136,13 +126,19 @@ class BaseTool(RunnableSerializable[Any, Any]):
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
         return Shape(self.get_name("output"))  # the function's, or a ToolMessage
 
+    def _shown_input(self, input: Any) -> Any:
+        if not isinstance(input, Mapping):
+            return input
+        injected = self._arguments().injected
+        return {key: value for key, value in input.items() if key not in injected}
+
     # One call
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        request = _Request.of(self, input, kwargs)
+        request = Request.of(self, input, kwargs)
         try:
-            arguments = self._checked(request)
+            arguments = self._arguments().checked(request.arguments, request.call_id)
         except ValidationError as error:
             if self.handle_validation_error is False:
                 raise
@@ -165,40 +161,6 @@ class BaseTool(RunnableSerializable[Any, Any]):
                 f"artifact), got {type(output).__name__}: {output!r:.80}"
             )
         return request.answer(*output)
-
-    def _checked(self, request: _Request) -> dict[str, Any]:
-        """The arguments by parameter. Raises ValidationError, titled with the tool's name."""
-        schema = self.args_schema
-        if isinstance(schema, dict):
-            if missing := [key for key in schema.get("required", ()) if key not in request.arguments]:
-                raise ValidationError.from_exception_data(
-                    self.name,
-                    [{"type": "missing", "loc": (key,), "input": request.arguments} for key in missing],
-                )
-            return dict(request.arguments)
-        model = self._model("checked", lambda: named(self._arguments(), self.name))
-        given = dict(request.arguments)
-        for key in call_id_fields(model):
-            if request.call_id is None:
-                raise ValueError(
-                    f"tool {self.name!r} takes the id of its tool call ({key!r}): expected "
-                    "{'type': 'tool_call', 'name': ..., 'args': {...}, 'id': ...}, got bare arguments"
-                )
-            given[key] = request.call_id
-        checked = model.model_validate(given)
-        arguments = {name: getattr(checked, field) for field, name in argument_names(model).items()}
-        arguments.update(checked.model_extra or {})
-        # What only the function's own annotations mark as injected is the program's business.
-        arguments.update({key: given[key] for key in self._injected_apart() if key in given})
-        return arguments
-
-    def _injected_apart(self) -> list[str]:
-        """Injected parameters of the function that its args_schema does not have."""
-        if self.args_schema is None or not self._has_function():
-            return []
-        fields = self._arguments().model_fields
-        own = self._own_parameters().fields.items()
-        return [name for name, (hint, _) in own if name not in fields and is_injected(hint)]
 
     async def _perform(self, arguments: dict[str, Any], scope: AnyScope) -> Any:
         """The work, with checked arguments."""
@@ -231,6 +193,21 @@ class BaseTool(RunnableSerializable[Any, Any]):
             parameters = Parameters.of(fn, self.name, has_schema=self.args_schema is not None)
             have = self._parameters[asynchronous] = (fn, parameters)
         return have[1]
+
+
+class ToolRun:
+    """What a tool is given as ``run_manager``: the run it works in. ``run`` is None if nobody observes."""
+
+    def __init__(self, scope: AnyScope) -> None:
+        self._scope = scope
+
+    @property
+    def run(self) -> Run | None:
+        return self._scope.run
+
+    def get_child(self) -> Callbacks:
+        """What to pass on as ``config={"callbacks": ...}``, so that what is called joins this run."""
+        return Callbacks(self._scope)
 
 
 class StructuredTool(BaseTool):
@@ -323,91 +300,15 @@ class _RunnableTool(BaseTool):
         return await self.runnable._call(arguments if self.key is None else arguments[self.key], scope)
 
 
-@dataclass
-class _Request:
-    """What a tool was called with. ``call_id`` is None unless it is a tool call."""
-
-    tool: BaseTool
-    arguments: dict[str, Any]
-    call_id: str | None
-
-    @classmethod
-    def of(cls, tool: BaseTool, input: Any, extra: Mapping[str, Any]) -> _Request:
-        call_id = None
-        if isinstance(input, Mapping):
-            if input.get("type") == "tool_call" and "args" in input:
-                call_id, input = input.get("id") or "", input["args"]
-            if not isinstance(input, Mapping):
-                raise TypeError(
-                    f"tool {tool.name!r}: expected 'args' to be a dict, got {type(input).__name__}: "
-                    f"{input!r:.80}"
-                )
-            arguments = input
-        elif isinstance(input, str):
-            arguments = {_only_argument(tool, input): input}
-        else:
-            raise _misfit(tool, input)
-        # A tool that changes its arguments must not change the message that they came in.
-        hidden = _hidden(tool)
-        own = {key: value if key in hidden else _copied(value) for key, value in arguments.items()}
-        return cls(tool, {**own, **extra}, call_id)
-
-    def answer(self, content: Any, artifact: Any, *, failed: bool = False) -> Any:
-        """The output of the tool: bare, or as a message if this is a tool call."""
-        if self.call_id is None or isinstance(content, ToolMessage):
-            return content
-        return ToolMessage(
-            content=_as_content(content),
-            artifact=artifact,
-            name=self.tool.name,
-            tool_call_id=self.call_id,
-            status="error" if failed else "success",
-        )
-
-
-def _hidden(tool: BaseTool) -> set[str]:
-    if isinstance(tool.args_schema, dict):
-        return set()
-    fields = injected_fields(tool._arguments())
-    return {field.alias or name for name, field in fields.items()} | set(tool._injected_apart())
-
-
-def _only_argument(tool: BaseTool, text: str) -> str:
-    """The argument that a bare text is for."""
-    schema = tool.tool_call_schema
-    if isinstance(schema, dict):
-        names, required = list(schema.get("properties", ())), list(schema.get("required", ()))
-    else:
-        fields = {field.alias or name: field for name, field in schema.model_fields.items()}
-        names, required = list(fields), [name for name, field in fields.items() if field.is_required()]
-    candidates: list[str] = required if len(required) == 1 else names
-    if len(candidates) != 1:
-        raise _misfit(tool, text)
-    return candidates[0]
-
-
-def _misfit(tool: BaseTool, input: Any) -> TypeError:
-    example = ", ".join(f"{name!r}: ..." for name in tool.args)
-    return TypeError(
-        f"tool {tool.name!r}: expected a dict of arguments {{{example}}} or a tool call, got "
-        f"{type(input).__name__}: {input!r:.80}"
-    )
-
-
-def _copied(value: Any) -> Any:
-    """The value with lists and dicts of its own, as far as JSON goes."""
-    if type(value) is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if type(value) is list else value
-
-
 def _extras(parameters: Parameters, scope: AnyScope) -> dict[str, Any]:
     """What the engine gives a function besides its arguments."""
     if not parameters.config and not parameters.engine:
         return {}
-    config = scope.as_config()
-    extras: dict[str, Any] = dict.fromkeys(parameters.config, config)
-    extras.update({key: config["callbacks"] if key == "callbacks" else None for key in parameters.engine})
+    extras: dict[str, Any] = {}
+    for name in parameters.config:
+        extras[name] = scope.as_config()
+    for name in parameters.engine:
+        extras[name] = ToolRun(scope) if name == "run_manager" else Callbacks(scope)
     return extras
 
 
@@ -416,30 +317,6 @@ async def _handled(handler: Any, error: Exception, default: str, scope: AnyScope
     if callable(handler):
         return await scope.call(handler, is_async(handler), error)
     return handler if isinstance(handler, str) else default
-
-
-def _as_content(output: Any) -> Any:
-    """An output as the content of a message: text and content parts as they are, the rest as JSON."""
-    if isinstance(output, str) or _is_parts(output):
-        return output
-    try:
-        return json.dumps(output, ensure_ascii=False, default=_plain)
-    except (TypeError, ValueError):  # no JSON: keys that are no text, cycles
-        return str(output)
-
-
-def _is_parts(output: Any) -> bool:
-    return (
-        isinstance(output, list)
-        and any(isinstance(part, dict) for part in output)
-        and all(isinstance(part, str) or (isinstance(part, dict) and part.get("type")) for part in output)
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _schema_doc(schema: ArgsSchema | None) -> str:
@@ -517,10 +394,9 @@ def tool_of_runnable(
                 f"of the input of {step!r:.80}"
             )
     doc = function_doc(getattr(step, "func", None)) or _own_doc(step)
-    takes = json.dumps(json_parameters(args_schema)["properties"])
     return _RunnableTool(
         name=name,
-        description=description or doc or f"Takes {takes}.",
+        description=description or doc or f"Takes {', '.join(args_schema.model_fields)}.",
         args_schema=args_schema,
         runnable=step,
         key=key,
@@ -531,64 +407,3 @@ def tool_of_runnable(
 def _own_doc(step: Runnable[Any, Any]) -> str:
     doc = vars(step).get("__doc__")
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
-
-
-# For models
-
-
-def convert_to_openai_tool(
-    thing: BaseTool | type[BaseModel] | FunctionType | Mapping[str, Any] | Any, *, strict: bool | None = None
-) -> dict[str, Any]:
-    """What OpenAI-compatible models are told of a tool: ``{"type": "function", "function": {...}}``.
-
-    *thing*: a tool, a function, a pydantic model or TypedDict, a JSON schema with a title, or a dict that
-    is one already. *strict* asks the server to keep to the schema. TypeError for anything else.
-    """
-    if isinstance(thing, Mapping) and thing.get("type") == "function" and "function" in thing:
-        function = dict(thing["function"])
-    else:
-        function = _openai_function(thing)
-    if strict is not None:
-        function["strict"] = strict
-        if strict:
-            function["parameters"] = _closed(function["parameters"])
-    return {"type": "function", "function": function}
-
-
-def _openai_function(thing: Any) -> dict[str, Any]:
-    if isinstance(thing, Mapping):
-        if "name" in thing:
-            return {"description": "", "parameters": {"type": "object", "properties": {}}, **thing}
-        if "title" in thing:
-            return _function(str(thing["title"]), str(thing.get("description", "")), thing)
-    elif isinstance(thing, BaseTool):
-        return _function(thing.name, thing.description, thing.tool_call_schema)
-    elif is_typeddict(thing):
-        doc = inspect.cleandoc(thing.__doc__ or "") if thing.__doc__ != dict.__doc__ else ""
-        return _function(thing.__name__, doc, model_of(Shape.of(thing.__name__, thing)))
-    elif isinstance(thing, type) and issubclass(thing, BaseModel):
-        return _function(thing.model_config.get("title") or thing.__name__, function_doc(thing), thing)
-    elif callable(thing) and not isinstance(thing, type) and (name := function_name(thing)) is not None:
-        parameters = Parameters.of(thing, name)
-        doc, described = described_arguments(function_doc(thing), parameters.fields, name)
-        return _function(name, doc, told_model(arguments_model(name, parameters, described)))
-    raise TypeError(
-        "convert_to_openai_tool: expected a tool, a function with a name, a pydantic model, a TypedDict or a "
-        f"JSON schema with a title, got {type(thing).__name__}: {thing!r:.80}"
-    )
-
-
-def _function(name: str, description: str, schema: ArgsSchema | Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name, "description": description, "parameters": json_parameters(schema)}
-
-
-def _closed(schema: Any) -> Any:
-    """The schema with no object open to other keys, as strict mode asks."""
-    if isinstance(schema, list):
-        return [_closed(item) for item in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    closed = {key: _closed(value) for key, value in schema.items()}
-    if schema.get("type") == "object" and isinstance(schema.get("properties"), Mapping):
-        closed["additionalProperties"] = False
-    return closed

@@ -17,7 +17,7 @@ from .scope import Scope, current
 from .threaded_steps import Puller, ThreadedSteps
 from .user_code import AHEAD, Branch, as_current, context_of
 
-__all__ = ["EventLoop"]
+__all__ = ["EventLoop", "end_tasks"]
 
 T = TypeVar("T")
 
@@ -171,7 +171,7 @@ class EventLoop(Scope):
         try:
             await _first_failure(tasks)
         finally:
-            await _cancel(tasks)
+            await end_tasks(tasks)
         return results
 
     async def merge(
@@ -186,6 +186,7 @@ class EventLoop(Scope):
             return
         ready: asyncio.Queue[Any] = asyncio.Queue(AHEAD)
         indexes = count()
+        has_reader = True
 
         async def pump() -> None:
             while (index := next(indexes)) < len(branches):
@@ -198,8 +199,9 @@ class EventLoop(Scope):
             try:
                 await _first_failure(pumps)
             finally:
-                await _cancel(pumps)
-                await ready.put(None)
+                await end_tasks(pumps)
+                if has_reader:  # else nobody makes room in a full queue
+                    await ready.put(None)
 
         pumps = [asyncio.create_task(pump()) for _ in range(min(len(branches), limit or len(branches)))]
         all_pumps = asyncio.create_task(pump_all())
@@ -208,7 +210,8 @@ class EventLoop(Scope):
                 yield pair
             await all_pumps
         finally:
-            await _cancel([*pumps, all_pumps])
+            has_reader = False
+            await end_tasks([*pumps, all_pumps])
 
     def lock(self) -> Any:
         return asyncio.Lock()
@@ -239,12 +242,20 @@ async def _first_failure(tasks: Sequence[asyncio.Task[Any]]) -> None:
         task.result()
 
 
-async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+async def end_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they have ended: to the last one, even if the waiting is cancelled too."""
     pending = [task for task in tasks if not task.done()]
     for task in pending:
         task.cancel()
-    if pending:
-        await asyncio.wait(pending)
+    cancelled: asyncio.CancelledError | None = None
+    while pending:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        pending = [task for task in pending if not task.done()]
     for task in tasks:
         if not task.cancelled():
             task.exception()  # seen: the first failure is the one that is raised
+    if cancelled is not None:
+        raise cancelled

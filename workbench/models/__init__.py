@@ -1,1 +1,1 @@
-"""Chat models: the base people subclass, OpenAI-compatible servers, the local model, test doubles."""
+"""Models of chat, text and embeddings: what people subclass, OpenAI-compatible servers, local ones, fakes."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncGenerator, Iterator
+from itertools import count
 from typing import Any
 
 from pydantic import Field, PrivateAttr
@@ -29,7 +30,7 @@ class FakeChatModel(BaseChatModel):
     responses: list[str | Exception] = Field(default_factory=lambda: list(_ANSWERS))
     delay_s: float = 0.0
     token_delay_s: float = 0.0
-    _next: int = PrivateAttr(0)
+    _number: Iterator[int] = PrivateAttr(default_factory=count)  # safe to take from in several threads
 
     @property
     def _llm_type(self) -> str:
@@ -42,10 +43,10 @@ class FakeChatModel(BaseChatModel):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
-        tokens = self._tokens()
-        if delay_s := self._total_delay_s(tokens):
+        text, delay_s = self._whole()
+        if delay_s:
             time.sleep(delay_s)
-        return _result(tokens)
+        return _result(text)
 
     async def _agenerate(
         self,
@@ -54,10 +55,10 @@ class FakeChatModel(BaseChatModel):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
-        tokens = self._tokens()
-        if delay_s := self._total_delay_s(tokens):
+        text, delay_s = self._whole()
+        if delay_s:
             await asyncio.sleep(delay_s)
-        return _result(tokens)
+        return _result(text)
 
     def _stream(
         self,
@@ -84,19 +85,26 @@ class FakeChatModel(BaseChatModel):
             yield AIMessageChunk(content=token)
 
     def _timed(self) -> Iterator[tuple[str, float]]:
-        for number, token in enumerate(self._tokens()):
+        for number, token in enumerate(_tokens(self._response())):
             yield token, self.token_delay_s if number else self.delay_s
 
-    def _tokens(self) -> list[str]:
-        response = self.responses[self._next % len(self.responses)]
-        self._next += 1
+    def _whole(self) -> tuple[str, float]:
+        """The next answer, and the seconds it takes."""
+        text = self._response()
+        if not self.token_delay_s:
+            return text, self.delay_s
+        return text, self.delay_s + self.token_delay_s * max(len(_tokens(text)) - 1, 0)
+
+    def _response(self) -> str:
+        response = self.responses[next(self._number) % len(self.responses)]
         if isinstance(response, Exception):
             raise response
-        return [token for token in re.split(r"(\s)", response) if token]
-
-    def _total_delay_s(self, tokens: list[str]) -> float:
-        return self.delay_s + self.token_delay_s * max(len(tokens) - 1, 0)
+        return response
 
 
-def _result(tokens: list[str]) -> ChatResult:
-    return ChatResult([ChatGeneration(AIMessage(content="".join(tokens)))])
+def _tokens(text: str) -> list[str]:
+    return [token for token in re.split(r"(\s)", text) if token]
+
+
+def _result(text: str) -> ChatResult:
+    return ChatResult([ChatGeneration(AIMessage(content=text))])

@@ -65,8 +65,8 @@ async def observed(
             raise
         except BaseException as error:
             if isinstance(given, _Tap):
-                run.input = given.total.value
-            run.output = total.value
+                run.input = _recorded(given.total)
+            run.output = _recorded(total)
             run.fail(error)
             await run.settle()
             raise
@@ -75,10 +75,19 @@ async def observed(
 
 async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
     if isinstance(given, _Tap):
-        run.input = given.total.value
-    run.finish(total.value)
+        run.input = _recorded(given.total)
+    run.finish(_recorded(total))
     if run.pending:
         await run.settle()
+
+
+def _recorded(total: Fold) -> Any:
+    """What a stream adds up to, for its run; None where adding fails, which must neither hide why the stream
+    ended nor fail a stream only because somebody observes it."""
+    try:
+        return total.value
+    except Exception:  # whatever the chunks' own `+` raises
+        return None
 
 
 class _Tap:

@@ -191,23 +191,29 @@ def _input_at_end(run: Run, seen: _Seen) -> dict[str, Any]:
 
 
 def shown_input(run: Run) -> Any:
-    """A nested run's input: models' as messages or prompts, retrievers' as query, tools' as arguments."""
+    """A nested run's input: models' as messages or prompts, retrievers' as query, tools' as the arguments
+    that a model gives."""
     input = run.input
     if run.type == "retriever":
         return {"query": input}
     if run.type == "tool":
-        return input["args"] if _is_tool_call(input) else input
+        return _shown_by_step(run, input["args"] if _is_tool_call(input) else input)
     if run.type in ("chat_model", "llm"):
         return model_input(run)
     return input
 
 
 def model_input(run: Run) -> Any:
-    """A model's input as it shows it; as it came where the model cannot take it and will say so."""
+    """A model's input as it shows it."""
+    return _shown_by_step(run, run.input)
+
+
+def _shown_by_step(run: Run, input: Any) -> Any:
+    """As its step shows it; as it came where the step cannot take it and will say so."""
     try:
-        return run.step._shown_input(run.input)
+        return run.step._shown_input(input)
     except Exception:
-        return run.input
+        return input
 
 
 def _is_tool_call(input: Any) -> bool:

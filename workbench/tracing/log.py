@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pprint import pformat
 from typing import Any, TypedDict
 
-from ..engine.chunks import Fold, add
+from ..engine.chunks import AddableDict, Fold, add
+from ..engine.event_loop import end_tasks
 from ..engine.limits import Gate
 from ..engine.runs import Run, RunEvent, timestamp
 from .encode import result, text_of
@@ -245,12 +246,14 @@ class LogWriter:
         self.gate = gate
 
     def __call__(self, event: RunEvent) -> None:
+        kind, run, value, _ = event
         with self._lock:
-            # Most events are a nested run's chunk.
-            if event[0] == "chunk" and (paths := self._chunk_paths.get(event[1])) is not None:
-                ops = _chunk(paths, event[2])
-            else:
+            if kind != "chunk":  # as hardly any is
                 ops = self._ops(event)
+            elif run is self._root:
+                ops = self._root_chunk(value)
+            else:
+                ops = _chunk(self._chunk_paths.get(run), value)
             if ops:
                 patch = _new_patch(RunLogPatch)
                 patch.ops = ops
@@ -263,8 +266,7 @@ class LogWriter:
             return [_op("replace", "", _root_state(run))]
         if run is self._root:
             # A root that does not stream gives its output as the one chunk.
-            whole = kind == "end" and not run.streams
-            return self._root_chunk(value) if kind == "chunk" or whole else []
+            return self._root_chunk(value) if kind == "end" and not run.streams else []
         if kind == "start":
             return self._enter(run)
         key = self._keys.get(run)
@@ -292,15 +294,20 @@ class LogWriter:
         return [_op("add", f"/logs/{key}", _entry(run))]
 
     def _root_chunk(self, chunk: Any) -> list[Op]:
-        ops = [_op("add", "/streamed_output/-", chunk)] if self._with_list else []
-        return ops + self._output.add(chunk)
+        ops: list[Op] = []
+        if self._with_list:
+            ops.append({"op": "add", "path": "/streamed_output/-", "value": chunk})
+        self._output.add(chunk, ops)
+        return ops
 
 
 _new_patch = RunLogPatch.__new__
 
 
-def _chunk(paths: tuple[str, str | None], chunk: Any) -> list[Op]:
-    """What a nested run's chunk adds, at the paths of its chunks and of their texts."""
+def _chunk(paths: tuple[str, str | None] | None, chunk: Any) -> list[Op]:
+    """What a nested run's chunk adds, at the paths of its chunks and of their texts; no paths: not kept."""
+    if paths is None:
+        return []
     path, text_path = paths
     op = {"op": "add", "path": path, "value": chunk}
     if text_path is None:
@@ -338,6 +345,9 @@ def _entry(run: Run) -> dict[str, Any]:
     }
 
 
+_WHOLE = _op("replace", "/final_output", None)
+
+
 class _Output:
     """The root's output as operations: what a chunk changes of the sum of all."""
 
@@ -345,31 +355,31 @@ class _Output:
         self._whole: _Sums | None = None
         self._keys: dict[str, _Sums] | None = None
 
-    def add(self, chunk: Any) -> list[Op]:
-        if self._keys is not None and isinstance(chunk, dict):
-            return self._add_keys(chunk)
-        first = self._whole is None and self._keys is None
-        if first and isinstance(chunk, dict):
+    def add(self, chunk: Any, ops: list[Op]) -> None:
+        """Append what the chunk changes to *ops*."""
+        if self._whole is not None:
+            if self._whole.add(chunk):
+                ops.append(self._whole.op(_WHOLE))
+        elif self._keys is not None and isinstance(chunk, dict):
+            self._add_keys(self._keys, chunk, ops)
+        elif self._keys is not None and chunk is None:
+            return
+        elif self._keys is None and isinstance(chunk, AddableDict):
             self._keys = {key: _Sums(value) for key, value in chunk.items()}
-            return [_op("replace", "/final_output", dict(chunk))]
-        if self._whole is None or self._keys is not None:  # the first chunk, or one of another kind
+            ops.append(_op("replace", "/final_output", dict(chunk)))
+        else:  # the first chunk, or one of another kind
             self._keys = None
             self._whole = _Sums(chunk)
-            return [_op("replace", "/final_output", chunk)]
-        changed = self._whole.add(chunk)
-        return [self._whole.op("replace", "/final_output")] if changed else []
+            ops.append(_op("replace", "/final_output", chunk))
 
-    def _add_keys(self, chunk: dict[str, Any]) -> list[Op]:
-        ops: list[Op] = []
-        sums: dict[str, _Sums] = self._keys or {}
+    def _add_keys(self, sums: dict[str, _Sums], chunk: dict[str, Any], ops: list[Op]) -> None:
         for key, value in chunk.items():
             path = f"/final_output/{escape(str(key))}"
             if key not in sums:
                 sums[key] = _Sums(value)
                 ops.append(_op("add", path, value))
             elif sums[key].add(value):
-                ops.append(sums[key].op("replace", path))
-        return ops
+                ops.append(sums[key].op(_op("replace", path, None)))
 
 
 class _Sums:
@@ -387,8 +397,12 @@ class _Sums:
         self._chunks.append(chunk)
         return chunk is not None and chunk != ""
 
-    def op(self, op: str, path: str) -> Op:
-        return _LazyOp(op, path, self, len(self._chunks))
+    def op(self, template: Op) -> Op:
+        """*template* with the sum of the chunks so far as its value."""
+        op = _LazyOp(template)
+        op._sums = self
+        op._length = len(self._chunks)
+        return op
 
     def total(self, length: int) -> Any:
         chunks = self._chunks
@@ -408,10 +422,8 @@ class _LazyOp(dict[str, Any]):
 
     __slots__ = ("_length", "_sums")
 
-    def __init__(self, op: str, path: str, sums: _Sums, length: int) -> None:
-        super().__init__(op=op, path=path, value=None)
-        self._sums = sums
-        self._length = length
+    _length: int
+    _sums: _Sums
 
     def __getitem__(self, key: str) -> Any:
         return self._sums.total(self._length) if key == "value" else super().__getitem__(key)
@@ -522,11 +534,7 @@ class Mailbox:
             await task
         finally:
             self.gate.open()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()
+            await end_tasks([task])
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

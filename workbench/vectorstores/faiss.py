@@ -38,6 +38,7 @@ class FAISS(VectorStore):
         self.distance = distance
         self.index: Any = None  # made with the first vector, which tells the dimension
         self._documents: list[Document] = []  # at the places of their vectors in the index
+        self._ids: set[str | None] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -53,6 +54,7 @@ class FAISS(VectorStore):
             self._remove({str(document.id) for document in documents})
             self.index.add(rows)
             self._documents.extend(documents)
+            self._ids.update(document.id for document in documents)
 
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:
@@ -111,10 +113,12 @@ class FAISS(VectorStore):
     def _remove(self, ids: set[str]) -> None:
         import numpy as np
 
-        places = [at for at, document in enumerate(self._documents) if document.id in ids]
-        if places:  # a flat index closes the gaps, as the list does
+        gone = self._ids & ids
+        if gone:  # a flat index closes the gaps, as the list does
+            places = [at for at, document in enumerate(self._documents) if document.id in gone]
             self.index.remove_ids(np.array(places, dtype="int64"))
-            self._documents = [document for document in self._documents if document.id not in ids]
+            self._documents = [document for document in self._documents if document.id not in gone]
+            self._ids -= gone
 
     # Kept in files
 
@@ -152,6 +156,7 @@ class FAISS(VectorStore):
         except RuntimeError as error:
             raise ValueError(f"{path} is damaged: {error}") from error
         store._documents = [Document(**fields) for fields in about["documents"]]
+        store._ids = {document.id for document in store._documents}
         if store.index.ntotal != len(store._documents):
             raise ValueError(
                 f"{folder}: {store.index.ntotal} vectors for {len(store._documents)} documents; save it again"

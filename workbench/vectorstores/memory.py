@@ -29,39 +29,40 @@ class InMemoryVectorStore(VectorStore):
         return len(self._kept)
 
     def _insert(self, documents: Sequence[Document], vectors: Sequence[Vector]) -> None:
+        lengths = {len(vector) for vector in vectors}
         with self._lock:
-            kept = dict(self._kept)
+            expected = next((len(own) for _, own in self._kept.values()), len(vectors[0]))
+            _check(lengths - {expected}, expected)  # all or none are added
             for document, vector in zip(documents, vectors, strict=True):
-                _check(kept, vector)
-                kept[str(document.id)] = (document, array("d", unit(vector)))
-            self._kept = kept  # all or none
+                self._kept[str(document.id)] = (document, array("d", unit(vector)))
 
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:
-            gone = set(ids)
-            self._kept = {id: pair for id, pair in self._kept.items() if id not in gone}
+            for id in ids:
+                self._kept.pop(id, None)
 
     def get_by_ids(self, ids: Sequence[str]) -> list[Document]:
-        kept = self._kept
-        return [kept[id][0] for id in ids if id in kept]
+        with self._lock:
+            return [self._kept[id][0] for id in ids if id in self._kept]
 
     def _nearest(self, vector: Vector, k: int, filter: Filter | None) -> list[Found]:
-        kept = self._kept  # never changed in place: a search sees one state
-        _check(kept, vector)
+        with self._lock:
+            kept = list(self._kept.values())
+        if kept:
+            expected = len(kept[0][1])
+            _check({len(vector)} - {expected}, expected)
         query = unit(vector)
         found = (
             Found(document, dot(query, own), own)
-            for document, own in kept.values()
+            for document, own in kept
             if filter is None or passes(filter, document.metadata, document)
         )
         return heapq.nlargest(k, found, key=lambda each: each.score)
 
 
-def _check(kept: dict[str, tuple[Document, array[float]]], vector: Vector) -> None:
-    for _, own in kept.values():
-        if len(own) != len(vector):
-            raise DimensionError(
-                f"InMemoryVectorStore: expected a vector of {len(own)} floats as those it has, "
-                f"got {len(vector)}; was the store made with another embedding model?"
-            )
-        return
+def _check(other_lengths: set[int], expected: int) -> None:
+    for length in other_lengths:
+        raise DimensionError(
+            f"InMemoryVectorStore: expected a vector of {expected} floats as those it has, got {length}; "
+            "was the store made with another embedding model?"
+        )

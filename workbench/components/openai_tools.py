@@ -1,0 +1,111 @@
+"""What OpenAI-compatible models are told of tools."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
+
+from ..runnables.schema import json_schema, model_of
+from ..runnables.shapes import Shape
+from .tool_schema import (
+    Parameters,
+    arguments_model,
+    described_arguments,
+    function_doc,
+    function_name,
+    told_model,
+)
+from .tools import BaseTool
+
+if TYPE_CHECKING:
+    from types import FunctionType
+
+__all__ = ["convert_to_openai_tool"]
+
+
+def convert_to_openai_tool(
+    thing: BaseTool | type[BaseModel] | FunctionType | Mapping[str, Any] | Any, *, strict: bool | None = None
+) -> dict[str, Any]:
+    """What OpenAI-compatible models are told of a tool: ``{"type": "function", "function": {...}}``.
+
+    *thing*: a tool, a function, a pydantic model or TypedDict, a JSON schema with a title, or a dict that
+    is one already. *strict* asks the server to keep to the schema. TypeError for anything else.
+    """
+    if isinstance(thing, Mapping) and thing.get("type") == "function" and "function" in thing:
+        function = dict(thing["function"])
+    else:
+        function = _openai_function(thing)
+    if strict is not None:
+        function["strict"] = strict
+        if strict:
+            function["parameters"] = _closed(function["parameters"])
+    return {"type": "function", "function": function}
+
+
+def _openai_function(thing: Any) -> dict[str, Any]:
+    if isinstance(thing, Mapping):
+        if "name" in thing:
+            return {"description": "", "parameters": {"type": "object", "properties": {}}, **thing}
+        if "title" in thing:
+            return _function(str(thing["title"]), str(thing.get("description", "")), thing)
+    elif isinstance(thing, BaseTool):
+        return _function(thing.name, thing.description, thing.tool_call_schema)
+    elif is_typeddict(thing):
+        doc = inspect.cleandoc(thing.__doc__ or "") if thing.__doc__ != dict.__doc__ else ""
+        return _function(thing.__name__, doc, model_of(Shape.of(thing.__name__, thing)))
+    elif isinstance(thing, type) and issubclass(thing, BaseModel):
+        return _function(thing.model_config.get("title") or thing.__name__, function_doc(thing), thing)
+    elif callable(thing) and not isinstance(thing, type) and (name := function_name(thing)) is not None:
+        parameters = Parameters.of(thing, name)
+        doc, described = described_arguments(function_doc(thing), parameters.fields, name)
+        return _function(name, doc, told_model(arguments_model(name, parameters, described)))
+    raise TypeError(
+        "convert_to_openai_tool: expected a tool, a function with a name, a pydantic model, a TypedDict or a "
+        f"JSON schema with a title, got {type(thing).__name__}: {thing!r:.80}"
+    )
+
+
+def _function(name: str, description: str, schema: type[BaseModel] | Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "description": description, "parameters": parameters_of(schema)}
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with no object open to other keys, as strict mode asks."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    if schema.get("type") == "object" and isinstance(schema.get("properties"), Mapping):
+        closed["additionalProperties"] = False
+    return closed
+
+
+def parameters_of(schema: type[BaseModel] | Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as the JSON schema that models are sent: without titles, and without its own description."""
+    whole = json_schema(schema) if isinstance(schema, type) else dict(schema)
+    for key in ("title", "description"):
+        whole.pop(key, None)
+    parameters: dict[str, Any] = _without_titles({"type": "object", "properties": {}, **whole})
+    return parameters
+
+
+def _without_titles(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    cleaned = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs", "definitions") and isinstance(value, Mapping):
+            # These map names to schemas: one of the names may be "title".
+            cleaned[key] = {name: _without_titles(item) for name, item in value.items()}
+        elif key in ("default", "const", "enum", "examples"):
+            cleaned[key] = value
+        elif key != "title":
+            cleaned[key] = _without_titles(value)
+    return cleaned
