@@ -126,7 +126,7 @@ class RunnableWithMessageHistory(Runnable[Input, Output]):
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         turn = await _Turn.begin(self, input, scope)
-        output = await self.runnable._call(turn.input, scope, **kwargs)
+        output = await self.runnable._call_step(turn.input, scope, **kwargs)
         await turn.remember(output, scope)
         return output
 

@@ -297,7 +297,7 @@ class _RunnableTool(BaseTool):
 
     async def _perform(self, arguments: dict[str, Any], scope: AnyScope) -> Any:
         __tracebackhide__ = True
-        return await self.runnable._call(arguments if self.key is None else arguments[self.key], scope)
+        return await self.runnable._call_step(arguments if self.key is None else arguments[self.key], scope)
 
 
 def _extras(parameters: Parameters, scope: AnyScope) -> dict[str, Any]:

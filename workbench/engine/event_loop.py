@@ -88,9 +88,7 @@ class EventLoop(Scope):
                 current.reset(token)
         return result
 
-    def iterate(
-        self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
-    ) -> ChunkStream:
+    def iterate(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> ChunkStream:
         if self.limiter is not None:
             return self._limited_steps(self.limiter, fn, is_async, args, kwargs)
         return self._steps(fn, args, kwargs) if is_async else ThreadedSteps(self, fn, args, kwargs)

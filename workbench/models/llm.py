@@ -7,34 +7,17 @@ tokens, if it can.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from functools import wraps
 from typing import Any
 
 from ..components.messages import AnyMessage, get_buffer_string
 from ..components.prompts import ChatPromptValueConcrete, StringPromptValue
 from ..engine.chunks import ChunkStream, Fold, fold
 from ..engine.modes import AnyScope
-from ..engine.scope import Scope
-from ..runnables.base import Runnable
 from ..runnables.serializable import RunnableSerializable
 
 __all__ = ["LLM", "BaseLLM"]
-
-
-def _or_step(call: Callable[..., Any]) -> Callable[..., Any]:
-    """``_call`` as people define it for an LLM, which is also what the engine calls a step by: the second
-    argument of the engine's is a scope."""
-
-    @wraps(call)
-    def either(self: Any, input: Any, *args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        if args and isinstance(args[0], Scope):
-            return Runnable._call(self, input, *args, **kwargs)
-        return call(self, input, *args, **kwargs)
-
-    return either
 
 
 class BaseLLM(RunnableSerializable[Any, str]):
@@ -56,12 +39,6 @@ class BaseLLM(RunnableSerializable[Any, str]):
         """A short name of the kind of model."""
         return type(self).__name__
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "_call" in cls.__dict__:
-            cls._call = _or_step(cls._call)  # type: ignore[method-assign]  # takes what it took, and more
-
-    @_or_step
     def _call(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> str:

@@ -5,7 +5,7 @@ one input or many (``batch``), each with an ``a`` twin for asyncio. ``|`` chains
 
 Two ways to write one. *Users* override any one of ``invoke``, ``stream``, ``transform`` or their ``a``
 forms; the others follow. *Combinators* override the coroutine ``_invoke(input, scope)`` and, to stream,
-the async generator ``_transform(source, scope)``; they run nested steps through ``step._call`` and
+the async generator ``_transform(source, scope)``; they run nested steps through ``step._call_step`` and
 ``step._pipe``, which open the step's run, so every step is traced whatever it overrides.
 """
 
@@ -90,7 +90,7 @@ class Runnable(Generic[Input, Output]):
         """The output for one input. ``kwargs`` go to the first step's own call."""
         __tracebackhide__ = True
         scope = Blocking.enter(config)
-        work = self._native_invoke if self._is_super_call("invoke") else self._call
+        work = self._native_invoke if self._is_super_call("invoke") else self._call_step
         try:
             return drive(lending(work(input, scope, **kwargs), scope))  # type: ignore[no-any-return]
         except Exception as error:
@@ -101,7 +101,7 @@ class Runnable(Generic[Input, Output]):
         """``invoke`` on the running event loop; synchronous user code runs in worker threads."""
         __tracebackhide__ = True
         scope = EventLoop.enter(config)
-        work = self._native_invoke if self._is_super_call("ainvoke") else self._call
+        work = self._native_invoke if self._is_super_call("ainvoke") else self._call_step
         try:
             return await lending(work(input, scope, **kwargs), scope)  # type: ignore[no-any-return]
         except Exception as error:
@@ -610,7 +610,7 @@ class Runnable(Generic[Input, Output]):
 
     # For combinators
 
-    async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
+    async def _call_step(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
         """From input to output inside a run of its own, if somebody observes."""
         __tracebackhide__ = True
         if not scope.observers:

@@ -58,7 +58,7 @@ class Batch:
             scope = scope.copy()
             scope.run_id = None
         try:
-            return await self._runnable._call(self._inputs[index], scope, **self._kwargs)
+            return await self._runnable._call_step(self._inputs[index], scope, **self._kwargs)
         except Exception as error:
             if not self._return_exceptions:
                 raise

@@ -113,10 +113,10 @@ class RunnableBinding(Runnable[Input, Output]):
             config = merge_configs(config, *(factory(given) for factory in self.config_factories))
         return scope.configured(config, keep=True) if config else scope
 
-    async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
+    async def _call_step(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         scope = self._configured(scope)
-        return await self.bound._call(input, scope, tag, **{**self.kwargs, **kwargs})
+        return await self.bound._call_step(input, scope, tag, **{**self.kwargs, **kwargs})
 
     def _pipe(
         self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any

@@ -53,14 +53,14 @@ class RunnableBranch(Runnable[Input, Output]):
         """The branch for an input, and its tag."""
         __tracebackhide__ = True
         for number, (condition, branch) in enumerate(self.branches, 1):
-            if await condition._call(input, scope, f"condition:{number}"):
+            if await condition._call_step(input, scope, f"condition:{number}"):
                 return branch, f"branch:{number}"
         return self.default, "branch:default"
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         branch, tag = await self._choose(input, scope)
-        return await branch._call(input, scope, tag, **kwargs)
+        return await branch._call_step(input, scope, tag, **kwargs)
 
     async def _transform(
         self, source: ChunkStream, scope: AnyScope, **kwargs: Any

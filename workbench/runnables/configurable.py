@@ -62,10 +62,10 @@ class DynamicRunnable(Runnable[Input, Output]):
     def _alias(self) -> str | None:
         return ""
 
-    async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
+    async def _call_step(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         step, scope = self._prepare(scope)
-        return await step._call(input, scope, tag, **kwargs)
+        return await step._call_step(input, scope, tag, **kwargs)
 
     def _pipe(
         self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any

@@ -52,7 +52,7 @@ class RunnableEach(Runnable[list[Input], list[Output]]):
 
         async def one(scope: AnyScope, item: Any) -> Any:
             __tracebackhide__ = True
-            return await self.bound._call(item, scope, **kwargs)
+            return await self.bound._call_step(item, scope, **kwargs)
 
         return await scope.gather(one, input, scope.settings.max_concurrency)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["explain", "failed_path"]
 
 _ENTRIES = {
-    **dict.fromkeys(("_call", "_invoke", "_transform", "_through", "_chunks", "_achunks"), "self"),
+    **dict.fromkeys(("_call_step", "_invoke", "_transform", "_through", "_chunks", "_achunks"), "self"),
     **dict.fromkeys(("_invoke_override", "_transform_override"), "self"),
     **dict.fromkeys(("observed", "called"), "step"),
 }

@@ -62,7 +62,7 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
         failures = _Failures(self, input)
         for runnable in self.runnables:
             try:
-                return await runnable._call(failures.input, scope, **kwargs)
+                return await runnable._call_step(failures.input, scope, **kwargs)
             except self.exceptions_to_handle as error:
                 failures.add(runnable, error)
             scope.check_stop()

@@ -87,7 +87,7 @@ class RunnableLambda(_Function[Input, Output]):
         fn, asynchronous = self._form(scope)
         output = await scope.call(fn, asynchronous, input, **accepted(fn, scope), **kwargs)
         if isinstance(output, Runnable):
-            return await output._call(input, _deeper(scope, self))
+            return await output._call_step(input, _deeper(scope, self))
         return output
 
     async def _transform(

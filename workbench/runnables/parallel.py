@@ -62,7 +62,7 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
         __tracebackhide__ = True
 
         async def branch(scope: AnyScope, item: tuple[str, Runnable[Any, Any], str]) -> Any:
-            return await item[1]._call(input, scope, item[2], **kwargs)
+            return await item[1]._call_step(input, scope, item[2], **kwargs)
 
         outputs = await scope.gather(branch, self._branches)
         return dict(zip(self.steps, outputs, strict=True))

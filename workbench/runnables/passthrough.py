@@ -106,7 +106,7 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> dict[str, Any]:
         __tracebackhide__ = True
         _check_dict(self, input)
-        return {**input, **await self.mapper._call(input, scope, None, **kwargs)}
+        return {**input, **await self.mapper._call_step(input, scope, None, **kwargs)}
 
     async def _transform(
         self, source: ChunkStream, scope: AnyScope, **kwargs: Any

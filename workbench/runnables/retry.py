@@ -77,7 +77,7 @@ class RunnableRetry(Runnable[Input, Output]):
         while True:
             tag = f"retry:attempt:{attempt}" if attempt > 1 else None
             try:
-                return await self.bound._call(input, scope, tag, **kwargs)
+                return await self.bound._call_step(input, scope, tag, **kwargs)
             except BaseException as error:
                 if attempt >= self.max_attempt_number or not self._retries(error):
                     raise

@@ -56,10 +56,10 @@ class RouterRunnable(Runnable[RouterInput, Output]):
             )
         return runnable, input["input"]
 
-    async def _call(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
+    async def _call_step(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         runnable, given = self._route(input)
-        return await runnable._call(given, scope, tag, **kwargs)
+        return await runnable._call_step(given, scope, tag, **kwargs)
 
     async def _pipe(
         self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any

@@ -83,11 +83,11 @@ class RunnableSequence(Runnable[Input, Output]):
         __tracebackhide__ = True
         if not scope.observers:
             for step in self.steps:
-                input = await step._call(input, scope, None, **kwargs)
+                input = await step._call_step(input, scope, None, **kwargs)
                 kwargs = {}
             return input
         for step, tag in zip(self.steps, self._tags, strict=True):
-            input = await step._call(input, scope, tag, **kwargs)
+            input = await step._call_step(input, scope, tag, **kwargs)
             kwargs = {}
         return input
 
@@ -128,7 +128,7 @@ async def _one_by_one(
     __tracebackhide__ = True
     value = await fold(source)
     for step, tag in steps:
-        value = await step._call(value, scope, tag, **kwargs)
+        value = await step._call_step(value, scope, tag, **kwargs)
         kwargs = {}
     yield value
 

@@ -24,7 +24,7 @@ async def called(
 ) -> AsyncGenerator[Any, None]:
     """A step that does not stream: its run is over when its output goes on, and reports no chunks."""
     __tracebackhide__ = True
-    yield await step._call(await fold(source), scope, tag, **kwargs)
+    yield await step._call_step(await fold(source), scope, tag, **kwargs)
 
 
 async def observed(
