@@ -8,10 +8,13 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .errors import MissingDependencyError, WorkbenchError
+
+if TYPE_CHECKING:
+    from .timing.compare import Comparison
 
 __all__ = ["main"]
 
@@ -36,6 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `workbench ... | head`
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if not type(error).__module__.startswith("openai"):
+            raise
+        # An answer of the server, or none: what it says is of more use than our frames.
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"workbench: {type(error).__name__}: {error}{notes}", file=sys.stderr)
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -111,11 +121,13 @@ def _demo(options: argparse.Namespace) -> int:
             {"joke": joke, "poem": poem}, topic, repeats=2, warmup=0, say=status.update
         )
     console.print(alone)
+    _go_on(alone)
     topics = [{"topic": name} for name in dict.fromkeys([options.topic, *TOPICS])][: len(TOPICS)]
     heading(f"4. Batch against one by one:  joke.batch of {len(topics)} topics")
     with console.status("measuring") as status:
         many = batch_against_one_by_one(joke, topics, repeats=2, warmup=0, say=status.update)
     console.print(many)
+    _go_on(many)
     console.print()
     faster = alone.speed_up("in parallel"), many.speed_up("batch")
     console.print(
@@ -124,6 +136,12 @@ def _demo(options: argparse.Namespace) -> int:
     )
     console.print("Next: workbench lab, and a cell that begins with %%chain.")
     return 0
+
+
+def _go_on(comparison: Comparison) -> None:
+    """An interrupted comparison keeps what it measured; the interrupt is meant for the whole command."""
+    if comparison.interrupted:
+        raise KeyboardInterrupt
 
 
 def _lab(options: argparse.Namespace) -> int:

@@ -67,3 +67,8 @@ def test_adding_many_tokens_takes_time_in_proportion():
 
 def test_add_joins_two():
     assert (add("a", "b"), add(None, 1), add(1, None)) == ("ab", 1, 1)
+
+
+def test_pairs_and_many_add_up_alike_where_a_key_s_values_cannot_be_added():
+    one, two = AddableDict(a=1, b="x"), AddableDict(a="s")
+    assert add(one, two) == folded([one, two]) == {"a": "s", "b": "x"}

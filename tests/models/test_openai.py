@@ -235,3 +235,25 @@ def test_what_is_no_message_is_refused_with_what_came():
     with pytest.raises(ValueError, match="unknown role 'wizard'"):
         ChatOpenAI(api_key="x").invoke([("wizard", "hi")])
     assert HumanMessage("hi").text == "hi"
+
+
+def test_a_server_that_does_not_answer_is_named():
+    model = ChatOpenAI(base_url="http://user:secret@127.0.0.1:9/v1", api_key=KEY, max_retries=0)
+    assert "secret" not in repr(model) and "127.0.0.1:9" in repr(model)
+    for call in (
+        lambda: model.invoke("hi"),
+        lambda: list(model.stream("hi")),
+        lambda: asyncio.run(model.ainvoke("hi")),
+    ):
+        with pytest.raises(openai.APIConnectionError) as caught:
+            call()
+        notes = " ".join(caught.value.__notes__)
+        assert "no answer from http://127.0.0.1:9/v1" in notes
+        assert "secret" not in notes
+
+
+def test_a_key_in_the_wrong_place_does_not_get_into_the_error():
+    for wrong in ({"api_kye": KEY}, {"api_key": [KEY]}):
+        with pytest.raises(ValueError) as caught:
+            ChatOpenAI(**wrong)
+        assert KEY not in str(caught.value)

@@ -101,6 +101,16 @@ def test_a_batch_gives_the_list_of_outputs(run, shell):
     assert "one by one" in shown and "batch" in shown
 
 
+def test_concurrency_bounds_a_single_run_too(run, shell):
+    run("import time, threading\nnow, peak, lock = [0], [0], threading.Lock()")
+    run(
+        "def work(x):\n    with lock: now[0] += 1; peak[0] = max(peak[0], now[0])\n"
+        "    time.sleep(0.03)\n    with lock: now[0] -= 1"
+    )
+    run("%%chain many --input 1 --concurrency 2 --quiet\nRunnableParallel(a=work, b=work, c=work, d=work)")
+    assert shell.user_ns["peak"] == [2]
+
+
 def test_time_shows_where_it_went(run):
     shown = run(JOKE.format(line="joke topic=bears --time"))
     assert "first token" in shown and "StrOutputParser" in shown

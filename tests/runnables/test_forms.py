@@ -644,3 +644,158 @@ def test_nothing_is_left_unraisable(monkeypatch):
             break
     gc.collect()
     assert problems == []
+
+
+# What went wrong once
+
+
+@pytest.mark.parametrize("how", ["parallel", "assign", "batch"])
+def test_leaving_branches_that_are_faster_than_their_reader_does_not_hang(how, recorder):
+    def words(x):
+        for _ in range(50):
+            yield "t "
+
+    source = RunnableLambda(words)
+    config = {"callbacks": [recorder]}
+
+    async def main():
+        if how == "batch":
+            stream = source.abatch_as_completed([1] * 50, config)
+        elif how == "assign":
+            stream = RunnablePassthrough.assign(a=source, b=source).astream({"x": 1}, config)
+        else:
+            stream = RunnableParallel(a=source, b=source).astream(1, config)
+        async with aclosing(stream) as chunks:
+            async for _ in chunks:
+                await asyncio.sleep(0.05)
+                break
+
+    asyncio.run(asyncio.wait_for(main(), 5))
+    assert recorder.unended() == []
+
+
+def test_a_second_cancellation_still_waits_for_the_branches():
+    ended = []
+
+    async def slow(x):
+        try:
+            await asyncio.sleep(5)
+        finally:
+            await asyncio.sleep(0.05)
+            ended.append(x)
+
+    async def main():
+        task = asyncio.create_task(RunnableParallel(a=slow, b=slow).ainvoke(1))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return len(ended)
+
+    assert asyncio.run(main()) == 2
+
+
+def test_closing_a_threaded_generator_does_not_swallow_a_cancellation():
+    def sleeper(x):
+        yield 1
+        time.sleep(0.2)
+        yield 2
+
+    async def main():
+        async def work():
+            stream = RunnableLambda(sleeper).astream(0)
+            await anext(stream)
+            await stream.aclose()
+            return "went on"
+
+        task = asyncio.create_task(work())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+
+
+def test_no_run_begins_in_a_function_whose_run_was_cancelled(recorder):
+    over = threading.Event()
+    inner = RunnableLambda(lambda x: x, name="inner")
+
+    def outer(x):
+        time.sleep(0.1)
+        try:
+            inner.invoke(x)
+        finally:
+            over.set()
+
+    async def main():
+        chain = RunnableLambda(outer) | inc
+        task = asyncio.create_task(chain.ainvoke(0, {"callbacks": [recorder]}))
+        await asyncio.sleep(0.03)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert over.wait(2)
+    assert "inner" not in [name for _, name in recorder.kinds("start")]
+
+
+@pytest.mark.parametrize("kind", ["start", "chunk", "end"])
+def test_an_observer_that_raises_hides_nothing_from_the_others(kind, recorder):
+    def bad(event):
+        if event.kind == kind:
+            raise RuntimeError("bad observer")
+
+    with pytest.raises(RuntimeError, match="bad observer"):
+        list(RunnableGenerator(letters).stream("ab", {"callbacks": [bad, recorder]}))
+    assert recorder.kinds("start") == [("start", "letters")]
+    assert recorder.unended() == []
+
+
+@pytest.mark.parametrize("wrapped", ["retry", "fallbacks"])
+def test_a_cancellation_is_never_retried(wrapped):
+    calls = []
+
+    async def slow(x):
+        calls.append(x)
+        await asyncio.sleep(5)
+
+    step = RunnableLambda(slow)
+    if wrapped == "retry":
+        chain = step.with_retry(retry_if_exception_type=(BaseException,), wait_exponential_jitter=False)
+    else:
+        chain = step.with_fallbacks([RunnableLambda(lambda x: x)], exceptions_to_handle=(BaseException,))
+
+    async def main():
+        task = asyncio.create_task(chain.ainvoke(1))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert calls == [1]
+
+
+def test_a_caller_s_recursion_limit_wins_over_a_bound_one_even_if_it_is_the_default():
+    seen = []
+    chain = RunnableLambda(lambda x, config: seen.append(config["recursion_limit"]))
+    chain.with_config(recursion_limit=5).invoke(1, {"recursion_limit": 25})
+    chain.with_config(recursion_limit=5).invoke(1)
+    assert seen == [25, 5]
+
+
+def test_a_config_s_callbacks_in_a_list_still_lead_to_the_parent(recorder):
+    inner = RunnableLambda(inc, name="inner")
+
+    def outer(x, config):
+        handed = {"callbacks": [config["callbacks"], recorder]}
+        thread = threading.Thread(target=lambda: inner.invoke(x, handed))
+        thread.start()
+        thread.join()
+
+    RunnableLambda(outer).invoke(1, {"callbacks": [recorder]})
+    assert "outer > inner" in [e.run.path for e in recorder.events]

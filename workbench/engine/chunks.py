@@ -67,6 +67,8 @@ def add(left: Any, right: Any) -> Any:
         return right
     if right is None:
         return left
+    if type(left) is AddableDict and isinstance(right, dict):
+        return AddableDict({**left, **{key: add(left.get(key), right[key]) for key in right}})
     try:
         return left + right
     except TypeError:

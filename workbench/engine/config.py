@@ -72,7 +72,7 @@ def merge_configs(*configs: RunnableConfig | None) -> RunnableConfig:
             elif key in ("metadata", "configurable"):
                 merged[key] = {**old, **value}
             elif key == "callbacks":
-                merged[key] = [*_as_list(old), *_as_list(value)]
+                merged[key] = [*as_list(old), *as_list(value)]
             else:
                 merged[key] = value
     return merged  # type: ignore[return-value]  # built key by key from RunnableConfigs
@@ -109,5 +109,8 @@ def unique(tags: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(tags))
 
 
-def _as_list(callbacks: Any) -> list[Any]:
+def as_list(callbacks: Any) -> list[Any]:
+    """The callbacks of a config, which may be one, several or none, as a list."""
+    if callbacks is None:
+        return []
     return list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]

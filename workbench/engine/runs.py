@@ -163,8 +163,14 @@ class Run:
         if self.first_chunk is None and not _is_empty(chunk):
             self.first_chunk = at
         event = _new(RunEvent, ("chunk", self, chunk, at))  # what RunEvent(...) does, in half the time
+        failure: Exception | None = None
         for observe in self.observers:
-            observe(event)
+            try:
+                observe(event)
+            except Exception as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def finish(self, output: Any) -> None:
         self.output = output
@@ -198,9 +204,16 @@ class Run:
                 self.error.add_note(f"while reporting this, {work!r} raised {_shown(second)}")
 
     def _report(self, kind: Kind, value: Any, at: float) -> None:
+        """Tell every observer, whatever others raise; the first error is raised afterwards."""
         event = RunEvent(kind, self, value, at)
+        failure: Exception | None = None
         for observe in self.observers:
-            observe(event)
+            try:
+                observe(event)
+            except Exception as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def __repr__(self) -> str:
         return f"<Run {self.path!r} {self.status}>"

@@ -9,12 +9,13 @@ the scope while user code runs, so that a chain called from a function joins the
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from .chunks import MISSING
-from .config import KEYS, RunnableConfig, check_config, merge_configs, unique
+from .config import KEYS, RunnableConfig, as_list, check_config, merge_configs, unique
 from .limits import Gate, Limiter, Slot, Stop
 from .runs import Observer, Run, run_id
 
@@ -38,11 +39,14 @@ class Settings(NamedTuple):
     metadata: Mapping[str, Any] = {}
     configurable: Mapping[str, Any] = {}
     max_concurrency: int | None = None
-    recursion_limit: int = 25
+    recursion_limit: int | None = None
     extras: Mapping[str, Any] = {}
 
 
 _DEFAULTS = Settings()
+
+RECURSION_LIMIT = 25
+"""How often a function may return another runnable, where no recursion_limit says otherwise."""
 
 
 class Callbacks:
@@ -119,14 +123,16 @@ class Scope:
     def enter(cls, config: Any = None) -> Self:
         """The scope of a public call: the config over what the calling user code runs in, if any."""
         outer = current.get()
+        if outer is not None and outer.stop is not None and outer.stop.requested:
+            raise CancelledError("stopped")  # the work around it is over: nothing new begins in it
         if config is None or not config:
             if outer is None:
                 return _plain(cls)  # type: ignore[no-any-return]  # one of this class
             return cls().under(outer)
         config = check_config(config)
-        callbacks = config.get("callbacks")
-        if outer is None and isinstance(callbacks, Callbacks):
-            outer = callbacks.scope
+        if outer is None:  # in a thread of the user's own, say: the config is all that leads back
+            handed_on = (c for c in as_list(config.get("callbacks")) if isinstance(c, Callbacks))
+            outer = next((callbacks.scope for callbacks in handed_on), None)
         scope = cls() if outer is None else cls().under(outer)
         return scope.configured(config)
 
@@ -205,7 +211,7 @@ class Scope:
             "tags": list(settings.tags),
             "metadata": dict(settings.metadata),
             "callbacks": None if self.plain else Callbacks(self),
-            "recursion_limit": settings.recursion_limit,
+            "recursion_limit": settings.recursion_limit or RECURSION_LIMIT,
             "configurable": dict(settings.configurable),
         }
         if settings.max_concurrency is not None:
@@ -266,9 +272,8 @@ def _changes(old: Settings, config: Mapping[str, Any], keep: bool) -> dict[str, 
 
 
 def _observers(have: tuple[Observer, ...], callbacks: Any) -> tuple[Observer, ...]:
-    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     observers = list(have)
-    for item in given:
+    for item in as_list(callbacks):
         if isinstance(item, Callbacks):
             found = item.scope.observers
         elif hasattr(item, "__observer__"):

@@ -79,14 +79,16 @@ class ThreadedSteps:
             self._puller.cancel()
         self._room.release()
         # The close must wait for the pending step, and must not be cut short by a second cancellation.
+        cancelled: asyncio.CancelledError | None = None
         while not self._over.done():
             try:
                 await asyncio.shield(self._over)
-            except asyncio.CancelledError:
-                if self._over.cancelled():
-                    break
+            except asyncio.CancelledError as error:
+                cancelled = error
         if self._puller is not None:
             await self._puller.source.aclose()
+        if cancelled is not None:
+            raise cancelled
 
     def _begin(self) -> None:
         self._started = True

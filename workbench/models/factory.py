@@ -76,7 +76,7 @@ def _default(options: dict[str, Any]) -> BaseChatModel:
 def _split(model: str | None, provider: str | None) -> tuple[str, str | None]:
     if provider is not None:
         return provider, model
-    if not isinstance(model, str):
+    if not isinstance(model, str) or not model.strip():
         raise TypeError(f'init_chat_model: expected a name such as "local:smollm2", got {model!r}')
     head, colon, tail = model.partition(":")
     if colon:

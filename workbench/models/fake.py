@@ -27,7 +27,7 @@ class FakeChatModel(BaseChatModel):
     ``token_delay_s`` before each further one. A response that is an exception is raised.
     """
 
-    responses: list[str | Exception] = Field(default_factory=lambda: list(_ANSWERS))
+    responses: list[str | Exception] = Field(default_factory=lambda: list(_ANSWERS), min_length=1)
     delay_s: float = 0.0
     token_delay_s: float = 0.0
     _number: Iterator[int] = PrivateAttr(default_factory=count)  # safe to take from in several threads

@@ -73,7 +73,8 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         client = self._connected()
-        return _result(client.chat.completions.create(**self._request(messages, stop, kwargs)))
+        with self._reaching(client):
+            return _result(client.chat.completions.create(**self._request(messages, stop, kwargs)))
 
     async def _agenerate(
         self,
@@ -83,7 +84,8 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         client = await self._async_connected()
-        return _result(await client.chat.completions.create(**self._request(messages, stop, kwargs)))
+        with self._reaching(client):
+            return _result(await client.chat.completions.create(**self._request(messages, stop, kwargs)))
 
     def _stream(
         self,
@@ -95,7 +97,7 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         client = self._connected()
         request = self._request(messages, stop, kwargs, stream=True)
         answer = _Answer()
-        with client.chat.completions.create(**request) as events:
+        with self._reaching(client), client.chat.completions.create(**request) as events:
             for event in events:
                 if (chunk := answer.take(event)) is not None:
                     yield chunk
@@ -111,7 +113,8 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
     ) -> AsyncGenerator[AIMessageChunk, None]:
         client = await self._async_connected()
         request = self._request(messages, stop, kwargs, stream=True)
-        events = await client.chat.completions.create(**request)
+        with self._reaching(client):
+            events = await client.chat.completions.create(**request)
         answer = _Answer()
         async with _closing(events):
             async for event in events:

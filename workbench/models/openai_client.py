@@ -6,7 +6,10 @@ Clients are made on first use, one for all threads and one an event loop.
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,7 +23,10 @@ class OpenAIClient(BaseModel):
     environment. ``timeout`` is in seconds; ``max_retries`` counts retries after the first try, with
     backoff."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, protected_namespaces=())
+    # A key in the wrong place must not end up in an error message.
+    model_config = ConfigDict(
+        extra="forbid", populate_by_name=True, protected_namespaces=(), hide_input_in_errors=True
+    )
 
     api_key: SecretStr | None = Field(default=None, alias="openai_api_key", repr=False)
     base_url: str | None = Field(default=None, alias="openai_api_base")
@@ -33,6 +39,12 @@ class OpenAIClient(BaseModel):
     _client: Any = PrivateAttr(None)
     _async_clients: Any = PrivateAttr(default_factory=WeakKeyDictionary)
 
+    def __repr_args__(self) -> Any:
+        for name, value in super().__repr_args__():
+            if name == "base_url" and isinstance(value, str):
+                value = re.sub(r"//[^/@]*@", "//", value)  # a password in the address stays out of it
+            yield name, value
+
     def _client_options(self, asynchronous: bool) -> dict[str, Any]:
         """Arguments for the ``openai`` client. May block; called in a thread where a loop is running."""
         options: dict[str, Any] = {"max_retries": self.max_retries}
@@ -42,6 +54,18 @@ class OpenAIClient(BaseModel):
         if self.api_key is not None:
             options["api_key"] = self.api_key.get_secret_value()
         return options
+
+    @contextmanager
+    def _reaching(self, client: Any) -> Iterator[None]:
+        """Add to an error of the connection where it was meant to lead."""
+        import openai
+
+        try:
+            yield
+        except openai.APIConnectionError as error:
+            where = client.base_url.copy_with(userinfo=b"")  # a password in the address stays out of it
+            error.add_note(f"no answer from {where}: is the server running, and the address right?")
+            raise
 
     def _connected(self) -> Any:
         with self._lock:

@@ -48,6 +48,7 @@ def run_chain(
     *,
     title: str = "",
     quiet: bool = False,
+    max_concurrency: int | None = None,
     observers: Sequence[Callable[[RunEvent], None]] = (),
 ) -> Any:
     """Stream a chain under a live view and return its output.
@@ -61,7 +62,8 @@ def run_chain(
     async def work(config: dict[str, Any]) -> Any:
         __tracebackhide__ = True
         total = Fold()
-        async with aclosing(chain.astream(input, config)) as chunks:  # type: ignore[type-var,arg-type]
+        limited = {**config, "max_concurrency": max_concurrency}
+        async with aclosing(chain.astream(input, limited)) as chunks:  # type: ignore[type-var,arg-type]
             async for chunk in chunks:
                 total.add(chunk)
         return total.value

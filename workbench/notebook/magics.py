@@ -27,7 +27,8 @@ input
   --batch EXPR     a list of inputs, run side by side
 options
   --concurrency N  at most N calls at once
-  --time           afterwards, where the time went; with --batch, one by one against batch
+  --time           afterwards, where the time went; with --batch, also one by one against batch, for which
+                   the inputs are run twice more
   --no-run         only build and bind
   --quiet          no view: only the output
 """
@@ -95,7 +96,9 @@ class ChainMagics(Magics):
                 self._show_batch_against_one_by_one(chain, inputs, concurrency)
         else:
             input = self._input(chain, options)
-            output = run_chain(chain, input, title=title, quiet=quiet, observers=observers)
+            output = run_chain(
+                chain, input, title=title, quiet=quiet, max_concurrency=concurrency, observers=observers
+            )
         if timings is not None:
             _show(StepTable(timings.rows))
         return output

@@ -28,7 +28,7 @@ class Batch:
         return_exceptions: bool,
         kwargs: dict[str, Any],
     ) -> None:
-        if isinstance(inputs, (str, bytes, Mapping)):
+        if isinstance(inputs, (str, bytes, Mapping)) or not hasattr(inputs, "__iter__"):
             raise TypeError(f"batch: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
         self._runnable = runnable
         self._inputs = list(inputs)

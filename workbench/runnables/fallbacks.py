@@ -39,9 +39,15 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
     ) -> None:
         if isinstance(fallbacks, (str, Mapping)) or not isinstance(fallbacks, Sequence):
             raise TypeError(f"with_fallbacks: expected a list of runnables, got {fallbacks!r:.80}")
+        kinds = exceptions_to_handle if isinstance(exceptions_to_handle, tuple) else (exceptions_to_handle,)
+        if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+            raise TypeError(
+                "with_fallbacks: expected exceptions_to_handle to be a tuple of exception types, "
+                f"got {exceptions_to_handle!r:.80}"
+            )
         self.runnable: Runnable[Input, Output] = coerce(runnable)
         self.fallbacks: list[Runnable[Input, Output]] = [coerce(fallback) for fallback in fallbacks]
-        self.exceptions_to_handle = exceptions_to_handle
+        self.exceptions_to_handle = kinds
         self.exception_key = exception_key
         self.name = name
 
@@ -63,7 +69,9 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
         for runnable in self.runnables:
             try:
                 return await runnable._call_step(failures.input, scope, **kwargs)
-            except self.exceptions_to_handle as error:
+            except Exception as error:  # never a cancellation or an interrupt
+                if not isinstance(error, self.exceptions_to_handle):
+                    raise
                 failures.add(runnable, error)
             scope.check_stop()
         failures.raise_first()
@@ -77,7 +85,9 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
             async with aclosing(runnable._pipe(Once(failures.input), scope, **kwargs)) as chunks:
                 try:
                     chunk = await anext(chunks, MISSING)
-                except self.exceptions_to_handle as error:
+                except Exception as error:
+                    if not isinstance(error, self.exceptions_to_handle):
+                        raise
                     failures.add(runnable, error)
                 else:
                     if chunk is not MISSING:

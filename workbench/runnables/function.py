@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.modes import AnyScope
+from ..engine.scope import RECURSION_LIMIT
 from .base import Runnable
 from .signatures import accepted, is_async, is_generator
 
@@ -143,7 +144,7 @@ class RunnableGenerator(_Function[Input, Output]):
 
 
 def _deeper(scope: AnyScope, step: Runnable[Any, Any]) -> AnyScope:
-    limit = scope.settings.recursion_limit
+    limit = scope.settings.recursion_limit or RECURSION_LIMIT
     if limit <= 1:
         raise RecursionError(
             f"{step.get_name()} returned another runnable too often: raise config['recursion_limit'] "

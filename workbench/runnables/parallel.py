@@ -30,6 +30,8 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
         self, steps: Mapping[str, Any] | None = None, /, *, name: str | None = None, **branches: Any
     ) -> None:
         # A branch may be called "steps__" or anything else: only "name" is taken.
+        if steps is not None and not isinstance(steps, Mapping):
+            raise TypeError(f"RunnableParallel: expected a dict of runnables, got {steps!r:.80}")
         given = {**(steps or {}), **branches}
         for key in given:
             if not isinstance(key, str):

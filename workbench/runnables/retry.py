@@ -49,9 +49,9 @@ class RunnableRetry(Runnable[Input, Output]):
         exponential_jitter_params: ExponentialJitterParams | None = None,
         max_attempt_number: int = 3,
     ) -> None:
-        if max_attempt_number < 1:
+        if not isinstance(max_attempt_number, int) or max_attempt_number < 1:
             raise ValueError(
-                f"with_retry: expected stop_after_attempt to be 1 or more, got {max_attempt_number}"
+                f"with_retry: expected stop_after_attempt to be 1 or more, got {max_attempt_number!r}"
             )
         self.bound: Runnable[Input, Output] = coerce(bound)
         self.retry_exception_types = retry_exception_types
@@ -78,7 +78,7 @@ class RunnableRetry(Runnable[Input, Output]):
             tag = f"retry:attempt:{attempt}" if attempt > 1 else None
             try:
                 return await self.bound._call_step(input, scope, tag, **kwargs)
-            except BaseException as error:
+            except Exception as error:  # never a cancellation or an interrupt
                 if attempt >= self.max_attempt_number or not self._retries(error):
                     raise
             scope.check_stop()
@@ -122,6 +122,10 @@ def _predicate(given: object) -> Callable[[BaseException], bool]:
 
 
 def _complete(params: ExponentialJitterParams) -> dict[str, float]:
+    if not isinstance(params, dict) or not all(isinstance(value, int | float) for value in params.values()):
+        raise TypeError(
+            f"with_retry: expected exponential_jitter_params to be a dict of numbers, got {params!r}"
+        )
     if unknown := sorted(set(params) - set(_DEFAULTS)):
         raise ValueError(
             f"with_retry: exponential_jitter_params knows {', '.join(_DEFAULTS)}; got {', '.join(unknown)}"
