@@ -83,12 +83,52 @@ def test_attempts_after_the_first_are_tagged_runs_inside_its_own(form, recorder)
     assert recorder.unended() == []
 
 
-def test_streams_are_not_repeated(collect, recorder):
-    flaky = Flaky(1)
-    with pytest.raises(ValueError):
-        collect(RunnableLambda(int) | retrying(flaky), 1, {"callbacks": [recorder]})
-    assert flaky.calls == [1]
+def test_a_stream_is_repeated_until_its_first_chunk(collect, recorder):
+    calls = []
+
+    def flaky(chunks):
+        calls.append(list(chunks))
+        if len(calls) < 3:
+            raise ConnectionError("the line is bad")
+        yield from calls[-1]
+
+    def source(x):
+        yield from "ab"
+
+    step = RunnableGenerator(flaky).with_retry(wait_exponential_jitter=False)
+    chain = RunnableLambda(source) | step
+    assert "".join(collect(chain, 0, {"callbacks": [recorder]})) == "ab"
+    assert ["".join(call) for call in calls] == ["ab"] * 3
     assert recorder.unended() == []
+
+
+def test_a_stream_is_not_repeated_after_its_first_chunk(collect, recorder):
+    calls = []
+
+    def late(chunks):
+        calls.append(1)
+        yield "a"
+        raise ConnectionError("late")
+
+    with pytest.raises(ConnectionError):
+        collect(
+            RunnableGenerator(late).with_retry(wait_exponential_jitter=False), 0, {"callbacks": [recorder]}
+        )
+    assert calls == [1]
+    assert recorder.unended() == []
+
+
+def test_an_error_of_what_comes_before_is_not_retried(collect):
+    calls = []
+
+    def broken(x):
+        calls.append(1)
+        raise ConnectionError("before")
+
+    step = RunnableGenerator(lambda chunks: (yield from chunks)).with_retry(wait_exponential_jitter=False)
+    with pytest.raises(ConnectionError, match="before"):
+        collect(RunnableLambda(broken) | step, 0)
+    assert calls == [1]
 
 
 def test_what_it_wraps_streams_through_it(collect):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, TypedDict, TypeVar
 
-from ..engine.chunks import ChunkStream
+from ..engine.chunks import ChunkStream, Fold, Once
 from ..engine.modes import AnyScope
 from .base import Runnable, coerce
 
@@ -35,9 +36,9 @@ class RunnableRetry(Runnable[Input, Output]):
     """What ``with_retry`` returns. Each attempt is a nested run, tagged ``retry:attempt:N`` from the
     second on.
 
-    Calls are repeated, streams are not: chunks that went out cannot be taken back. In a batch each input
-    is retried on its own. While it waits it holds no place under ``max_concurrency``, and it can be
-    cancelled.
+    A stream is repeated as long as no chunk has gone out, since those cannot be taken back; input chunks
+    that were taken by then are given again, added up. In a batch each input is retried on its own. While
+    it waits it holds no place under ``max_concurrency``, and it can be cancelled.
     """
 
     def __init__(
@@ -79,20 +80,41 @@ class RunnableRetry(Runnable[Input, Output]):
             try:
                 return await self.bound._call_step(input, scope, tag, **kwargs)
             except Exception as error:  # never a cancellation or an interrupt
-                if attempt >= self.max_attempt_number or not self._retries(error):
+                if not self._goes_on(attempt, error):
                     raise
-            scope.check_stop()
-            if self.wait_exponential_jitter:
-                await scope.sleep(self._seconds_after(attempt))
+            await self._rest(attempt, scope)
             attempt += 1
 
-    def _pipe(
-        self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any
-    ) -> ChunkStream:
-        return self.bound._pipe(source, scope, tag, **kwargs)
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
+        __tracebackhide__ = True
+        attempt, began = 1, False
+        taken = _Taken(source)
+        given: ChunkStream = taken
+        async with aclosing(source):
+            while True:
+                tag = f"retry:attempt:{attempt}" if attempt > 1 else None
+                try:
+                    async with aclosing(self.bound._pipe(given, scope, tag, **kwargs)) as chunks:
+                        async for chunk in chunks:
+                            began = True
+                            yield chunk
+                    return
+                except Exception as error:
+                    if began or error is taken.error or not self._goes_on(attempt, error):
+                        raise
+                await self._rest(attempt, scope)
+                attempt += 1
+                given = Once(await taken.whole())
 
-    def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
-        return self.bound._transform(source, scope, **kwargs)
+    def _goes_on(self, attempt: int, error: Exception) -> bool:
+        return attempt < self.max_attempt_number and self._retries(error)
+
+    async def _rest(self, attempt: int, scope: AnyScope) -> None:
+        scope.check_stop()
+        if self.wait_exponential_jitter:
+            await scope.sleep(self._seconds_after(attempt))
 
     def _seconds_after(self, attempt: int) -> float:
         wait = self._wait
@@ -104,6 +126,37 @@ class RunnableRetry(Runnable[Input, Output]):
 
     def __repr__(self) -> str:
         return f"{self.bound!r}.with_retry(stop_after_attempt={self.max_attempt_number})"
+
+
+class _Taken:
+    """A stream that remembers what was taken from it, and stays open when a reader closes it: the next
+    attempt needs the whole of it."""
+
+    def __init__(self, source: ChunkStream) -> None:
+        self._source = source
+        self._total = Fold()
+        self.error: Exception | None = None
+
+    def __aiter__(self) -> _Taken:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            chunk = await anext(self._source)
+        except Exception as error:
+            if not isinstance(error, StopAsyncIteration):
+                self.error = error
+            raise
+        self._total.add(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        """The retry closes the source."""
+
+    async def whole(self) -> Any:
+        async for _ in self:
+            pass
+        return self._total.value
 
 
 def _predicate(given: object) -> Callable[[BaseException], bool]:
