@@ -7,6 +7,7 @@ that depend on where a text is cut.
 """
 
 import asyncio
+import re
 import threading
 import time
 from contextlib import aclosing
@@ -250,7 +251,8 @@ def outputs(chain, value):
 
 def busy_threads():
     """Worker threads at work: the others wait to be used again."""
-    alive = [thread for thread in threading.enumerate() if thread.name.startswith("workbench-")]
+    # Not the background loop's or the model server's, which other tests have started for good.
+    alive = [thread for thread in threading.enumerate() if re.fullmatch(r"workbench-\d+", thread.name)]
     return len(alive) - len(threads._threads._idle)
 
 
