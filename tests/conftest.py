@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import pytest
 
 from workbench.engine.chunks import Fold
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background, as CI may be: tests of Ctrl-C, and the processes they start, need it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _added(chunks: Any) -> Any:

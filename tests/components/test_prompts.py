@@ -84,3 +84,14 @@ def test_what_is_no_message_is_refused(messages):
 
 def test_values_are_not_templates_again():
     assert ChatPromptTemplate.from_template("{a}").invoke("{b} {{c}}").to_string() == "Human: {b} {{c}}"
+
+
+def test_a_function_among_the_partials_is_called_once_for_a_prompt():
+    calls = []
+    prompt = ChatPromptTemplate.from_template("{day}: {topic}").partial(
+        day=lambda: calls.append(1) or "Monday"
+    )
+    assert prompt.invoke({"topic": "bears"}).to_string() == "Human: Monday: bears"
+    assert calls == [1]
+    assert prompt.invoke({"topic": "bears", "day": "Sunday"}).to_string() == "Human: Sunday: bears"
+    assert calls == [1]

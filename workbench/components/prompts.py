@@ -167,8 +167,10 @@ class BasePromptTemplate(Runnable[Any, PromptValue]):
         return self._complete(given)
 
     def _complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        values = {key: value() if callable(value) else value for key, value in self.partial_variables.items()}
-        values.update(given)
+        values = dict(given)
+        for key, value in self.partial_variables.items():
+            if key not in values:
+                values[key] = value() if callable(value) else value
         missing = [name for name in self.input_variables if name not in values]
         if missing:
             raise KeyError(

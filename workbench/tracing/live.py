@@ -28,6 +28,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ..engine.chunks import MISSING
@@ -198,8 +199,23 @@ def _usage(run: Run) -> dict[str, int] | None:
 
 
 def _error(error: BaseException) -> dict[str, str]:
+    shown = traceback.TracebackException.from_exception(error)
+    _keep_users_frames(shown)
     return {
         "type": type(error).__name__,
         "message": str(error)[:10_000],
-        "traceback": "".join(traceback.format_exception(error))[-20_000:],
+        "traceback": "".join(shown.format())[-20_000:],
     }
+
+
+_OWN = str(Path(__file__).resolve().parent.parent)
+
+
+def _keep_users_frames(shown: traceback.TracebackException | None) -> None:
+    """Leave out the workbench's own frames: the reader looks for theirs."""
+    while shown is not None:
+        theirs = [frame for frame in shown.stack if not frame.filename.startswith(_OWN)]
+        shown.stack = traceback.StackSummary.from_list(theirs)
+        if shown.__context__ is not shown.__cause__:
+            _keep_users_frames(shown.__context__)
+        shown = shown.__cause__
