@@ -175,7 +175,7 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
     def _has(self, *methods: str) -> bool:
         """Whether a subclass defines one of them."""
         kind = type(self)
-        for name in methods:  # noqa: SIM110  # any() over a generator takes three times as long  # noqa: SIM110
+        for name in methods:  # noqa: SIM110  # any() over a generator takes three times as long
             if getattr(kind, name) is not getattr(BaseChatModel, name):
                 return True
         return False
