@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import FORMS
 from workbench import RunnableGenerator, RunnableLambda, RunnableParallel, RunnableSequence
+from workbench.engine.threads import MANY
 
 SLOWER = 3.0
 """Times the cost per step of a long chain over that of a short one, at most."""
@@ -106,6 +107,7 @@ def test_a_hundred_levels_of_wide_nesting_do_not_crash(run_chain, config):
 
 BATCH = """
 import asyncio, gc, resource
+from workbench.engine.threads import MANY
 from workbench import RunnableLambda
 
 def rss():
@@ -166,3 +168,29 @@ def test_an_abatch_of_a_thousand_asynchronous_calls_starts_no_thread():
     asyncio.run(RunnableLambda(look).abatch(list(range(1000))))
     assert len(seen) == 1000
     assert max(seen) <= before
+
+
+def test_an_abatch_of_a_thousand_synchronous_calls_starts_a_bounded_number_of_threads():
+    before = threading.active_count()
+    seen = []
+
+    def look(x):
+        time.sleep(0.02)
+        seen.append(threading.active_count())
+        return x
+
+    assert asyncio.run(RunnableLambda(look).abatch(list(range(1000)))) == list(range(1000))
+    assert max(seen) - before <= MANY + 40  # one more for every 50 ms that calls have waited
+
+
+def test_calls_that_wait_for_calls_in_the_queue_do_not_deadlock():
+    async def main():
+        loop = asyncio.get_running_loop()
+        inner = RunnableLambda(lambda x: x + 1)
+
+        def outer(x):
+            return asyncio.run_coroutine_threadsafe(inner.ainvoke(x), loop).result(30)
+
+        return await RunnableLambda(outer).abatch(list(range(MANY + 60)))
+
+    assert asyncio.run(main()) == [x + 1 for x in range(MANY + 60)]

@@ -72,7 +72,7 @@ class EventLoop(Scope):
             with contextlib.suppress(RuntimeError):  # the loop may be closed by now
                 loop.call_soon_threadsafe(_settle, future, result, error)
 
-        threads.start(job)
+        threads.start(job, may_wait=True)
         try:
             result = await future
         except asyncio.CancelledError:

@@ -2,22 +2,30 @@
 
 A thread is reused when one is idle and started when none is: steps wait for each other, so a pool of a
 fixed size could deadlock. How much runs at once is bounded by the callers (``Scope.gather``, limiters),
-not here. Threads are daemons, so that a hung request never keeps the interpreter from leaving, and end
+not here. Jobs that *may wait*, single calls of which a wide ``abatch`` starts thousands at once, queue where
+MANY threads are busy; a thread is still added every now and then, so that those that wait for each other go
+on. Threads are daemons, so that a hung request never keeps the interpreter from leaving, and end
 after some seconds without work.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-__all__ = ["IDLE_S", "start"]
+__all__ = ["IDLE_S", "MANY", "start"]
 
 IDLE_S = 10.0
 """Seconds without work after which a thread ends."""
+
+MANY = 128
+"""Busy threads from which a job that may wait does."""
+
+PATIENCE_S = 0.05
+"""How long such a job waits at most before a thread is added for the queue."""
 
 Job = Callable[[], None]
 
@@ -26,18 +34,47 @@ class _Threads:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[SimpleQueue[Job]] = []
+        self._waiting: deque[Job] = deque()
+        self._watched = False
+        self._alive = 0
         self._started = 0
         self.pid = os.getpid()
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Job, may_wait: bool = False) -> None:
         with self._lock:
             if self._idle:
                 # Last in, first out: the others stay idle long enough to end.
                 self._idle.pop().put(job)
                 return
+            if may_wait and self._alive >= MANY:
+                self._waiting.append(job)
+                if not self._watched:
+                    self._watched = True
+                    self._watch()
+                return
+        self._add(job)
+
+    def _add(self, job: Job) -> None:
+        with self._lock:
+            self._alive += 1
             self._started += 1
             name = f"workbench-{self._started}"
         threading.Thread(target=self._work, args=(job,), name=name, daemon=True).start()
+
+    def _watch(self) -> None:
+        timer = threading.Timer(PATIENCE_S, self._add_one)
+        timer.daemon = True
+        timer.start()
+
+    def _add_one(self) -> None:
+        """While jobs wait, a thread more each time: all the others may be waiting for one of them."""
+        with self._lock:
+            job = self._waiting.popleft() if self._waiting else None
+            self._watched = bool(self._waiting)
+            if self._watched:
+                self._watch()
+        if job is not None:
+            self._add(job)
 
     def _work(self, job: Job | None) -> None:
         inbox: SimpleQueue[Job] = SimpleQueue()
@@ -45,22 +82,28 @@ class _Threads:
             job()
             job = None  # what it refers to must not live on while this thread waits
             with self._lock:
+                if self._waiting:
+                    job = self._waiting.popleft()
+                    continue
                 self._idle.append(inbox)
             try:
                 job = inbox.get(timeout=IDLE_S)
             except Empty:
-                with self._lock, contextlib.suppress(ValueError):
-                    self._idle.remove(inbox)
-                with contextlib.suppress(Empty):  # given between the time-out and the lock
-                    job = inbox.get_nowait()
+                with self._lock:
+                    if inbox in self._idle:
+                        self._idle.remove(inbox)
+                        self._alive -= 1
+                    else:  # given a job between the time-out and the lock
+                        job = inbox.get_nowait()
 
 
 _threads = _Threads()
 
 
-def start(job: Job) -> None:
-    """Run *job* in a worker thread. It takes no arguments, returns nothing and must not raise."""
+def start(job: Job, *, may_wait: bool = False) -> None:
+    """Run *job* in a worker thread. It takes no arguments, returns nothing and must not raise. With
+    *may_wait*, not necessarily at once."""
     global _threads
     if _threads.pid != os.getpid():  # after a fork the parent's threads are not here
         _threads = _Threads()
-    _threads.start(job)
+    _threads.start(job, may_wait)
