@@ -41,7 +41,7 @@ class Blocking(Scope):
         self.check_stop()
         scope = self
         if self.limiter is not None:
-            await self.limiter.acquire(ThreadWaiter)
+            await self.wait_for_place(self.limiter)
             scope = self.leaf()
         token = current.set(scope)
         try:
@@ -68,7 +68,7 @@ class Blocking(Scope):
         kwargs: dict[str, Any],
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
-        await limiter.acquire(ThreadWaiter)
+        await self.wait_for_place(limiter)
         try:
             async with aclosing(self.leaf()._steps(fn, is_async, args, kwargs)) as items:
                 async for item in items:

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from itertools import count
+from time import perf_counter
 from typing import Any, TypeVar
 
 from . import threads
@@ -37,7 +38,7 @@ class EventLoop(Scope):
             return await fn(*args, **kwargs)
         scope = self
         if self.limiter is not None:
-            await self.limiter.acquire(TaskWaiter)
+            await self.wait_for_place(self.limiter)
             scope = self.leaf()
         try:
             if not is_async:
@@ -57,9 +58,12 @@ class EventLoop(Scope):
         future: asyncio.Future[Any] = loop.create_future()
         stop = Stop(self.stop)
         context = context_of(self.stopping_with(stop))
+        run, asked = self.run, perf_counter()
 
         def job() -> None:
             __tracebackhide__ = True
+            if run is not None:
+                run.waited_s += perf_counter() - asked
             result: Any = None
             error: BaseException | None = None
             try:
@@ -102,7 +106,7 @@ class EventLoop(Scope):
         kwargs: dict[str, Any],
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
-        await limiter.acquire(TaskWaiter)
+        await self.wait_for_place(limiter)
         try:
             scope = self.leaf()
             steps = scope._steps(fn, args, kwargs) if is_async else ThreadedSteps(scope, fn, args, kwargs)

@@ -64,7 +64,8 @@ class Run:
     ``type`` is one of chain, chat_model, llm, prompt, parser, retriever, tool. ``started``,
     ``first_chunk`` (the first that is not empty) and ``ended`` are seconds on the clock of
     ``time.perf_counter``, None until they are known. ``input`` is MISSING while it still streams in;
-    ``output`` is what came out, also if only part.
+    ``output`` is what came out, also if only part. ``waited_s``: seconds its calls waited for a place under
+    ``max_concurrency`` or for a worker thread, after its start.
     ``step`` is what runs; ``inherited`` says how many of the tags, from the first, its nested runs get too;
     ``streams`` is true for a step that was given a stream. ``pending``: what observers have scheduled and its
     driver awaits, None where the driver cannot await.
@@ -88,6 +89,7 @@ class Run:
         "streams",
         "tags",
         "type",
+        "waited_s",
     )
 
     def __init__(
@@ -119,6 +121,7 @@ class Run:
         self.inherited = inherited
         self.pending = pending
         self.streams = False
+        self.waited_s = 0.0
 
     started: float | None
     first_chunk: float | None

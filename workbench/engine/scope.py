@@ -12,11 +12,12 @@ from __future__ import annotations
 from asyncio import CancelledError
 from collections.abc import Mapping
 from contextvars import ContextVar
+from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from .chunks import MISSING
 from .config import KEYS, RunnableConfig, as_list, check_config, merge_configs, unique
-from .limits import Gate, Limiter, Slot, Stop
+from .limits import Gate, Limiter, Slot, Stop, Waiter
 from .runs import Observer, Run, run_id
 
 __all__ = ["Callbacks", "Scope", "Settings", "Step", "current", "ensure_config"]
@@ -82,6 +83,7 @@ class Scope:
     )
 
     blocking: ClassVar[bool] = True
+    new_waiter: ClassVar[type[Waiter]]
     gate: Gate | None
     held: Slot | None
     lent: Slot | None
@@ -218,6 +220,18 @@ class Scope:
             config["max_concurrency"] = settings.max_concurrency
         config.update(settings.extras)
         return config
+
+    async def wait_for_place(self, limiter: Limiter) -> None:
+        """Take a place for one call of this scope's run, which is told how long that took."""
+        run = self.run
+        if run is None:
+            await limiter.acquire(self.new_waiter)
+            return
+        asked = perf_counter()
+        try:
+            await limiter.acquire(self.new_waiter)
+        finally:
+            run.waited_s += perf_counter() - asked
 
     def leaf(self) -> Self:
         """A copy to run one limited call in: it holds a place under the limiter."""
