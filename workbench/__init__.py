@@ -85,10 +85,12 @@ if TYPE_CHECKING:
         StdOutCallbackHandler,
         UsageMetadataCallbackHandler,
     )
+    from .tracing.calls import CallMeter, CallStats
     from .tracing.custom import adispatch_custom_event, dispatch_custom_event
     from .tracing.events import StreamEvent
     from .tracing.live import LiveState
     from .tracing.log import LogEntry, RunLog, RunLogPatch, RunState
+    from .tracing.prices import Price, prices, set_price
     from .vectorstores.base import VectorStore
     from .vectorstores.faiss import FAISS
     from .vectorstores.memory import InMemoryVectorStore
@@ -109,6 +111,8 @@ __all__ = [
     "BaseOutputParser",
     "BaseRetriever",
     "BaseTool",
+    "CallMeter",
+    "CallStats",
     "ChatLocal",
     "ChatMessage",
     "ChatOpenAI",
@@ -135,6 +139,7 @@ __all__ = [
     "LogEntry",
     "MessagesPlaceholder",
     "OpenAIEmbeddings",
+    "Price",
     "PromptTemplate",
     "RouterInput",
     "RouterRunnable",
@@ -186,6 +191,8 @@ __all__ = [
     "load_ipython_extension",
     "merge_configs",
     "patch_config",
+    "prices",
+    "set_price",
     "tool",
 ]
 
@@ -236,10 +243,12 @@ _HOMES = {
     "timing.compare": "compare",
     "tracing.callbacks": "AsyncCallbackHandler BaseCallbackHandler StdOutCallbackHandler "
     "UsageMetadataCallbackHandler",
+    "tracing.calls": "CallMeter CallStats",
     "tracing.custom": "adispatch_custom_event dispatch_custom_event",
     "tracing.events": "StreamEvent",
     "tracing.live": "LiveState",
     "tracing.log": "LogEntry RunLog RunLogPatch RunState",
+    "tracing.prices": "Price prices set_price",
     "vectorstores.base": "VectorStore",
     "vectorstores.faiss": "FAISS",
     "vectorstores.memory": "InMemoryVectorStore",

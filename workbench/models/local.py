@@ -28,6 +28,7 @@ class ChatLocal(ChatOpenAI):
     # llama.cpp ends a cancelled request at its next token, but notices the end of one that does not stream
     # only after seconds.
     _prefers_streaming: ClassVar[bool] = True
+    _is_free: ClassVar[bool] = True
     _server: Any = PrivateAttr(None)
 
     @property

@@ -22,12 +22,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine.runs import Run, RunEvent, Status
-from .units import per_second
+from ..tracing.calls import MODELS, CallClock, CallStats
 
 __all__ = ["TimingRow", "Timings"]
 
-_MODELS = frozenset({"chat_model", "llm"})
 _PLUMBING = frozenset({"prompt", "parser"})
+_PLACES = ("seq:step:", "map:key:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,10 @@ class TimingRow:
     """The times of one run, in seconds; None while, or where, there is nothing to tell.
 
     ``parent`` is the index of the row of the run around it. ``start_s`` counts from the first start that
-    was observed. ``tokens`` are those a model wrote: as its usage says, else its chunks. ``tokens_per_s``
-    is their speed after the first one.
+    was observed. ``call`` is what is known of a model's call; of it, ``tokens`` are those the model wrote
+    and ``tokens_per_s`` is their speed after the first one. ``waited_s``: of the wall time, what calls waited for a place under
+    ``max_concurrency`` or for a thread. ``place``: where it stands in the run around it, ``seq:step:2`` or
+    ``map:key:joke``. ``item``: the number of its input in a batch.
     """
 
     name: str
@@ -53,6 +55,10 @@ class TimingRow:
     tokens_per_s: float | None
     usage: Mapping[str, Any] | None
     error: str | None
+    waited_s: float = 0.0
+    place: str | None = None
+    item: int | None = None
+    call: CallStats | None = None
 
 
 class _Entry:
@@ -60,7 +66,9 @@ class _Entry:
     any is open matters."""
 
     __slots__ = (
+        "call",
         "chunks",
+        "clock",
         "covered_s",
         "covered_since",
         "ended",
@@ -68,15 +76,18 @@ class _Entry:
         "first",
         "has_children",
         "inside",
+        "item",
         "name",
         "open_children",
         "parent",
         "path",
+        "place",
         "root",
         "start",
         "status",
         "type",
         "usage",
+        "waited_s",
     )
 
     def __init__(self, run: Run, parent: int | None, at: float, around: _Entry | None) -> None:
@@ -91,11 +102,17 @@ class _Entry:
         self.error: str | None = None
         self.usage: Mapping[str, Any] | None = None
         self.chunks = 0
+        self.clock = CallClock(run) if run.type in MODELS else None
+        self.call: CallStats | None = None
         self.open_children = 0
         self.covered_since = self.covered_s = 0.0
         self.has_children = False
         self.root: _Entry = self if around is None else around.root
         self.inside: list[Run] = []
+        self.waited_s = 0.0
+        self.item: int | None = getattr(run, "item", None)
+        tag = run.tags[run.inherited] if run.inherited < len(run.tags) else ""
+        self.place = tag if tag.startswith(_PLACES) else None
 
 
 class Timings:
@@ -112,7 +129,7 @@ class Timings:
         self._lock = threading.Lock()
 
     def __call__(self, event: RunEvent) -> None:
-        kind, run, _, at = event
+        kind, run, value, at = event
         with self._lock:
             if kind == "start":
                 self._start(run, at)
@@ -123,6 +140,8 @@ class Timings:
             entry = self._entries[place]
             if kind == "chunk":
                 entry.chunks += 1
+                if entry.clock is not None:
+                    entry.clock.chunk(at, value)
                 if entry.first is None and run.first_chunk is not None:
                     entry.first, entry.status = at, "streaming"
             elif kind in ("end", "error"):
@@ -137,15 +156,15 @@ class Timings:
 
     @property
     def peak_in_flight(self) -> int:
-        """The most leaf runs that were open at one moment: runs without children, other than prompts and
-        parsers. An upper bound of the calls at work where runs wait for a place under a limit."""
+        """The most leaf runs that were at work at one moment: runs without children, other than prompts and
+        parsers, from when they had their place under a limit."""
         with self._lock:
             leaves = [
                 entry for entry in self._entries if not entry.has_children and entry.type not in _PLUMBING
             ]
         changes: list[tuple[float, int]] = []
         for entry in leaves:
-            changes.append((entry.start, 1))
+            changes.append((entry.start + entry.waited_s, 1))
             if entry.ended is not None:
                 changes.append((entry.ended, -1))
         changes.sort()  # nearly in order already, which is what this sort is linear for
@@ -170,6 +189,9 @@ class Timings:
 
     def _end(self, run: Run, entry: _Entry, at: float) -> None:
         entry.ended, entry.status, entry.usage = at, run.status, _usage(run)
+        entry.waited_s = run.waited_s
+        if entry.clock is not None:
+            entry.call, entry.clock = entry.clock.stats(run), None  # which lets go of the run
         if run.error is not None:
             entry.error = f"{type(run.error).__name__}: {run.error}"[:500]
         if entry.open_children:  # what outlives its parent covers it to its end
@@ -196,12 +218,7 @@ class Timings:
 
 def _row(entry: _Entry, zero: float) -> TimingRow:
     wall = None if entry.ended is None else entry.ended - entry.start
-    tokens = speed = None
-    if entry.type in _MODELS:
-        told = (entry.usage or {}).get("output_tokens")
-        tokens = told if isinstance(told, int) else entry.chunks or None
-        if tokens and entry.first is not None and entry.ended is not None and entry.chunks > 1:
-            speed = per_second(tokens, entry.ended - entry.first)
+    call = entry.call if entry.clock is None else entry.clock.stats()
     return TimingRow(
         name=entry.name,
         path=entry.path,
@@ -213,10 +230,14 @@ def _row(entry: _Entry, zero: float) -> TimingRow:
         own_s=None if wall is None else max(0.0, wall - entry.covered_s),
         first_token_s=None if entry.first is None else entry.first - entry.start,
         chunks=entry.chunks,
-        tokens=tokens,
-        tokens_per_s=speed,
+        tokens=None if call is None else call.output_tokens,
+        tokens_per_s=None if call is None else call.tokens_per_s,
         usage=entry.usage,
         error=entry.error,
+        call=call,
+        waited_s=entry.waited_s,
+        place=entry.place,
+        item=entry.item,
     )
 
 

@@ -1,0 +1,307 @@
+"""Cost and speed of a model's call: tokens, time to the first one, gaps between them, price.
+
+``CallClock`` is fed with the chunks of one model run, ``CallStats`` is what it says at the end. ``CallMeter``
+is an observer that does this for every call it sees::
+
+    meter = CallMeter()
+    chain.invoke(question, {"callbacks": [meter]})
+    meter.calls[0].first_token_s, meter.total.cost_usd
+
+What is not known is None: a prompt's tokens are never guessed, and a model without a price has no cost.
+"""
+
+from __future__ import annotations
+
+import html
+import threading
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Any
+
+from ..engine.runs import Run, RunEvent
+from .prices import cost
+
+__all__ = ["MODELS", "CallClock", "CallMeter", "CallStats", "CallTotal", "GapStats"]
+
+MODELS = frozenset({"chat_model", "llm"})
+"""The types of the runs that are calls of a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapStats:
+    """Seconds between one token and the next; p50 and p95 are gaps that occurred (nearest rank)."""
+
+    p50: float
+    p95: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallStats:
+    """Cost and speed of one call; None where unknown.
+
+    ``input_tokens`` and ``total_tokens`` are what the model's usage says; so are ``output_tokens``, or else
+    the number of chunks of a streamed answer. ``first_token_s`` counts from the run's start,
+    ``tokens_per_s`` from the first token on. ``cost_usd`` is 0.0 for answers out of a cache (``cached``),
+    whose tokens are those of the call that was paid.
+    """
+
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    first_token_s: float | None = None
+    tokens_per_s: float | None = None
+    gap_s: GapStats | None = None
+    cost_usd: float | None = None
+    cached: bool = False
+
+    def as_data(self) -> dict[str, Any]:
+        """The same as JSON data."""
+        return asdict(self)
+
+
+class CallClock:
+    """Reads the clock at each chunk of one model run: O(1) a chunk, four bytes of memory for each."""
+
+    __slots__ = ("_first", "_gaps", "_last", "_only_whole", "_run")
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._first: float | None = None
+        self._last = 0.0
+        self._gaps = array("f")  # seconds; a gap is known to seven digits
+        self._only_whole = False
+
+    @property
+    def tokens(self) -> int:
+        """Chunks that said something, so far."""
+        return 0 if self._first is None else len(self._gaps) + 1
+
+    def chunk(self, at: float, chunk: Any) -> None:
+        """A chunk came at *at*, on the clock of ``time.perf_counter``. One that says nothing is no token."""
+        says_something: Any = chunk
+        if chunk.__class__ is not str:
+            says_something = getattr(chunk, "content", chunk) or getattr(chunk, "tool_call_chunks", None)
+        if not says_something:
+            return
+        if self._first is None:
+            self._first = at
+            self._only_whole = getattr(chunk, "chunk_position", None) == "last"
+        else:
+            self._gaps.append(at - self._last)
+        self._last = at
+
+    def stats(self, run: Run | None = None) -> CallStats:
+        """What is known by now; complete once the run has ended."""
+        run = run or self._run
+        usage = getattr(run.output, "usage_metadata", None) or {}
+        about = getattr(run.output, "response_metadata", None) or {}
+        model = _model_name(run, about)
+        cached = about.get("cached") is True
+        written = usage.get("output_tokens")
+        first_s = None if self._first is None or run.started is None else self._first - run.started
+        return CallStats(
+            model=model,
+            input_tokens=usage.get("input_tokens"),
+            output_tokens=self._counted(run) if written is None else written,
+            total_tokens=usage.get("total_tokens"),
+            first_token_s=first_s,
+            tokens_per_s=self._speed(written),
+            gap_s=_gap_stats(self._gaps),
+            cost_usd=0.0 if cached or _is_free(run) else cost(model, usage),
+            cached=cached,
+        )
+
+    def _counted(self, run: Run) -> int | None:
+        """Tokens of a model that does not tell them. A whole answer in one piece is not one token."""
+        whole = self.tokens == 1 and (self._only_whole or run.type == "llm")
+        return None if whole else self.tokens or None
+
+    def _speed(self, written: int | None) -> float | None:
+        if self._first is None or not self._gaps:
+            return None
+        tokens = self.tokens if written is None else written
+        since_first_s = self._last - self._first
+        return (tokens - 1) / since_first_s if tokens > 1 and since_first_s > 0 else None
+
+
+def _gap_stats(gaps: Iterable[float]) -> GapStats | None:
+    """
+    >>> _gap_stats([0.1, 0.3, 0.2, 4.0]), _gap_stats([])
+    (GapStats(p50=0.2, p95=4.0, max=4.0), None)
+    """
+    ordered = sorted(gaps)
+    if not ordered:
+        return None
+    at = {share: ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95)}
+    return GapStats(at[0.5], at[0.95], ordered[-1])
+
+
+def _model_name(run: Run, about: Mapping[str, Any]) -> str | None:
+    named = about.get("model_name") or run.metadata.get("ls_model_name")
+    for attribute in ("model", "model_name"):
+        named = named or getattr(run.step, attribute, None)
+    return named if isinstance(named, str) else None
+
+
+def _is_free(run: Run) -> bool:
+    """Whether the model itself says that its calls cost nothing."""
+    return getattr(run.step, "_is_free", False) is True
+
+
+@dataclass(frozen=True, slots=True)
+class CallTotal:
+    """Sums over calls; None where not one of them tells. Tokens and cost of answers out of a cache were
+    paid before and are left out. ``unpriced`` calls have no known cost: with any, the cost is a lower
+    bound."""
+
+    calls: int
+    cached: int
+    unpriced: int
+    input_tokens: int | None
+    output_tokens: int | None
+    total_tokens: int | None
+    cost_usd: float | None
+
+    @classmethod
+    def of(cls, calls: Iterable[CallStats]) -> CallTotal:
+        calls = list(calls)
+        paid = [call for call in calls if not call.cached]
+        return cls(
+            calls=len(calls),
+            cached=len(calls) - len(paid),
+            unpriced=sum(call.cost_usd is None for call in paid),
+            input_tokens=_sum(call.input_tokens for call in paid),
+            output_tokens=_sum(call.output_tokens for call in paid),
+            total_tokens=_sum(call.total_tokens for call in paid),
+            cost_usd=_sum(call.cost_usd for call in calls),
+        )
+
+
+def _sum(values: Iterable[Any]) -> Any:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+class CallMeter:
+    """See the module. Safe to observe from any thread, and for any number of runs.
+
+    With *wants_tokens* (the default) models stream even when they are invoked, so that there is a time to
+    the first token. ``calls`` has those that have ended, in that order; failed ones too, with what is known
+    of them.
+    """
+
+    def __init__(self, *, wants_tokens: bool = True) -> None:
+        self.wants_tokens = wants_tokens
+        self._clocks: dict[Run, CallClock] = {}
+        self._calls: list[CallStats] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, event: RunEvent) -> None:
+        kind, run, value, at = event
+        if run.type not in MODELS:
+            return
+        if kind == "chunk":
+            if (clock := self._clocks.get(run)) is not None:
+                clock.chunk(at, value)
+        elif kind == "start":
+            self._clocks[run] = CallClock(run)
+        elif kind != "custom" and (clock := self._clocks.pop(run, None)) is not None:
+            stats = clock.stats(run)
+            with self._lock:
+                self._calls.append(stats)
+
+    @property
+    def calls(self) -> list[CallStats]:
+        with self._lock:
+            return list(self._calls)
+
+    @property
+    def total(self) -> CallTotal:
+        return CallTotal.of(self.calls)
+
+    def __repr__(self) -> str:
+        total = self.total
+        said = [f"{total.calls} {'call' if total.calls == 1 else 'calls'}"]
+        if total.cached:
+            said.append(f"{total.cached} from the cache")
+        for what, tokens in (("read", total.input_tokens), ("written", total.output_tokens)):
+            if tokens is not None:
+                said.append(f"{tokens:,} tokens {what}")
+        said.append(_money(total.cost_usd, bool(total.unpriced)) or "cost unknown")
+        return f"CallMeter({', '.join(said)})"
+
+    def __str__(self) -> str:
+        lines = self._table()
+        widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS))]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if column else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        head, *lines = self._table()
+        heads = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in head)
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left">{html.escape(first)}</th>'
+            + "".join(f'<td style="text-align:right">{html.escape(cell)}</td>' for cell in cells)
+            + "</tr>"
+            for first, *cells in lines
+        )
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+    def _table(self) -> list[list[str]]:
+        calls = self.calls
+        total = CallTotal.of(calls)
+        last = [
+            f"total of {total.calls}",
+            _count(total.input_tokens),
+            _count(total.output_tokens),
+            *[""] * 4,
+            _money(total.cost_usd, bool(total.unpriced)),
+        ]
+        return [list(_HEADINGS), *(_cells(call) for call in calls), last]
+
+
+_HEADINGS = ("model", "read", "written", "first token", "tokens/s", "gap p50", "gap p95", "cost")
+
+
+def _cells(call: CallStats) -> list[str]:
+    gaps = call.gap_s
+    return [
+        (call.model or "?") + (" (cached)" if call.cached else ""),
+        _count(call.input_tokens),
+        _count(call.output_tokens),
+        _seconds(call.first_token_s),
+        "" if call.tokens_per_s is None else f"{call.tokens_per_s:,.1f}",
+        "" if gaps is None else _seconds(gaps.p50),
+        "" if gaps is None else _seconds(gaps.p95),
+        _money(call.cost_usd),
+    ]
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def _seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f"{seconds:.2f} s" if seconds >= 0.9995 else f"{seconds * 1000:.3g} ms"
+
+
+def _money(usd: float | None, at_least: bool = False) -> str:
+    """
+    >>> _money(0.00000375), _money(1.5), _money(0.0), _money(0.02, True), _money(None)
+    ('$0.00000375', '$1.50', '$0', '≥ $0.02', '')
+    """
+    if usd is None:
+        return ""
+    digits = f"{usd:.2f}" if usd >= 1 else f"{usd:.10f}"[:12].rstrip("0").rstrip(".") or "0"
+    return f"{'≥ ' if at_least else ''}${digits}"
