@@ -48,15 +48,28 @@ if TYPE_CHECKING:
     from .engine.config import RunnableConfig, merge_configs, patch_config
     from .engine.runs import Run, RunEvent
     from .engine.scope import ensure_config
-    from .models.base import BaseChatModel
+    from .models.base import (
+        BaseChatModel,
+        ChatGeneration,
+        ChatGenerationChunk,
+        ChatResult,
+        SimpleChatModel,
+    )
+    from .models.caches import BaseCache, InMemoryCache, SQLiteCache, get_llm_cache, set_llm_cache
+    from .models.cassettes import Cassette, cassette
     from .models.factory import init_chat_model, init_embeddings
-    from .models.fake import FakeChatModel
-    from .models.llm import LLM, BaseLLM
+    from .models.fake import FakeChatModel, FakeListLLM, GenericFakeChatModel
+    from .models.language import BaseLanguageModel
+    from .models.llm import LLM, BaseLLM, Generation, GenerationChunk, LLMResult
     from .models.local import ChatLocal
     from .models.local_embeddings import LocalEmbeddings
     from .models.openai import ChatOpenAI
     from .models.openai_embeddings import OpenAIEmbeddings
+    from .models.rate_limits import BaseRateLimiter, InMemoryRateLimiter
+    from .notebook.display import display
     from .notebook.nested import allow_nested_loops
+    from .notebook.session import runs
+    from .notebook.watch import view, watch
     from .runnables.alternatives import RunnableConfigurableAlternatives
     from .runnables.base import Runnable
     from .runnables.binding import RunnableBinding
@@ -103,22 +116,29 @@ __all__ = [
     "AIMessageChunk",
     "AddableDict",
     "AsyncCallbackHandler",
+    "BaseCache",
     "BaseCallbackHandler",
     "BaseChatMessageHistory",
     "BaseChatModel",
     "BaseLLM",
+    "BaseLanguageModel",
     "BaseMessage",
     "BaseOutputParser",
+    "BaseRateLimiter",
     "BaseRetriever",
     "BaseTool",
     "CallMeter",
     "CallStats",
+    "Cassette",
+    "ChatGeneration",
+    "ChatGenerationChunk",
     "ChatLocal",
     "ChatMessage",
     "ChatOpenAI",
     "ChatPromptTemplate",
     "ChatPromptValue",
     "ChatPromptValueConcrete",
+    "ChatResult",
     "ConfigurableField",
     "ConfigurableFieldMultiOption",
     "ConfigurableFieldSingleOption",
@@ -128,12 +148,19 @@ __all__ = [
     "Embeddings",
     "ExponentialJitterParams",
     "FakeChatModel",
+    "FakeListLLM",
     "FunctionMessage",
+    "Generation",
+    "GenerationChunk",
+    "GenericFakeChatModel",
     "HumanMessage",
+    "InMemoryCache",
     "InMemoryChatMessageHistory",
+    "InMemoryRateLimiter",
     "InMemoryVectorStore",
     "InjectedToolArg",
     "InjectedToolCallId",
+    "LLMResult",
     "LiveState",
     "LocalEmbeddings",
     "LogEntry",
@@ -167,6 +194,8 @@ __all__ = [
     "RunnableSerializable",
     "RunnableWithFallbacks",
     "RunnableWithMessageHistory",
+    "SQLiteCache",
+    "SimpleChatModel",
     "StdOutCallbackHandler",
     "StrOutputParser",
     "StreamEvent",
@@ -181,19 +210,26 @@ __all__ = [
     "__version__",
     "adispatch_custom_event",
     "allow_nested_loops",
+    "cassette",
     "chain",
     "compare",
     "convert_to_openai_tool",
     "dispatch_custom_event",
+    "display",
     "ensure_config",
+    "get_llm_cache",
     "init_chat_model",
     "init_embeddings",
     "load_ipython_extension",
     "merge_configs",
     "patch_config",
     "prices",
+    "runs",
+    "set_llm_cache",
     "set_price",
     "tool",
+    "view",
+    "watch",
 ]
 
 __version__ = "0.1.0"
@@ -214,15 +250,22 @@ _HOMES = {
     "engine.config": "RunnableConfig merge_configs patch_config",
     "engine.runs": "Run RunEvent",
     "engine.scope": "ensure_config",
-    "models.base": "BaseChatModel",
+    "models.base": "BaseChatModel ChatGeneration ChatGenerationChunk ChatResult SimpleChatModel",
+    "models.caches": "BaseCache InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
+    "models.cassettes": "Cassette cassette",
     "models.factory": "init_chat_model init_embeddings",
-    "models.fake": "FakeChatModel",
-    "models.llm": "LLM BaseLLM",
+    "models.fake": "FakeChatModel FakeListLLM GenericFakeChatModel",
+    "models.language": "BaseLanguageModel",
+    "models.llm": "LLM BaseLLM Generation GenerationChunk LLMResult",
     "models.local": "ChatLocal",
     "models.local_embeddings": "LocalEmbeddings",
     "models.openai": "ChatOpenAI",
     "models.openai_embeddings": "OpenAIEmbeddings",
+    "models.rate_limits": "BaseRateLimiter InMemoryRateLimiter",
+    "notebook.display": "display",
     "notebook.nested": "allow_nested_loops",
+    "notebook.session": "runs",
+    "notebook.watch": "view watch",
     "runnables.alternatives": "RunnableConfigurableAlternatives",
     "runnables.base": "Runnable",
     "runnables.binding": "RunnableBinding",
@@ -271,7 +314,7 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """``%load_ext workbench``: the ``%%chain`` magic."""
-    from .notebook.magics import ChainMagics
+    """``%load_ext workbench``: the magics ``%%chain``, ``%chain``, ``%chains`` and ``%runs``."""
+    from .notebook.magics import load
 
-    shell.register_magics(ChainMagics)
+    load(shell)

@@ -7,7 +7,9 @@
     |- ModelError               a model cannot be had or does not answer
     |  |- ModelNotInstalledError    its weights are not on this machine
     |  |- ModelDownloadError        its weights could not be fetched or are damaged
-    |  `- ModelServerError          the local server did not start or has died
+    |  |- ModelServerError          the local server did not start or has died
+    |  `- ModelAnswerError          an answer was cut off, or what came is none
+    |- CassetteError            a cassette cannot be read, or lacks what was asked (also a LookupError)
     |- DimensionError           vectors of one store differ in length (also a ValueError)
     |- OutputParserError        a model's output does not have the expected form (also a ValueError)
     |- ToolException            a tool could not do what it was asked to; raised by the code of tools
@@ -18,9 +20,11 @@ Plain misuse raises the built-in TypeError, ValueError or KeyError. Exceptions o
 """
 
 __all__ = [
+    "CassetteError",
     "ChainCellError",
     "DimensionError",
     "MissingDependencyError",
+    "ModelAnswerError",
     "ModelDownloadError",
     "ModelError",
     "ModelNotInstalledError",
@@ -58,6 +62,14 @@ class ModelDownloadError(ModelError):
 
 class ModelServerError(ModelError):
     """The in-process model server did not start, or stopped answering."""
+
+
+class ModelAnswerError(ModelError):
+    """An answer was cut off before its end, or what the server sent is none."""
+
+
+class CassetteError(WorkbenchError, LookupError):
+    """A cassette cannot be read, or has no recording of what a model was asked."""
 
 
 class DimensionError(WorkbenchError, ValueError):

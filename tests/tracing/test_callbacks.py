@@ -15,6 +15,7 @@ from workbench import (
     AIMessage,
     AsyncCallbackHandler,
     BaseCallbackHandler,
+    BaseChatModel,
     FakeChatModel,
     RunnableLambda,
     RunnableParallel,
@@ -387,9 +388,9 @@ def test_usage_adds_up_by_model(run_chain):
             message = AIMessage("x", usage_metadata=usage, response_metadata={"model_name": "m1"})
             return ChatResult([ChatGeneration(message)])
 
-        _agenerate = FakeChatModel.__mro__[1]._agenerate
-        _stream = FakeChatModel.__mro__[1]._stream
-        _astream = FakeChatModel.__mro__[1]._astream
+        _agenerate = BaseChatModel._agenerate
+        _stream = BaseChatModel._stream
+        _astream = BaseChatModel._astream
 
     handler = UsageMetadataCallbackHandler()
     chain = RunnableParallel(a=Counts(), b=Counts())

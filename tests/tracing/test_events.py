@@ -98,7 +98,7 @@ def test_a_model_at_the_root_has_its_raw_input_and_ends_with_the_message(version
         ("on_chat_model_stream", "FakeChatModel", ["mine"], chunk("AIMessageChunk('')")),
         ("on_chat_model_end", "FakeChatModel", ["mine"], {"output": "AIMessageChunk('Hi')"}),
     ]
-    assert all(event["metadata"] == {"m": 1} for event in events)
+    assert all(event["metadata"]["m"] == 1 for event in events)
 
 
 def test_an_llm_at_the_root_ends_with_generations_in_v2_and_its_text_in_v1():

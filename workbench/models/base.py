@@ -1,30 +1,37 @@
 """BaseChatModel: from messages to a message, or to chunks of one.
 
 Subclass it and define ``_generate`` (and, as far as you have them, ``_stream``, ``_agenerate``,
-``_astream``) and ``_llm_type``. A model that is invoked streams all the same where an observer wants to
-see tokens, if it can.
+``_astream``) and ``_llm_type``; or subclass ``SimpleChatModel`` and define ``_call``, which returns text. A
+method that takes a ``run_manager`` is given one (``model_runs.ModelRun``).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 from uuid import uuid4
 
 from ..components.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
-from ..components.prompts import ChatPromptValueConcrete, StringPromptValue
-from ..engine.chunks import ChunkStream, Fold, fold
 from ..engine.modes import AnyScope
-from ..runnables.serializable import RunnableSerializable
+from ..tracing.callbacks import LLMResult
+from .language import Answer, BaseLanguageModel, missing
 
-__all__ = ["BaseChatModel", "ChatGeneration", "ChatGenerationChunk", "ChatResult"]
+__all__ = [
+    "BaseChatModel",
+    "ChatGeneration",
+    "ChatGenerationChunk",
+    "ChatResult",
+    "SimpleChatModel",
+    "as_chunk",
+    "whole",
+]
 
 
 @dataclass
 class ChatGeneration:
-    """One answer of a model."""
+    """One answer of a model. ``generation_info`` goes into the message's ``response_metadata``."""
 
     message: BaseMessage
     generation_info: dict[str, Any] | None = None
@@ -47,25 +54,16 @@ class ChatResult:
     llm_output: dict[str, Any] | None = field(default=None)
 
 
-class BaseChatModel(RunnableSerializable[Any, AIMessage]):
+class BaseChatModel(BaseLanguageModel[AIMessage]):
     """See the module. Input: text, messages, pairs, dicts or a prompt value."""
 
     run_type = "chat_model"
-    _prefers_streaming: ClassVar[bool] = False
-
-    @property
-    def InputType(self) -> Any:
-        return str | StringPromptValue | ChatPromptValueConcrete | list[AnyMessage]
 
     @property
     def OutputType(self) -> Any:
         return AnyMessage
 
-    @property
-    def _llm_type(self) -> str:
-        """A short name of the kind of model."""
-        return type(self).__name__
-
+    @missing
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -75,6 +73,7 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
     ) -> ChatResult:
         raise NotImplementedError(f"{type(self).__name__} must define _generate, or _stream")
 
+    @missing
     async def _agenerate(
         self,
         messages: list[BaseMessage],
@@ -82,8 +81,9 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _agenerate")
 
+    @missing
     def _stream(
         self,
         messages: list[BaseMessage],
@@ -91,101 +91,161 @@ class BaseChatModel(RunnableSerializable[Any, AIMessage]):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk | AIMessageChunk]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _generate, or _stream")
 
+    @missing
     def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: Any = None,
         **kwargs: Any,
-    ) -> AsyncGenerator[ChatGenerationChunk | AIMessageChunk, None]:
-        raise NotImplementedError
+    ) -> AsyncIterator[ChatGenerationChunk | AIMessageChunk]:
+        raise NotImplementedError(f"{type(self).__name__} must define _astream")
 
-    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> AIMessage:
-        __tracebackhide__ = True
-        messages = convert_to_messages(input)
-        watched = scope.wants_tokens or self._prefers_streaming
-        if (watched and self._streams(scope)) or not self._has("_generate", "_agenerate"):
-            return await self._invoke_streaming(messages, scope, kwargs)
-        if not scope.blocking and self._has("_agenerate"):
-            result = await scope.call(self._agenerate, True, messages, **kwargs)
-        else:
-            result = await scope.call(self._generate, False, messages, **kwargs)
-        return _message_of(result)
+    def generate(
+        self,
+        messages: Sequence[Sequence[Any]],
+        stop: list[str] | None = None,
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """All generations for each list of messages, side by side; each is a run of its own. *kwargs*:
+        ``tags``, ``metadata``, ``run_name`` of the runs, and arguments of the call."""
+        return self._generate_all(_lists(messages), stop, callbacks, kwargs)
 
-    async def _invoke_streaming(
-        self, messages: list[BaseMessage], scope: AnyScope, kwargs: dict[str, Any]
-    ) -> AIMessage:
-        __tracebackhide__ = True
-        total, run, gate = Fold(), scope.run, scope.gate
-        try:
-            async with aclosing(self._chunks_of(messages, scope, kwargs)) as chunks:
-                async for chunk in chunks:
-                    total.add(chunk)
-                    if run is not None and scope.observers:
-                        run.chunk(chunk)
-                        if gate is not None and gate.closed:
-                            await gate.wait(scope.new_waiter)
-        except BaseException:
-            if run is not None:
-                run.output = total.value  # what came before it failed
-            raise
-        return whole(total.value)
+    async def agenerate(
+        self,
+        messages: Sequence[Sequence[Any]],
+        stop: list[str] | None = None,
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        """``generate`` on the running event loop."""
+        return await self._agenerate_all(_lists(messages), stop, callbacks, kwargs)
 
-    async def _transform(
-        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        __tracebackhide__ = True
-        messages = convert_to_messages(await fold(source))
-        if not self._streams(scope):
-            yield as_chunk(await self._invoke(messages, scope, **kwargs))
-            return
-        async with aclosing(self._chunks_of(messages, scope, kwargs)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def _chunks_of(
-        self, messages: list[BaseMessage], scope: AnyScope, kwargs: dict[str, Any]
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        """The model's chunks, all with one id, and one that says it is the last."""
-        __tracebackhide__ = True
-        if not scope.blocking and self._has("_astream"):
-            chunks = scope.iterate(self._astream, True, messages, **kwargs)
-        else:
-            chunks = scope.iterate(self._stream, False, messages, **kwargs)
-        id, last = None, False
-        async with aclosing(chunks):
-            async for item in chunks:
-                chunk: Any = item.message if isinstance(item, ChatGeneration) else item
-                if id is None:
-                    id = chunk.id or f"run-{scope.run.id if scope.run is not None else uuid4()}"
-                chunk.id = id
-                last = chunk.chunk_position == "last"
-                yield chunk
-        if not last:
-            yield AIMessageChunk(content="", id=id or f"run-{uuid4()}", chunk_position="last")
+    def _prepared(self, input: Any) -> list[BaseMessage]:
+        return convert_to_messages(input)
 
     def _shown_input(self, input: Any) -> Any:
         return {"messages": [convert_to_messages(input)]}
 
-    def _streams(self, scope: AnyScope) -> bool:
-        return self._has("_stream") if scope.blocking else self._has("_stream", "_astream")
+    def _whole_form(self, blocking: bool) -> tuple[Any, bool] | None:
+        if not blocking and self._has("_agenerate"):
+            return self._agenerate, True
+        if self._has("_generate"):
+            return self._generate, False
+        if self._has("_stream", "_astream") or not self._has("_agenerate"):
+            return None
+        return self._agenerate, True  # whose call says that there is no synchronous form
 
-    def _has(self, *methods: str) -> bool:
-        """Whether a subclass defines one of them."""
-        kind = type(self)
-        for name in methods:  # noqa: SIM110  # any() over a generator takes three times as long
-            if getattr(kind, name) is not getattr(BaseChatModel, name):
-                return True
-        return False
+    async def _chunks_of(
+        self, request: list[BaseMessage], scope: AnyScope, kwargs: dict[str, Any]
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """All with one id, and one that says it is the last."""
+        __tracebackhide__ = True
+        is_async = not scope.blocking and self._has("_astream")
+        id, last = None, None
+        async with aclosing(await self._items(request, scope, kwargs, is_async)) as items:
+            async for item in items:
+                chunk = item if item.__class__ is AIMessageChunk else self._chunk_of(item, is_async)
+                if chunk.id != id or id is None:
+                    if id is None:
+                        id = chunk.id or f"run-{scope.run.id if scope.run is not None else uuid4()}"
+                    chunk.id = id
+                last = chunk.chunk_position
+                yield chunk
+        if last is None:
+            yield AIMessageChunk(content="", id=id or f"run-{uuid4()}", chunk_position="last")
+
+    def _chunk_of(self, item: Any, is_async: bool) -> AIMessageChunk:
+        """What a subclass yielded, as a chunk of a message."""
+        message = item.message if isinstance(item, ChatGeneration) else item
+        if not isinstance(message, AIMessageChunk):
+            raise TypeError(
+                f"{type(self).__name__}.{'_astream' if is_async else '_stream'}: expected chunks of type "
+                f"ChatGenerationChunk or AIMessageChunk, got {type(message).__name__}: {message!r:.80}"
+            )
+        if info := getattr(item, "generation_info", None):
+            message.response_metadata = {**info, **message.response_metadata}
+        return message
+
+    def _answer_of(self, result: Any, method: str) -> Answer:
+        generations: Sequence[Any] = getattr(result, "generations", ())
+        if not generations or not all(isinstance(one, ChatGeneration) for one in generations):
+            got = "one without generations" if isinstance(result, ChatResult) else type(result).__name__
+            raise TypeError(
+                f"{type(self).__name__}.{method}: expected a ChatResult with at least one ChatGeneration, "
+                f"got {got}: {result!r:.80}"
+            )
+        for generation in generations:
+            message = generation.message
+            if not isinstance(message, BaseMessage):
+                raise TypeError(
+                    f"{type(self).__name__}.{method}: expected ChatGeneration(message=AIMessage(...)), "
+                    f"got {type(message).__name__}: {message!r:.80}"
+                )
+            if not message.id:
+                message.id = f"run-{uuid4()}"
+            if generation.generation_info:
+                message.response_metadata = {**generation.generation_info, **message.response_metadata}
+        return Answer(list(generations), result.llm_output)
+
+    def _answer_of_chunks(self, total: Any) -> Answer:
+        return Answer([ChatGeneration(whole(total))])
+
+    def _answer_of_output(self, output: Any) -> Answer:
+        return Answer([ChatGeneration(output)])
+
+    def _output_of(self, generation: Any) -> AIMessage:
+        return generation.message  # type: ignore[no-any-return]  # checked to be a message
+
+    def _chunk_of_whole(self, output: Any) -> AIMessageChunk:
+        return as_chunk(output)
+
+    def _marked_cached(self, answer: Answer, scope: AnyScope) -> Answer:
+        marked = []
+        for generation in answer.generations:
+            message = generation.message.model_copy()
+            message.id = f"run-{uuid4()}"
+            message.response_metadata = {**message.response_metadata, "cached": True}
+            marked.append(ChatGeneration(message, generation.generation_info))
+        return Answer(marked)
+
+
+class SimpleChatModel(BaseChatModel):
+    """Subclass and define ``_call(messages)``, which returns the answer's text."""
+
+    def _call(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> str:
+        raise NotImplementedError(f"{type(self).__name__} must define _call")
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        text = self._call(messages, stop=stop, run_manager=run_manager, **kwargs)
+        if not isinstance(text, str):
+            raise TypeError(
+                f"{type(self).__name__}._call: expected text, got {type(text).__name__}: {text!r:.80}"
+            )
+        return ChatResult([ChatGeneration(AIMessage(content=text))])
 
 
 def as_chunk(message: BaseMessage) -> AIMessageChunk:
     """A whole message as the only chunk of a stream."""
     if isinstance(message, AIMessageChunk):
         return message
-    fields = {name: getattr(message, name) for name in type(message).model_fields}
+    names = AIMessageChunk.model_fields.keys() & type(message).model_fields.keys() - {"type"}
+    fields = {name: getattr(message, name) for name in names}
     return AIMessageChunk(**{**fields, "chunk_position": "last"})
 
 
@@ -197,11 +257,12 @@ def whole(chunk: Any) -> AIMessage:
     return AIMessage(**{name: getattr(chunk, name) for name in names})
 
 
-def _message_of(result: Any) -> AIMessage:
-    generations: Sequence[Any] = getattr(result, "generations", ())
-    if not generations:
-        raise TypeError(f"_generate: expected a ChatResult with a generation, got {type(result).__name__}")
-    message = generations[0].message
-    if not message.id:
-        message.id = f"run-{uuid4()}"
-    return message  # type: ignore[no-any-return]
+def _lists(messages: Sequence[Sequence[Any]]) -> list[Any]:
+    lists = list(messages)
+    for one in lists:
+        if isinstance(one, str | BaseMessage):
+            raise TypeError(
+                "generate: expected a list of lists of messages, got a list with a "
+                f"{type(one).__name__}: {one!r:.80}"
+            )
+    return lists

@@ -1,127 +1,186 @@
 """LLM: models from a text to its continuation, as those before chat models are.
 
 Subclass ``LLM`` and define ``_call(prompt)`` (and, as far as you have them, ``_stream``, ``_acall``,
-``_astream``) and ``_llm_type``. One that is invoked streams all the same where an observer wants to see
-tokens, if it can.
+``_astream``) and ``_llm_type``; or, for models that take many prompts or give many generations, ``BaseLLM``
+and ``_generate(prompts)``, which returns an ``LLMResult``. A method that takes a ``run_manager`` is given
+one (``model_runs.ModelRun``).
+
+What is known of a call (``usage_metadata``, ``model_name``) goes into the ``generation_info`` of generations
+or chunks; the call's run keeps it in its metadata, as ``response_metadata``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from ..components.messages import AnyMessage, get_buffer_string
-from ..components.prompts import ChatPromptValueConcrete, StringPromptValue
-from ..engine.chunks import ChunkStream, Fold, fold
+from ..components.messages import get_buffer_string
 from ..engine.modes import AnyScope
-from ..runnables.serializable import RunnableSerializable
+from ..engine.runs import Run
+from ..tracing.callbacks import Generation, LLMResult
+from .language import Answer, BaseLanguageModel, missing
 
-__all__ = ["LLM", "BaseLLM"]
+__all__ = ["LLM", "BaseLLM", "Generation", "GenerationChunk", "LLMResult", "as_prompt"]
 
 
-class BaseLLM(RunnableSerializable[Any, str]):
+class GenerationChunk(Generation):
+    """A piece of an answer of a model of text."""
+
+
+class BaseLLM(BaseLanguageModel[str]):
     """See the module. Input: text, messages, pairs, dicts or a prompt value; output: text. Methods may give
     chunks as text or as objects with a ``text``."""
 
     run_type = "llm"
 
     @property
-    def InputType(self) -> Any:
-        return str | StringPromptValue | ChatPromptValueConcrete | list[AnyMessage]
-
-    @property
     def OutputType(self) -> Any:
         return str
 
-    @property
-    def _llm_type(self) -> str:
-        """A short name of the kind of model."""
-        return type(self).__name__
+    @missing
+    def _generate(
+        self, prompts: list[str], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        raise NotImplementedError(f"{type(self).__name__} must define _generate")
 
+    @missing
+    async def _agenerate(
+        self, prompts: list[str], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        raise NotImplementedError(f"{type(self).__name__} must define _agenerate")
+
+    @missing
     def _call(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> str:
         raise NotImplementedError(f"{type(self).__name__} must define _call, or _stream")
 
+    @missing
     async def _acall(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> str:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _acall")
 
+    @missing
     def _stream(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[Any]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _stream")
 
+    @missing
     def _astream(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define _astream")
 
-    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> str:
-        __tracebackhide__ = True
-        prompt = as_prompt(input)
-        if (scope.wants_tokens and self._streams(scope)) or not self._has("_call", "_acall"):
-            return await self._invoke_streaming(prompt, scope, kwargs)
-        if not scope.blocking and self._has("_acall"):
-            return str(await scope.call(self._acall, True, prompt, **kwargs))
-        return str(await scope.call(self._call, False, prompt, **kwargs))
+    def generate(
+        self, prompts: Sequence[str], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        """All generations for each prompt, side by side; each is a run of its own. *kwargs*: ``tags``,
+        ``metadata``, ``run_name`` of the runs, and arguments of the call."""
+        return self._generate_all(_texts(prompts), stop, callbacks, kwargs)
 
-    async def _invoke_streaming(self, prompt: str, scope: AnyScope, kwargs: dict[str, Any]) -> str:
-        __tracebackhide__ = True
-        total, run, gate = Fold(), scope.run, scope.gate
-        try:
-            async with aclosing(self._chunks_of(prompt, scope, kwargs)) as chunks:
-                async for chunk in chunks:
-                    total.add(chunk)
-                    if run is not None and scope.observers:
-                        run.chunk(chunk)
-                        if gate is not None and gate.closed:
-                            await gate.wait(scope.new_waiter)
-        except BaseException:
-            if run is not None:
-                run.output = total.value  # what came before it failed
-            raise
-        return str(total.value or "")
+    async def agenerate(
+        self, prompts: Sequence[str], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        """``generate`` on the running event loop."""
+        return await self._agenerate_all(_texts(prompts), stop, callbacks, kwargs)
 
-    async def _transform(
-        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
-    ) -> AsyncGenerator[str, None]:
-        __tracebackhide__ = True
-        input = await fold(source)
-        if not self._streams(scope):
-            yield await self._invoke(input, scope, **kwargs)
-            return
-        async with aclosing(self._chunks_of(as_prompt(input), scope, kwargs)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-
-    async def _chunks_of(
-        self, prompt: str, scope: AnyScope, kwargs: dict[str, Any]
-    ) -> AsyncGenerator[str, None]:
-        __tracebackhide__ = True
-        if not scope.blocking and self._has("_astream"):
-            chunks = scope.iterate(self._astream, True, prompt, **kwargs)
-        else:
-            chunks = scope.iterate(self._stream, False, prompt, **kwargs)
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                yield chunk if isinstance(chunk, str) else chunk.text
+    def _prepared(self, input: Any) -> str:
+        return as_prompt(input)
 
     def _shown_input(self, input: Any) -> Any:
         return {"prompts": [as_prompt(input)]}
 
-    def _streams(self, scope: AnyScope) -> bool:
-        return self._has("_stream") if scope.blocking else self._has("_stream", "_astream")
+    def _whole_form(self, blocking: bool) -> tuple[Any, bool] | None:
+        if not blocking:
+            for name in ("_acall", "_agenerate"):
+                if self._has(name):
+                    return getattr(self, name), True
+        for name in ("_call", "_generate"):
+            if self._has(name):
+                return getattr(self, name), False
+        return None if self._has("_stream", "_astream") else (self._call, False)
 
-    def _has(self, *methods: str) -> bool:
-        """Whether a subclass defines one of them."""
-        return any(getattr(type(self), name) is not getattr(BaseLLM, name) for name in methods)
+    async def _at_once(
+        self,
+        form: tuple[Any, bool],
+        request: Any,
+        scope: AnyScope,
+        kwargs: dict[str, Any],
+        reports: bool,
+    ) -> Answer:
+        __tracebackhide__ = True
+        takes_many = form[0].__name__ in ("_generate", "_agenerate")
+        given = [request] if takes_many else request
+        answer = await super()._at_once(form, given, scope, kwargs, reports)
+        for generation in answer.generations[:1]:
+            _tell(scope.run, generation.generation_info)
+        return answer
+
+    async def _chunks_of(
+        self, request: str, scope: AnyScope, kwargs: dict[str, Any]
+    ) -> AsyncGenerator[str, None]:
+        __tracebackhide__ = True
+        is_async = not scope.blocking and self._has("_astream")
+        async with aclosing(await self._items(request, scope, kwargs, is_async)) as items:
+            async for item in items:
+                if item.__class__ is str:
+                    yield item
+                    continue
+                text = getattr(item, "text", item)
+                if not isinstance(text, str):
+                    raise TypeError(
+                        f"{type(self).__name__}.{'_astream' if is_async else '_stream'}: expected chunks of "
+                        f"text, or with a text, got {type(item).__name__}: {item!r:.80}"
+                    )
+                _tell(scope.run, getattr(item, "generation_info", None))
+                yield text
+
+    def _answer_of(self, result: Any, method: str) -> Answer:
+        if isinstance(result, str):
+            return Answer([Generation(result)])
+        if isinstance(result, LLMResult) and result.generations and result.generations[0]:
+            return Answer(list(result.generations[0]), result.llm_output)
+        expected = "text" if "call" in method else "an LLMResult with a generation for the prompt"
+        raise TypeError(
+            f"{type(self).__name__}.{method}: expected {expected}, "
+            f"got {type(result).__name__}: {result!r:.80}"
+        )
+
+    def _answer_of_chunks(self, total: Any) -> Answer:
+        return Answer([Generation(total or "")])
+
+    def _answer_of_output(self, output: Any) -> Answer:
+        return Answer([Generation(output)])
+
+    def _output_of(self, generation: Any) -> str:
+        return generation.text  # type: ignore[no-any-return]  # a Generation's
+
+    def _chunk_of_whole(self, output: Any) -> str:
+        return output  # type: ignore[no-any-return]  # text
+
+    def _marked_cached(self, answer: Answer, scope: AnyScope) -> Answer:
+        info = answer.generations[0].generation_info
+        _tell(scope.run, {**(info or {}), "cached": True})
+        return answer
 
 
 class LLM(BaseLLM):
     """The base to subclass; see the module."""
+
+
+def _tell(run: Run | None, info: dict[str, Any] | None) -> None:
+    """Text carries nothing about its call: the run does."""
+    if run is not None and info:
+        run.metadata["response_metadata"] = {**run.metadata.get("response_metadata", {}), **info}
+
+
+def _texts(prompts: Sequence[str]) -> list[Any]:
+    if isinstance(prompts, str):
+        raise TypeError(f"generate: expected a list of prompts, got the text {prompts!r:.80}")
+    return list(prompts)
 
 
 def as_prompt(input: Any) -> str:

@@ -97,8 +97,9 @@ class CallClock:
     def stats(self, run: Run | None = None) -> CallStats:
         """What is known by now; complete once the run has ended."""
         run = run or self._run
-        usage = getattr(run.output, "usage_metadata", None) or {}
-        about = getattr(run.output, "response_metadata", None) or {}
+        # A message tells of its call; of one for text, the run's metadata does.
+        about = getattr(run.output, "response_metadata", None) or run.metadata.get("response_metadata") or {}
+        usage = getattr(run.output, "usage_metadata", None) or about.get("usage_metadata") or {}
         model = _model_name(run, about)
         cached = about.get("cached") is True
         written = usage.get("output_tokens")

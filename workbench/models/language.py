@@ -1,0 +1,370 @@
+"""BaseLanguageModel: what models of messages and models of text have in common.
+
+A call goes the same way in every form: the response cache is asked, then a cassette if one is open, then
+the rate limiter is waited for, then one of the subclass's methods is called. One that is invoked streams
+all the same where an observer wants to see tokens, if it can.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import Field, SecretStr
+
+from ..components.messages import AnyMessage
+from ..components.prompts import ChatPromptValueConcrete, StringPromptValue
+from ..engine.chunks import ChunkStream, Fold, fold
+from ..engine.config import RunnableConfig
+from ..engine.modes import AnyScope, Blocking, EventLoop, drive
+from ..runnables.lending import lending
+from ..runnables.serializable import RunnableSerializable
+from ..tracing.callbacks import LLMResult
+from .caches import BaseCache, Place, place_of
+from .cassettes import Cassette, current_cassette
+from .model_runs import with_run_manager
+from .rate_limits import BaseRateLimiter, admit
+
+__all__ = ["Answer", "BaseLanguageModel", "missing"]
+
+Output = TypeVar("Output")
+
+_NO_PART_OF_AN_ANSWER = frozenset(
+    {"timeout", "max_retries", "streaming", "stream_usage", "disable_streaming"}
+)
+"""Options that do not change what a model says."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """All generations of one call: of messages, or of text."""
+
+    generations: list[Any]
+    llm_output: dict[str, Any] | None = None
+
+
+class BaseLanguageModel(RunnableSerializable[Any, Output]):
+    """See the module. Subclass ``BaseChatModel`` or ``LLM``.
+
+    ``cache``: True for the cache that ``set_llm_cache`` set (ValueError if there is none), False for none, a
+    ``BaseCache`` for that one; None takes the set one if there is one. ``disable_streaming``: True never
+    streams, "tool_calling" does not where tools are given.
+    """
+
+    cache: BaseCache | bool | None = Field(default=None, repr=False)
+    rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False)
+    disable_streaming: bool | Literal["tool_calling"] = Field(default=False, repr=False)
+
+    _prefers_streaming: ClassVar[bool] = False
+    _is_free: ClassVar[bool] = False
+    """True for a model whose calls cost nothing, whatever they are."""
+
+    @property
+    def InputType(self) -> Any:
+        return str | StringPromptValue | ChatPromptValueConcrete | list[AnyMessage]
+
+    @property
+    def _llm_type(self) -> str:
+        """A short name of the kind of model."""
+        return type(self).__name__
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        """What tells this model from others that answer differently; cached and recorded answers are found
+        by it. Fields that its repr leaves out are no part of it, and secrets must not be."""
+        return {
+            name: value
+            for name, field in type(self).model_fields.items()
+            if field.repr
+            and name not in _NO_PART_OF_AN_ANSWER
+            and (value := getattr(self, name)) is not None
+            and not isinstance(value, SecretStr)
+        }
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        """What the metadata of its runs says of the model: ``ls_model_name``, ``ls_temperature``, ..."""
+        said = {
+            "ls_provider": type(self).__name__.removeprefix("Chat").removesuffix("LLM").lower(),
+            "ls_model_name": kwargs.get("model") or self._named("model", "model_name"),
+            "ls_model_type": "chat" if self.run_type == "chat_model" else "llm",
+            "ls_temperature": kwargs.get("temperature", self._named("temperature")),
+            "ls_max_tokens": kwargs.get("max_tokens", self._named("max_tokens")),
+            "ls_stop": stop or self._named("stop"),
+        }
+        return {key: value for key, value in said.items() if value is not None}
+
+    def _named(self, *names: str) -> Any:
+        return next((value for name in names if (value := getattr(self, name, None)) is not None), None)
+
+    # What a kind of model defines
+
+    @abstractmethod
+    def _prepared(self, input: Any) -> Any:
+        """The request for an input: messages, or a prompt."""
+
+    @abstractmethod
+    def _whole_form(self, blocking: bool) -> tuple[Any, bool] | None:
+        """The method that gives a whole answer, and whether it is asynchronous; None without one."""
+
+    @abstractmethod
+    def _answer_of(self, result: Any, method: str) -> Answer:
+        """The answer that a method returned. TypeError if it is none."""
+
+    @abstractmethod
+    def _answer_of_chunks(self, total: Any) -> Answer:
+        """The answer that chunks add up to."""
+
+    @abstractmethod
+    def _output_of(self, generation: Any) -> Any:
+        """What ``invoke`` returns of a generation."""
+
+    @abstractmethod
+    def _chunk_of_whole(self, output: Any) -> Any:
+        """What ``stream`` yields for an answer that came at once."""
+
+    @abstractmethod
+    def _chunks_of(self, request: Any, scope: AnyScope, kwargs: dict[str, Any]) -> ChunkStream:
+        """The chunks that the subclass streams, checked."""
+
+    @abstractmethod
+    def _marked_cached(self, answer: Answer, scope: AnyScope) -> Answer:
+        """The answer as one that was not paid for."""
+
+    # Calls
+
+    def _call_step(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:
+        return super()._call_step(input, self._described(scope, kwargs), tag, **kwargs)
+
+    def _pipe(
+        self, source: ChunkStream, scope: AnyScope, tag: str | None = None, **kwargs: Any
+    ) -> ChunkStream:
+        return super()._pipe(source, self._described(scope, kwargs), tag, **kwargs)
+
+    def _described(self, scope: AnyScope, kwargs: dict[str, Any]) -> AnyScope:
+        """With what is known of the model in the metadata of its run; the caller's own entries win."""
+        if not scope.observers:
+            return scope
+        said = {key: value for key, value in kwargs.items() if key in _CALL_OPTIONS}
+        new = scope.copy()
+        settings = scope.settings
+        new.settings = settings._replace(metadata={**self._get_ls_params(**said), **settings.metadata})
+        return new
+
+    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        keep = kwargs.pop(_KEEP, None)
+        request = self._prepared(input)
+        place = place_of(self, request, kwargs)
+        answer = None if place is None else await self._cached(place, scope)
+        if answer is None:
+            answer = await self._asked(request, scope, kwargs, True)
+            if place is not None:
+                await place.keep(answer.generations, scope)
+        if keep is not None:
+            keep.append(answer)
+        return self._output_of(answer.generations[0])
+
+    async def _transform(
+        self, source: ChunkStream, scope: AnyScope, **kwargs: Any
+    ) -> AsyncGenerator[Any, None]:
+        __tracebackhide__ = True
+        request = self._prepared(await fold(source))
+        place = place_of(self, request, kwargs)
+        answer = None if place is None else await self._cached(place, scope)
+        if answer is not None or not self._may_stream(scope, kwargs):
+            if answer is None:
+                answer = await self._asked(request, scope, kwargs, False)
+                if place is not None:
+                    await place.keep(answer.generations, scope)
+            yield self._chunk_of_whole(self._output_of(answer.generations[0]))
+            return
+        total = None if place is None else Fold()
+        async with aclosing(self._streamed(request, scope, kwargs)) as chunks:
+            async for chunk in chunks:
+                if total is not None:
+                    total.add(chunk)
+                yield chunk
+        if place is not None and total is not None:
+            await place.keep(self._answer_of_chunks(total.value).generations, scope)
+
+    async def _cached(self, place: Place, scope: AnyScope) -> Answer | None:
+        found = await place.look_up(scope)
+        return self._marked_cached(Answer(list(found)), scope) if found else None
+
+    async def _asked(self, request: Any, scope: AnyScope, kwargs: dict[str, Any], reports: bool) -> Answer:
+        """The whole answer, from the model or a cassette. *reports*: its tokens, if any, are reported."""
+        __tracebackhide__ = True
+        form = self._whole_form(scope.blocking)
+        watched = (scope.wants_tokens and reports) or self._prefers_streaming
+        if form is None or (watched and self._may_stream(scope, kwargs)):
+            return await self._added_up(request, scope, kwargs, reports)
+        cassette = current_cassette()
+        if cassette is None:
+            return await self._at_once(form, request, scope, kwargs, reports)
+        return await self._through(cassette, form, request, scope, kwargs, reports)
+
+    async def _through(
+        self,
+        cassette: Cassette,
+        form: tuple[Any, bool],
+        request: Any,
+        scope: AnyScope,
+        kwargs: dict[str, Any],
+        reports: bool,
+    ) -> Answer:
+        __tracebackhide__ = True
+        generations = await cassette.answer(
+            self, request, kwargs, scope, lambda: self._at_once(form, request, scope, kwargs, reports)
+        )
+        return Answer(generations)
+
+    async def _at_once(
+        self,
+        form: tuple[Any, bool],
+        request: Any,
+        scope: AnyScope,
+        kwargs: dict[str, Any],
+        reports: bool,
+    ) -> Answer:
+        __tracebackhide__ = True
+        if self.rate_limiter is not None:
+            await admit(self.rate_limiter, scope)
+        method, is_async = form
+        kwargs = with_run_manager(method, is_async, scope, kwargs, reports=reports)
+        result = await scope.call(method, is_async, request, **kwargs)
+        return self._answer_of(result, method.__name__)
+
+    async def _added_up(self, request: Any, scope: AnyScope, kwargs: dict[str, Any], reports: bool) -> Answer:
+        __tracebackhide__ = True
+        total, run, gate = Fold(), scope.run, scope.gate
+        report = run.chunk if reports and run is not None and scope.observers else None
+        try:
+            async with aclosing(self._streamed(request, scope, kwargs)) as chunks:
+                async for chunk in chunks:
+                    total.add(chunk)
+                    if report is not None:
+                        report(chunk)
+                        if gate is not None and gate.closed:
+                            await gate.wait(scope.new_waiter)
+        except BaseException:
+            if run is not None:
+                run.output = total.value  # what came before it failed
+            raise
+        return self._answer_of_chunks(total.value)
+
+    def _streamed(self, request: Any, scope: AnyScope, kwargs: dict[str, Any]) -> ChunkStream:
+        """Chunks of the model, or of a cassette."""
+        cassette = current_cassette()
+        if cassette is None:
+            return self._chunks_of(request, scope, kwargs)
+        return cassette.chunks(self, request, kwargs, scope, lambda: self._chunks_of(request, scope, kwargs))
+
+    async def _items(
+        self, request: Any, scope: AnyScope, kwargs: dict[str, Any], is_async: bool
+    ) -> ChunkStream:
+        """What the subclass's method yields."""
+        if self.rate_limiter is not None:
+            await admit(self.rate_limiter, scope)
+        method: Any = self._astream if is_async else self._stream
+        kwargs = with_run_manager(method, is_async, scope, kwargs, reports=False)
+        return scope.iterate(method, is_async, request, **kwargs)
+
+    def _may_stream(self, scope: AnyScope, kwargs: dict[str, Any]) -> bool:
+        disabled = self.disable_streaming
+        if disabled and (disabled is True or kwargs.get("tools")):
+            return False
+        return self._streams(scope)
+
+    def _streams(self, scope: AnyScope) -> bool:
+        """Whether it can stream in this form."""
+        return self._has("_stream") if scope.blocking else self._has("_stream", "_astream")
+
+    def _has(self, *methods: str) -> bool:
+        """Whether a subclass defines one of them."""
+        kind = type(self)
+        for name in methods:  # noqa: SIM110  # any() over a generator takes three times as long
+            if not getattr(getattr(kind, name), "_is_missing", False):
+                return True
+        return False
+
+    # Many inputs, all generations
+
+    def generate_prompt(
+        self, prompts: Sequence[Any], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        """``generate`` for prompt values."""
+        return self._generate_all(list(prompts), stop, callbacks, kwargs)
+
+    async def agenerate_prompt(
+        self, prompts: Sequence[Any], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any
+    ) -> LLMResult:
+        """``generate_prompt`` on the running event loop."""
+        return await self._agenerate_all(list(prompts), stop, callbacks, kwargs)
+
+    def _generate_all(
+        self, inputs: list[Any], stop: list[str] | None, callbacks: Any, kwargs: dict[str, Any]
+    ) -> LLMResult:
+        __tracebackhide__ = True
+        config, kwargs = _split_config(stop, callbacks, kwargs)
+        scope = Blocking.enter(config)
+        return self._result_of(drive(lending(self._answers(inputs, scope, kwargs), scope)))
+
+    async def _agenerate_all(
+        self, inputs: list[Any], stop: list[str] | None, callbacks: Any, kwargs: dict[str, Any]
+    ) -> LLMResult:
+        __tracebackhide__ = True
+        config, kwargs = _split_config(stop, callbacks, kwargs)
+        scope = EventLoop.enter(config)
+        return self._result_of(await lending(self._answers(inputs, scope, kwargs), scope))
+
+    async def _answers(self, inputs: list[Any], scope: AnyScope, kwargs: dict[str, Any]) -> list[Answer]:
+        async def one(scope: AnyScope, input: Any) -> Answer:
+            if "invoke" in self._overrides:  # a method of the user's own, which keeps only the output
+                return self._answer_of_output(await self._call_step(input, scope, **kwargs))
+            kept: list[Answer] = []
+            await self._call_step(input, scope, **{**kwargs, _KEEP: kept})
+            return kept[0]
+
+        return await scope.gather(one, inputs)
+
+    @abstractmethod
+    def _answer_of_output(self, output: Any) -> Answer:
+        """An output of ``invoke`` as an answer of one generation."""
+
+    def _result_of(self, answers: list[Answer]) -> LLMResult:
+        outputs = [answer.llm_output for answer in answers]
+        return LLMResult([answer.generations for answer in answers], self._combine_llm_outputs(outputs))
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        """The ``llm_output`` of several calls; the later of two equal keys wins unless a subclass adds."""
+        combined: dict[str, Any] = {}
+        for output in llm_outputs:
+            combined.update(output or {})
+        return combined
+
+
+_KEEP = "_keep_answer"
+_CALL_OPTIONS = ("model", "temperature", "max_tokens", "stop")
+
+
+def _split_config(
+    stop: list[str] | None, callbacks: Any, kwargs: dict[str, Any]
+) -> tuple[RunnableConfig, dict[str, Any]]:
+    kwargs = dict(kwargs)
+    config: Any = {
+        key: kwargs.pop(key) for key in ("tags", "metadata", "run_name", "run_id") if key in kwargs
+    }
+    if callbacks is not None:
+        config["callbacks"] = callbacks
+    if stop is not None:
+        kwargs["stop"] = stop
+    return config, kwargs
+
+
+def missing(method: Any) -> Any:
+    """Mark a method of a base that subclasses may define: ``_has`` tells whether they did."""
+    method._is_missing = True
+    return method
