@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -74,7 +75,12 @@ class BackgroundTask(Generic[T]):
 
     async def _run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
         __tracebackhide__ = True
-        result = await work()
+        try:
+            result = await work()
+        except (KeyboardInterrupt, SystemExit) as error:
+            # Raised by user code (exit() in a function, say). On the loop they would end its thread.
+            self._future.set_exception(error)
+            return
         if not self._future.done():
             self._future.set_result(result)
 
@@ -101,8 +107,15 @@ def loop() -> asyncio.AbstractEventLoop:
         if _loop is None or _pid != os.getpid():
             _loop = asyncio.new_event_loop()
             _pid = os.getpid()
-            threading.Thread(target=_loop.run_forever, name=THREAD_NAME, daemon=True).start()
+            threading.Thread(target=_serve, args=(_loop,), name=THREAD_NAME, daemon=True).start()
         return _loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop for good: what ends it (SystemExit in some task of a user's) is kept by that task."""
+    while True:
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            loop.run_forever()
 
 
 def start(work: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:

@@ -1,20 +1,21 @@
-"""Showing a run while it happens: which view fits where we are, and the run on the background loop."""
+"""Showing runs while they happen: which view fits where we are, and what its buttons do."""
 
 from __future__ import annotations
 
-import concurrent.futures
 import sys
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from ..engine.chunks import Fold
 from ..engine.runs import RunEvent
 from ..runnables.base import Runnable
 from ..tracing.live import LiveState
-from . import background
+from .cell_line import Pane
+from .chain_run import ChainRun, Job
+from .session import runs, settings
 
-__all__ = ["View", "in_kernel", "run_batch", "run_chain", "show_run"]
+__all__ = ["View", "display", "in_kernel", "new_view", "run_batch", "run_chain", "run_job", "show_run"]
+
+Observers = Sequence[Callable[[RunEvent], None]]
 
 
 class View(Protocol):
@@ -31,15 +32,85 @@ def in_kernel() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def new_view(live: LiveState, *, title: str, on_stop: Callable[[], None]) -> View:
+def display(*objects: Any, auto: bool | None = None, view: Pane | None = None, **kwargs: Any) -> Any:
+    """Switch the views of ``%%chain`` off (``auto=False``) and on again, or choose which pane they begin
+    with (``view="tree"``). ``--view`` on a cell's line wins over this.
+
+    With objects, and without these two, this is IPython's ``display``.
+    """
+    if objects or kwargs:
+        from IPython.display import display as show
+
+        return show(*objects, **kwargs)  # type: ignore[no-untyped-call]  # IPython's
+    if auto is not None:
+        settings.auto = bool(auto)
+    if view is not None:
+        panes = ("stream", "tree", "time", "all")
+        if view not in panes:
+            raise ValueError(f"view: expected one of {', '.join(panes)}, got {view!r}")
+        settings.view = view
+    return None
+
+
+def new_view(
+    live: LiveState,
+    *,
+    title: str,
+    on_stop: Callable[[], None] = lambda: None,
+    on_rerun: Callable[[], None] | None = None,
+    python: str = "",
+    view: Pane | None = None,
+) -> View:
     """The view that fits: the widget in a kernel, rich in a terminal."""
+    view = view or settings.view
     if in_kernel():
         from .widgets.run_view import RunView
 
         return RunView(live, on_stop=on_stop, title=title)
     from .terminal import TerminalView
 
-    return TerminalView(live, title=title)
+    return TerminalView(live, title=title, view=view)
+
+
+def run_job(
+    job: Job,
+    *,
+    observers: Observers = (),
+    view: Pane | None = None,
+    in_background: bool = False,
+    main_thread: bool = False,
+) -> ChainRun:
+    """Run *job* under a view (none with ``view="none"``) as the session's next run.
+
+    Returns when it is over, at once with *in_background*. Raises what the chain raises; a run that was
+    stopped from the view is a return like any other, an interrupt (Ctrl-C) ends it and goes on as
+    KeyboardInterrupt.
+    """
+    __tracebackhide__ = True
+    run = runs.add(job)
+    shown = None if view == "none" else _show(run, view)
+    finish = shown.finish if shown is not None else lambda: None
+    if in_background:
+        run.start(observers, when_over=finish)
+        return run
+    try:
+        if main_thread:
+            run.run_here(observers)
+        else:
+            run.start(observers)
+            run.wait()
+    finally:
+        if not run.done():  # the wait was interrupted, and the run takes its time to end
+            run.live.set_status("cancelled")
+        finish()
+    return run
+
+
+def show_run(run: ChainRun, view: Pane | None = None) -> None:
+    """Show a run (again), with buttons that work."""
+    shown = _show(run, view)
+    if run.done():
+        shown.finish()
 
 
 def run_chain(
@@ -49,26 +120,17 @@ def run_chain(
     title: str = "",
     quiet: bool = False,
     max_concurrency: int | None = None,
-    observers: Sequence[Callable[[RunEvent], None]] = (),
+    observers: Observers = (),
 ) -> Any:
     """Stream a chain under a live view and return its output.
 
-    Raises what the chain raises. If it was stopped from the view, returns None; an interrupt (Ctrl-C)
-    cancels it and goes on as KeyboardInterrupt.
+    Raises what the chain raises. If it was stopped from the view, returns what there is of the output; an
+    interrupt (Ctrl-C) cancels it and goes on as KeyboardInterrupt.
     """
-
     __tracebackhide__ = True
-
-    async def work(config: dict[str, Any]) -> Any:
-        __tracebackhide__ = True
-        total = Fold()
-        limited = {**config, "max_concurrency": max_concurrency}
-        async with aclosing(chain.astream(input, limited)) as chunks:  # type: ignore[type-var,arg-type]
-            async for chunk in chunks:
-                total.add(chunk)
-        return total.value
-
-    return show_run(work, title=title or chain.get_name(), quiet=quiet, observers=observers)
+    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
+    job = Job(chain, input, title, config=config)
+    return run_job(job, observers=observers, view="none" if quiet else None).output
 
 
 def run_batch(
@@ -78,61 +140,37 @@ def run_batch(
     title: str = "",
     quiet: bool = False,
     max_concurrency: int | None = None,
-    observers: Sequence[Callable[[RunEvent], None]] = (),
+    observers: Observers = (),
 ) -> Any:
     """As ``run_chain``, for many inputs side by side; one root run an input."""
-
     __tracebackhide__ = True
-
-    async def work(config: dict[str, Any]) -> Any:
-        __tracebackhide__ = True
-        limited = {**config, "max_concurrency": max_concurrency}
-        return await chain.abatch(inputs, limited)  # type: ignore[arg-type]
-
-    return show_run(work, title=title or chain.get_name(), quiet=quiet, observers=observers)
+    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
+    job = Job(chain, list(inputs), title, is_batch=True, config=config)
+    return run_job(job, observers=observers, view="none" if quiet else None).output
 
 
-def show_run(
-    work: Callable[[dict[str, Any]], Coroutine[Any, Any, Any]],
-    *,
-    title: str,
-    quiet: bool,
-    observers: Sequence[Callable[[RunEvent], None]],
-) -> Any:
-    """Do *work* (given a config with the observers) on the background loop, under a view."""
-    __tracebackhide__ = True
-    if quiet:
-        return _wait(background.start(lambda: work({"callbacks": list(observers)})))
-    live = LiveState()
-    tasks: list[background.BackgroundTask[Any]] = []
+def _show(run: ChainRun, view: Pane | None) -> View:
+    """The view of a run. Its buttons are for the run that it shows, which after Run again is another."""
+    current = [run]
 
     def stop() -> None:
-        for task in tasks:
-            task.cancel()
+        current[0].stop()
 
-    view = new_view(live, title=title, on_stop=stop)
-    view.show()
-    status = "failed"
-    try:
-        tasks.append(background.start(lambda: work({"callbacks": [live, *observers]})))
-        try:
-            output = tasks[0].wait()
-            status = "done"
-            return output
-        except concurrent.futures.CancelledError:
-            status = "cancelled"
-            return None
-        except KeyboardInterrupt:
-            status = "cancelled"
-            raise
-    finally:
-        live.set_status(status)  # type: ignore[arg-type]  # one of Status
-        view.finish()
+    def rerun() -> None:
+        if not current[0].done():
+            return
+        again = current[0] = runs.add(run.job)
+        # A cell that is over cannot show anything new: the view goes on with the new run's state.
+        shown.restart(again.live)  # type: ignore[attr-defined]  # only widgets have this button
+        again.start(when_over=shown.finish)
 
-
-def _wait(task: background.BackgroundTask[Any]) -> Any:
-    __tracebackhide__ = True
-    try:
-        return task.wait()
-    except concurrent.futures.CancelledError:
-        return None
+    shown = new_view(
+        run.live,
+        title=run.name,
+        on_stop=stop,
+        on_rerun=rerun,
+        python=run.job.python,
+        view=view,
+    )
+    shown.show()
+    return shown

@@ -45,9 +45,12 @@ class TerminalView:
     standard output. ``show`` starts it, ``finish`` prints the final state and gives the terminal back;
     both may be called twice."""
 
-    def __init__(self, live: LiveState, *, title: str = "", console: Console | None = None) -> None:
+    def __init__(
+        self, live: LiveState, *, title: str = "", console: Console | None = None, view: str = "all"
+    ) -> None:
         self.live = live
         self.title = title
+        self._pane = view
         self.console = console if console is not None else _console()
         self._encoding = self.console.encoding or "ascii"
         self._redraws = (

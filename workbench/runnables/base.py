@@ -608,6 +608,13 @@ class Runnable(Generic[Input, Output]):
             self, args_schema=args_schema, name=name, description=description, arg_types=arg_types
         )
 
+    def view(self, input: Input, config: RunnableConfig | None = None, *, title: str = "") -> Output:
+        """Run it under a live view (in a notebook or a terminal) and return the output."""
+        __tracebackhide__ = True
+        from ..notebook.watch import view
+
+        return view(self, input, config, title=title)  # type: ignore[no-any-return]  # this chain's output
+
     # For combinators
 
     async def _call_step(self, input: Any, scope: AnyScope, tag: str | None = None, **kwargs: Any) -> Any:

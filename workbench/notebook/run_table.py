@@ -1,0 +1,78 @@
+"""The tables of ``%runs``: a line a run, cut to what fits."""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.cells import cell_len
+
+from ..timing.units import count, duration
+from .chain_run import ChainRun
+from .run_figures import figures
+from .terminal_text import cropped, one_line
+
+__all__ = ["brief", "run_rows", "text_table"]
+
+_HEAD = ["", "chain", "when", "input", "status", "time", "tokens", "cost"]
+_INPUT_CELLS = 40
+
+
+def run_rows(runs: Iterable[ChainRun]) -> list[list[str]]:
+    """The head, then a line a run, newest first."""
+    return [_HEAD, *(_row(run) for run in reversed(list(runs)))]
+
+
+def text_table(rows: list[list[str]]) -> str:
+    """Rows with their columns side by side, in what standard output can write.
+
+    >>> print(text_table([["a", "b"], ["1", "22"]]))
+    a  b
+    1  22
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    cleaned = [[one_line(cell, encoding) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*cleaned, strict=True)]
+    lines = ([_padded(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cleaned)
+    return "\n".join("  ".join(cells).rstrip() for cells in lines)
+
+
+def brief(input: Any, is_batch: bool = False) -> str:
+    """An input in a few words; a dict as it is written on the line of a magic.
+
+    >>> brief({"topic": "bears", "n": 3}), brief([1, 2], is_batch=True)
+    ('topic=bears n=3', '2 inputs: 1, 2')
+    """
+    if is_batch:
+        return f"{len(input)} inputs: " + ", ".join(brief(one) for one in input[:3])
+    if isinstance(input, Mapping) and all(isinstance(key, str) for key in input):
+        return " ".join(f"{key}={_value(value)}" for key, value in list(input.items())[:6])
+    return _value(input)
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - cell_len(cell))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value[:200] if value and value.split() == [value] else reprlib.repr(value)
+    return reprlib.repr(value)
+
+
+def _row(run: ChainRun) -> list[str]:
+    found = run.live.read(figures)
+    is_today = run.started.date() == datetime.now().date()
+    return [
+        str(run.number),
+        run.name,
+        run.started.strftime("%H:%M:%S" if is_today else "%d %b %H:%M"),
+        cropped(" ".join(brief(run.input, run.job.is_batch).split()), _INPUT_CELLS, "..."),
+        run.status,
+        "" if found.duration_s is None else duration(found.duration_s),
+        "" if found.tokens is None else count(found.tokens),
+        "" if found.cost_usd is None else f"${found.cost_usd:.4f}",
+    ]
