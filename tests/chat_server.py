@@ -7,11 +7,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import queue
 import re
 import struct
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,6 +25,7 @@ class ChatServer:
 
     *tokens*: a list, or a function from the request's body to a list. ``delay_s`` passes before the first
     token, ``token_delay_s`` before each further one. ``fail_with`` is ``(status, message)`` to answer with.
+    *script*: what answers each request in turn instead, the last one all further ones (see ``chat_script``).
     """
 
     def __init__(
@@ -33,11 +35,17 @@ class ChatServer:
         delay_s: float = 0.0,
         token_delay_s: float = 0.0,
         fail_with: tuple[int, str] | None = None,
+        script: Sequence[Callable[[Any, dict[str, Any]], None]] = (),
     ) -> None:
         self.tokens = tokens
         self.delay_s = delay_s
         self.token_delay_s = token_delay_s
         self.fail_with = fail_with
+        self.script = script
+        self.paths: list[str] = []
+        self.times: list[float] = []  # of each request's arrival, by time.monotonic()
+        self.closings: queue.Queue[float] = queue.Queue()  # when the client was seen to close a connection
+        self.connections = 0
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.sent: list[int] = []  # tokens sent, a request each
@@ -87,9 +95,15 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
+    def setup(self) -> None:
+        super().setup()
+        self.chat.connections += 1
+
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         chat = self.chat
+        chat.times.append(time.monotonic())
+        chat.paths.append(self.path)
         chat.requests.append(body)
         chat.headers.append({name.lower(): value for name, value in self.headers.items()})
         chat.entered()
@@ -103,6 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: dict[str, Any]) -> None:
         chat = self.chat
+        if chat.script:
+            chat.script[min(len(chat.requests), len(chat.script)) - 1](self, body)
+            return
         if chat.fail_with is not None:
             status, message = chat.fail_with
             self._json(status, {"error": {"message": message, "type": "test", "code": None, "param": None}})
@@ -110,18 +127,17 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.endswith("/embeddings"):
             self._embed(body)
             return
+        is_text = "/chat/completions" not in self.path
         tokens = list(chat.tokens(body) if callable(chat.tokens) else chat.tokens)
         usage = {"prompt_tokens": 7, "completion_tokens": len(tokens), "total_tokens": 7 + len(tokens)}
         if not body.get("stream"):
             time.sleep(chat.delay_s + chat.token_delay_s * max(len(tokens) - 1, 0))
             message = {"role": "assistant", "content": "".join(tokens)}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            said = {"text": "".join(tokens)} if is_text else {"message": message}
+            choice = {"index": 0, **said, "finish_reason": "stop"}
             self._json(200, {**_base("chat.completion", body), "choices": [choice], "usage": usage})
             return
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
+        self._begin()
         chat.sent.append(0)
         number = len(chat.sent) - 1
         self._event(body, {"role": "assistant", "content": ""})
@@ -134,6 +150,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send({**_base("chat.completion.chunk", body), "choices": [], "usage": usage})
         self._write(b"data: [DONE]\n\n")
         self._write(b"")
+
+    def _begin(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
 
     def _embed(self, body: dict[str, Any]) -> None:
         time.sleep(self.chat.delay_s)
@@ -149,7 +171,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(200, {"object": "list", "model": body["model"], "data": data, "usage": usage})
 
     def _event(self, body: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> None:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        said = {"delta": delta}
+        if "/chat/completions" not in self.path:
+            said = {"text": delta.get("content", "")}
+        choice = {"index": 0, **said, "finish_reason": finish}
         self._send({**_base("chat.completion.chunk", body), "choices": [choice]})
 
     def _send(self, event: dict[str, Any]) -> None:
@@ -159,11 +184,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
-    def _json(self, status: int, body: dict[str, Any]) -> None:
+    def _json(self, status: int, body: dict[str, Any], headers: Mapping[str, str] = {}) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 

@@ -21,6 +21,7 @@ from workbench import (
 )
 
 KEY = "sk-a-secret-key"
+ABOUT = {"finish_reason": "stop", "model_name": "m", "id": "chatcmpl-test"}
 
 
 def chat(server, **options):
@@ -60,7 +61,7 @@ def test_the_end_of_an_answer_and_its_usage_are_one_chunk(collect, stream_usage)
         chunks = collect(chat(server, stream_usage=stream_usage), "hi")
     assert [chunk.content for chunk in chunks] == ["", "a", "b", ""]  # the first has only the role
     assert chunks[-1].chunk_position == "last"
-    assert chunks[-1].response_metadata == {"finish_reason": "stop", "model_name": "m"}
+    assert chunks[-1].response_metadata == ABOUT
     assert bool(chunks[-1].usage_metadata) == stream_usage
 
 
@@ -97,7 +98,7 @@ def test_an_answer_carries_usage_and_the_reason_it_ended(run_chain):
         message = run_chain(chat(server), "hi")
     assert message.content == "ab"
     assert message.usage_metadata["total_tokens"] == 9
-    assert message.response_metadata == {"finish_reason": "stop", "model_name": "m"}
+    assert message.response_metadata == ABOUT
 
 
 def test_parameters_reach_the_server_and_those_not_given_do_not():
@@ -175,7 +176,7 @@ def test_the_server_s_message_reaches_the_user_with_the_step_that_failed():
         chain = ChatPromptTemplate.from_template("{t}") | chat(server).with_config(run_name="my_llm")
         with pytest.raises(openai.BadRequestError, match="no such knob") as caught:
             chain.invoke("bears")
-    assert caught.value.__notes__ == ["in RunnableSequence > my_llm"]
+    assert caught.value.__notes__ == [f"model 'm' at {server.base_url}/", "in RunnableSequence > my_llm"]
 
 
 def test_an_invoked_model_streams_when_somebody_watches():

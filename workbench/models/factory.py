@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 from ..components.embeddings import Embeddings
 from .base import BaseChatModel
+from .openai_client import without_password
 
 __all__ = ["init_chat_model", "init_embeddings"]
 
@@ -18,24 +19,43 @@ _said: set[str] = set()
 
 
 def init_chat_model(
-    model: str | None = None, *, model_provider: str | None = None, **options: Any
-) -> BaseChatModel:
-    """A chat model by name: ``"openai:gpt-4o"``, ``"local:smollm2"``, ``"ollama:llama3.2"``.
+    model: str | None = None,
+    *,
+    model_provider: str | None = None,
+    configurable_fields: Literal["any"] | Sequence[str] | None = None,
+    config_prefix: str | None = None,
+    **options: Any,
+) -> Any:
+    """A chat model by name: ``"openai:gpt-4o"``, ``"local:smollm2"``, ``"ollama:llama3.2"``,
+    ``"azure_openai:DEPLOYMENT"``, or any name with the ``base_url`` of an OpenAI-compatible server.
 
     Without a name: the one OPENAI_API_KEY or OPENAI_BASE_URL stand for if either is set (its name from
     OPENAI_MODEL), else the local model; a line on stderr says which, once. A name without a provider is
     looked for among the local models, then taken as OpenAI's. *options* go to the model's class.
-    ValueError lists the providers there are.
+
+    ``configurable_fields``: options (``"model"``, ``"temperature"``, ...; ``"any"`` for all) that a call may
+    set under ``config["configurable"]``, there called ``PREFIX_NAME`` with a *config_prefix*. "any" lets the
+    caller choose address and key, too. ValueError lists the providers there are.
     """
+    if configurable_fields is not None:
+        from .configurable_model import ConfigurableModel
+
+        given = {"model": model, "model_provider": model_provider, **options}
+        given = {name: value for name, value in given.items() if value is not None}
+        return ConfigurableModel(init_chat_model, given, configurable_fields, config_prefix or "")
+    if config_prefix is not None:
+        raise ValueError(
+            "init_chat_model: config_prefix needs configurable_fields, which it is the prefix of"
+        )
     if model is None and model_provider is None:
         return _default(options)
-    provider, name = _split(model, model_provider)
+    provider, name = _split(model, model_provider, options)
     try:
         make = _PROVIDERS[provider]
     except KeyError:
         raise ValueError(
             f"unknown provider {provider!r} in {model!r}: expected one of {', '.join(_PROVIDERS)}, "
-            'as in "local:smollm2"; for any other OpenAI-compatible server give "openai:NAME" and base_url'
+            'as in "local:smollm2"; for any other OpenAI-compatible server give its base_url'
         ) from None
     return make(name, options)
 
@@ -62,25 +82,34 @@ def init_embeddings(model: str | None = None, **options: Any) -> Embeddings:
 
 
 def _default(options: dict[str, Any]) -> BaseChatModel:
+    if options.get("base_url"):
+        raise ValueError(
+            f"init_chat_model: which model at {options['base_url']}? Give its name first, "
+            'as in init_chat_model("NAME", base_url=...)'
+        )
     if os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL"):
         name = os.environ.get("OPENAI_MODEL")
         chosen = _openai(name, options)
         at = os.environ.get("OPENAI_BASE_URL", "OpenAI")
-        _say(f"using {chosen.model} at {at} (from the environment)")
+        _say(f"using {chosen.model} at {without_password(at)} (from the environment)")
         return chosen
     local = _local(None, options)
     _say(f"using the local model {local.model} (no OPENAI_API_KEY is set)")
     return local
 
 
-def _split(model: str | None, provider: str | None) -> tuple[str, str | None]:
+def _split(model: str | None, provider: str | None, options: Mapping[str, Any]) -> tuple[str, str | None]:
     if provider is not None:
         return provider, model
     if not isinstance(model, str) or not model.strip():
         raise TypeError(f'init_chat_model: expected a name such as "local:smollm2", got {model!r}')
     head, colon, tail = model.partition(":")
-    if colon:
+    if colon and head in _PROVIDERS:
         return head, tail or None
+    if options.get("base_url"):
+        return "openai", model  # that server's own name, in which a colon may stand for anything
+    if colon:
+        return head, tail
     from .weights import KNOWN
 
     return ("local" if model in KNOWN else "openai"), model
@@ -89,9 +118,13 @@ def _split(model: str | None, provider: str | None) -> tuple[str, str | None]:
 def _openai(name: str | None, options: dict[str, Any]) -> BaseChatModel:
     from .openai import ChatOpenAI
 
-    if os.environ.get("OPENAI_BASE_URL") and not os.environ.get("OPENAI_API_KEY"):
-        options = {"api_key": "none", **options}  # the SDK asks for one even where the server does not
     return ChatOpenAI(**_with_model(name, options))
+
+
+def _azure(name: str | None, options: dict[str, Any]) -> BaseChatModel:
+    from .azure_openai import AzureChatOpenAI
+
+    return AzureChatOpenAI(**_with_model(name, options))
 
 
 def _local(name: str | None, options: dict[str, Any]) -> BaseChatModel:
@@ -119,6 +152,7 @@ _PROVIDERS: dict[str, Callable[[str | None, dict[str, Any]], BaseChatModel]] = {
     "local": _local,
     "openai": _openai,
     "ollama": _ollama,
+    "azure_openai": _azure,
 }
 
 

@@ -46,9 +46,11 @@ class ChatLocal(ChatOpenAI):
         return {
             **super()._client_options(asynchronous),
             "base_url": self._server.base_url,
-            "api_key": self._server.api_key,
             "http_client": make(trust_env=False),
         }
+
+    def _credentials(self) -> dict[str, Any]:
+        return {"api_key": self._server.api_key}
 
     def _request(
         self,

@@ -1,0 +1,149 @@
+"""Between messages and the JSON of OpenAI's chat completions API: requests, whole answers, token counts.
+
+Answers are read from plain dicts, the server's own, so that fields the ``openai`` package does not know yet
+(or that only other servers send) are not lost. Streamed answers: see ``openai_chunks``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..components.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    ToolCallChunk,
+    ToolMessage,
+    parse_tool_calls,
+)
+from .base import ChatGeneration, ChatResult
+
+__all__ = ["call_metadata", "chat_result", "to_openai", "usage_metadata"]
+
+_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "function"}
+
+KEPT_PARTS = ("refusal", "reasoning_content", "function_call", "audio")
+"""Parts of an answer beside its text and tool calls; they go into ``additional_kwargs``."""
+
+
+def to_openai(message: BaseMessage) -> dict[str, Any]:
+    """A message as the chat completions API takes it. Parts of its content go through as they are.
+
+    A system message with ``additional_kwargs={"__openai_role__": "developer"}`` is sent in that role, as is
+    ``ChatMessage(role="developer", ...)``.
+    """
+    role = message.role if isinstance(message, ChatMessage) else _ROLES.get(message.type)
+    if role is None:
+        raise TypeError(f"a message of type {message.type!r} cannot be sent to a chat model")
+    kept = message.additional_kwargs
+    sent: dict[str, Any] = {"role": kept.get("__openai_role__", role), "content": _content(message)}
+    if message.name:
+        sent["name"] = message.name
+    if isinstance(message, ToolMessage):
+        sent["tool_call_id"] = message.tool_call_id
+    elif isinstance(message, FunctionMessage):
+        sent["name"] = message.name
+    elif isinstance(message, AIMessage):
+        if calls := [*map(_call, message.tool_calls), *map(_invalid_call, message.invalid_tool_calls)]:
+            sent["tool_calls"] = calls
+        for name in ("function_call", "refusal"):
+            if name in kept:
+                sent[name] = kept[name]
+        if not message.content and len(sent) > 2:
+            sent["content"] = None
+    return sent
+
+
+def _content(message: BaseMessage) -> Any:
+    if isinstance(message.content, str):
+        return message.content
+    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in message.content]
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = {"name": call["name"], "arguments": json.dumps(call["args"], ensure_ascii=False)}
+    return {"id": call["id"], "type": "function", "function": function}
+
+
+def _invalid_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    function = {"name": call.get("name") or "", "arguments": call.get("args") or ""}
+    return {"id": call.get("id"), "type": "function", "function": function}
+
+
+def chat_result(completion: Mapping[str, Any]) -> ChatResult:
+    """Every choice of a completion as a generation; the usage, which is of all of them, is on each."""
+    usage = usage_metadata(completion.get("usage"))
+    about = call_metadata(completion)
+    generations = []
+    for choice in completion["choices"]:
+        given = choice["message"]
+        pieces = [
+            ToolCallChunk(
+                name=call["function"]["name"],
+                args=call["function"]["arguments"],
+                id=call.get("id"),
+                index=number,
+            )
+            for number, call in enumerate(given.get("tool_calls") or ())
+            if call.get("function")
+        ]
+        calls, invalid = parse_tool_calls(pieces)
+        ended: dict[str, Any] = {"finish_reason": choice.get("finish_reason"), **about}
+        if choice.get("logprobs"):
+            ended["logprobs"] = choice["logprobs"]
+        message = AIMessage(
+            content=given.get("content") or "",
+            id=completion.get("id") or None,
+            additional_kwargs={name: given[name] for name in KEPT_PARTS if given.get(name)},
+            tool_calls=calls,
+            invalid_tool_calls=invalid,
+            usage_metadata=usage,
+            response_metadata=ended,
+        )
+        generations.append(ChatGeneration(message, ended))
+    return ChatResult(generations, {"token_usage": completion.get("usage"), **about})
+
+
+def call_metadata(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer, or an event of one, says of itself, for ``response_metadata``.
+
+    >>> call_metadata({"model": "m", "id": "c1", "service_tier": None, "choices": []})
+    {'model_name': 'm', 'id': 'c1'}
+    """
+    about = {"model_name": answer.get("model")}
+    for name in ("id", "system_fingerprint", "service_tier"):
+        if value := answer.get(name):
+            about[name] = value
+    return about
+
+
+def usage_metadata(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Token counts under the names of ``UsageMetadata``; details only as far as the server counts them.
+
+    >>> usage_metadata({"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9,
+    ...                 "prompt_tokens_details": {"cached_tokens": 5}})
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'input_tokens': 7, 'output_tokens': 2, 'total_tokens': 9,
+     'input_token_details': {'cache_read': 5}}
+    """
+    if not usage:
+        return None
+    read, written = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
+    counts: dict[str, Any] = {
+        "input_tokens": read,
+        "output_tokens": written,
+        "total_tokens": usage.get("total_tokens") or read + written,
+    }
+    asked, answered = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    if details := _details(asked, cache_read="cached_tokens", audio="audio_tokens"):
+        counts["input_token_details"] = details
+    if details := _details(answered, reasoning="reasoning_tokens", audio="audio_tokens"):
+        counts["output_token_details"] = details
+    return counts
+
+
+def _details(given: Mapping[str, Any] | None, **names: str) -> dict[str, int]:
+    return {ours: given[theirs] for ours, theirs in names.items() if given and given.get(theirs) is not None}
