@@ -65,8 +65,11 @@ class Run:
     ``first_chunk`` (the first that is not empty) and ``ended`` are seconds on the clock of
     ``time.perf_counter``, None until they are known. ``input`` is MISSING while it still streams in;
     ``output`` is what came out, also if only part. ``waited_s``: seconds its calls waited for a place under
-    ``max_concurrency`` or for a worker thread, after its start.
+    ``max_concurrency`` or for a worker thread, after its start; ``got_place`` and ``left_place``: when the
+    last of them got its place and gave it back, None without a limit. ``idle_s``: seconds its stream stood still while the reader of its chunks
+    worked; ``last_chunk``: when it gave the last one, 0.0 before the first.
     ``step`` is what runs; ``inherited`` says how many of the tags, from the first, its nested runs get too;
+    ``item`` is the index of the input of the batch that called it.
     ``streams`` is true for a step that was given a stream. ``pending``: what observers have scheduled and its
     driver awaits, None where the driver cannot await.
     """
@@ -76,8 +79,13 @@ class Run:
         "ended",
         "error",
         "first_chunk",
+        "got_place",
+        "idle_s",
         "inherited",
         "input",
+        "item",
+        "last_chunk",
+        "left_place",
         "metadata",
         "name",
         "observers",
@@ -121,7 +129,10 @@ class Run:
         self.inherited = inherited
         self.pending = pending
         self.streams = False
-        self.waited_s = 0.0
+        self.waited_s = self.idle_s = self.last_chunk = 0.0
+        self.got_place: float | None = None
+        self.left_place: float | None = None
+        self.item: int | None = None
 
     started: float | None
     first_chunk: float | None
@@ -162,7 +173,7 @@ class Run:
         self._report("start", self.input, at)
 
     def chunk(self, chunk: Any) -> None:
-        at = time.perf_counter()
+        self.last_chunk = at = time.perf_counter()
         if self.first_chunk is None and not _is_empty(chunk):
             self.first_chunk = at
         event = _new(RunEvent, ("chunk", self, chunk, at))  # what RunEvent(...) does, in half the time

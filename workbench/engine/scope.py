@@ -63,13 +63,14 @@ class Callbacks:
 
 
 class Scope:
-    """See the module. ``run`` is the innermost open run, ``run_name`` and ``run_id`` are meant for the
-    next one; ``held`` is the calling function's place under the limiter, ``lent`` the place of the
+    """See the module. ``run`` is the innermost open run, ``run_name``, ``run_id`` and ``item`` are meant for
+    the next one; ``held`` is the calling function's place under the limiter, ``lent`` the place of the
     function that made this public call."""
 
     __slots__ = (
         "gate",
         "held",
+        "item",
         "lent",
         "limiter",
         "observers",
@@ -86,6 +87,7 @@ class Scope:
     new_waiter: ClassVar[type[Waiter]]
     gate: Gate | None
     held: Slot | None
+    item: int | None
     lent: Slot | None
     limiter: Limiter | None
     observers: tuple[Observer, ...]
@@ -101,7 +103,7 @@ class Scope:
         self.observers = ()
         self.run = self.run_name = self.run_id = None
         self.settings = _DEFAULTS
-        self.limiter = self.stop = self.held = self.lent = self.gate = None
+        self.limiter = self.stop = self.held = self.lent = self.gate = self.item = None
         self.wants_tokens = False
         self.plain = True
 
@@ -115,6 +117,7 @@ class Scope:
         new.limiter = self.limiter
         new.stop = self.stop
         new.held = self.held
+        new.item = self.item
         new.lent = self.lent
         new.gate = self.gate
         new.wants_tokens = self.wants_tokens
@@ -203,7 +206,8 @@ class Scope:
             len(settings.tags),
             None if self.blocking else (),
         )
-        inner.run_name = inner.run_id = None
+        inner.run.item = self.item
+        inner.run_name = inner.run_id = inner.item = None
         return inner
 
     def as_config(self) -> dict[str, Any]:
@@ -231,7 +235,13 @@ class Scope:
         try:
             await limiter.acquire(self.new_waiter)
         finally:
-            run.waited_s += perf_counter() - asked
+            run.got_place = perf_counter()
+            run.waited_s += run.got_place - asked
+
+    def give_place_back(self, limiter: Limiter) -> None:
+        if self.run is not None:
+            self.run.left_place = perf_counter()
+        limiter.release()
 
     def leaf(self) -> Self:
         """A copy to run one limited call in: it holds a place under the limiter."""

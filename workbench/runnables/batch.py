@@ -54,9 +54,11 @@ class Batch:
         __tracebackhide__ = True
         if self._each is not None:
             scope = scope.configured(self._each[index])
-        elif index and scope.run_id is not None:  # an id is one run's
+        elif not scope.plain:
             scope = scope.copy()
-            scope.run_id = None
+            scope.run_id = None if index else scope.run_id  # an id is one run's
+        if not scope.plain:
+            scope.item = index
         try:
             return await self._runnable._call_step(self._inputs[index], scope, **self._kwargs)
         except Exception as error:

@@ -1,24 +1,31 @@
 """Values of a run as plain data: text of a chunk, JSON for the views, results as the log shows them.
 
-Views show what users and models wrote, so everything is bounded here: long text is cut with a remark,
-deep and long structures end in one. Secrets (pydantic's SecretStr) stay masked.
+Views show what users and models wrote, so everything is bounded here: a long text keeps its head and its
+tail, deep and long structures end in a remark. What comes out can be written as JSON in UTF-8: no halves of
+surrogate pairs, no NaN. Secrets (pydantic's SecretStr) stay masked.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from ..engine.chunks import MISSING
 
-__all__ = ["MAX_TEXT", "chunk_data", "data", "result", "text_of"]
+__all__ = ["MAX_ITEMS", "MAX_TEXT", "chunk_text", "cut", "data", "key_of", "result", "text_of"]
 
 MAX_TEXT = 100_000
 """Characters of one text that a view is given."""
 MAX_ITEMS = 1_000
 MAX_DEPTH = 12
+MAX_VALUES = 20_000
+"""Values in one structure, at all depths."""
+MAX_STRUCTURE_TEXT = 1_000_000
+"""Characters of all texts in one structure; what comes after them is cut short."""
+_LARGEST_INT_BITS = 1_024
 
 
 def text_of(value: Any) -> str | None:
@@ -29,39 +36,104 @@ def text_of(value: Any) -> str | None:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(part if isinstance(part, str) else str(part.get("text", "")) for part in content)
+        return "".join(map(_part_text, content))
     return value if isinstance(value, str) else None
 
 
-def chunk_data(chunk: Any) -> Any:
-    """A chunk as a view shows it: messages as their text, dicts per key, all else as ``data``."""
+def _part_text(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    return str(part.get("text", "")) if isinstance(part, Mapping) else ""
+
+
+def chunk_text(chunk: Any) -> str | None:
+    """The text of a chunk as a view shows it; None where it is no text."""
     text = text_of(chunk)
-    if text is not None:
-        return _cut(text)
-    if isinstance(chunk, Mapping):
-        return {str(key): chunk_data(value) for key, value in chunk.items()}
-    return data(chunk)
+    return None if text is None else cut(text)
 
 
-def data(value: Any, depth: int = 0) -> Any:
+def cut(text: str, most: int = MAX_TEXT) -> str:
+    """A text that can be encoded, of about *most* characters: of a longer one its head and its tail.
+
+    >>> cut("a" * 1000 + "z", most=10)
+    'aaaaaaaa… (991 characters left out) …az'
+    """
+    if len(text) > most:
+        tail = most // 5
+        left_out = f"… ({len(text) - most:,} characters left out) …"
+        text = f"{text[: most - tail]}{left_out}{text[-tail:] if tail else ''}"
+    elif type(text) is not str:
+        text = str.__str__(text)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # halves of surrogate pairs, which JSON in UTF-8 cannot hold
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def key_of(key: Any) -> str:
+    """A dict's key as JSON has it."""
+    return cut(key if isinstance(key, str) else _short_repr(key), 200)
+
+
+def data(value: Any) -> Any:
     """A value as JSON data, bounded; objects without a natural form become a short repr."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, str):
-        return _cut(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if value is MISSING:
-        return None
-    if depth >= MAX_DEPTH:
+    return _Encoder().encode(value, 0)
+
+
+class _Encoder:
+    """What is left for the rest of one structure."""
+
+    def __init__(self) -> None:
+        self.values = MAX_VALUES
+        self.characters = MAX_STRUCTURE_TEXT
+
+    def encode(self, value: Any, depth: int) -> Any:
+        self.values -= 1
+        if value is None or value is MISSING or isinstance(value, bool):
+            return None if value is MISSING else value
+        if isinstance(value, str):
+            shown = cut(value, min(MAX_TEXT, max(self.characters, 200)))
+            self.characters -= len(shown)
+            return shown
+        if isinstance(value, int):
+            return int(value) if value.bit_length() <= _LARGEST_INT_BITS else _large(value)
+        if isinstance(value, float):
+            return float(value) if math.isfinite(value) else str(float(value))
+        if isinstance(value, bytes | bytearray):
+            return _short_bytes(value)
+        if depth >= MAX_DEPTH:
+            return _short_repr(value)
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        if isinstance(value, list | tuple | set | frozenset):
+            return self._items(value, len(value), depth)
+        if (fields := _fields(value)) is not None:
+            return self._mapping(fields, depth)
         return _short_repr(value)
-    if isinstance(value, Mapping):
-        return _mapping(value, depth)
-    if isinstance(value, list | tuple | set | frozenset):
-        return _items(list(value), depth)
-    if (fields := _fields(value)) is not None:
-        return _mapping(fields, depth)
-    return _short_repr(value)
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        size = len(value)
+        shown: dict[str, Any] = {}
+        for key, item in list(islice(value.items(), MAX_ITEMS)):
+            if self.values <= 0:
+                break
+            shown[key_of(key)] = self.encode(item, depth + 1)
+        if size > len(shown):
+            shown["…"] = f"{size - len(shown)} more"
+        return shown
+
+    def _items(self, items: Iterable[Any], size: int, depth: int) -> list[Any]:
+        shown: list[Any] = []
+        for item in list(islice(items, MAX_ITEMS)):
+            if self.values <= 0:
+                break
+            shown.append(self.encode(item, depth + 1))
+        if size > len(shown):
+            shown.append(f"… {size - len(shown)} more")
+        return shown
 
 
 def result(run_type: str, output: Any) -> Any:
@@ -97,25 +169,13 @@ def _fields(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _mapping(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-    items = list(value.items())
-    shown = {str(key): data(item, depth + 1) for key, item in items[:MAX_ITEMS]}
-    if len(items) > MAX_ITEMS:
-        shown["…"] = f"{len(items) - MAX_ITEMS} more"
-    return shown
+def _large(value: int) -> str:
+    return f"{'-' * (value < 0)}(an integer of {value.bit_length():,} bits)"
 
 
-def _items(items: list[Any], depth: int) -> list[Any]:
-    shown = [data(item, depth + 1) for item in items[:MAX_ITEMS]]
-    if len(items) > MAX_ITEMS:
-        shown.append(f"… {len(items) - MAX_ITEMS} more")
-    return shown
-
-
-def _cut(text: str) -> str:
-    if len(text) <= MAX_TEXT:
-        return text
-    return f"{text[:MAX_TEXT]}… ({len(text) - MAX_TEXT} more characters)"
+def _short_bytes(value: bytes | bytearray) -> str:
+    shown = repr(bytes(value[:200]))
+    return shown if len(value) <= 200 else f"{shown}… ({len(value):,} bytes)"
 
 
 def _short_repr(value: Any) -> str:
@@ -123,4 +183,4 @@ def _short_repr(value: Any) -> str:
         shown = repr(value)
     except Exception as error:  # a user's repr must not end the run it is shown in
         shown = f"<{type(value).__name__}: repr raised {type(error).__name__}>"
-    return shown if len(shown) <= 500 else f"{shown[:500]}…"
+    return cut(shown if len(shown) <= 500 else f"{shown[:500]}…")

@@ -7,40 +7,73 @@
 
     <run>:   {"id", "name", "type", "tags", "metadata", "status", "input",
               "start_time", "first_chunk_time", "end_time",      # ISO-8601 with milliseconds, or None
-              "streamed_output": [...],                          # tokens as text, or {branch: text}
+              "streamed_output": [...],                          # see below
               "final_output", "error": {"type", "message", "traceback"} | None,
               "usage": {"input_tokens", "output_tokens", "total_tokens"} | None,
               "events": [...],                                   # custom events: {"name", "data"}
+              "call": <call> | None,                             # of models only; None before the end
+              "item": <index> | None,                            # of a batch's input; not in entries
               "logs": {key: <entry>}}
-    <entry>: the same without "logs", and "parent": the key of the run around it, None for the root
+    <entry>: the same without "item" and "logs", and "parent": the key of the run around it, None for the root
+    <call>:  the fields of ``CallStats``, None where unknown
+
+``streamed_output`` of a run whose chunks are text or messages is a list of the texts. Of any other run it is
+a list of one element: the value so far (a dict of branches whose texts grow, an object, a list), changed in
+place. So: if all are strings, join them; else the last one is the value.
 
 Root and entries have the names of ``RunState`` and ``LogEntry``; keys are ``Name``, ``Name:2``, ... A
-*frame* ``{"a", "b", "t", "ops"}`` carries operations number a+1 to b. Operations are RFC 6902 ``add`` and
-``replace``, and one abbreviation: ``{"op": "append", "path": p, "values": [...]}`` stands for an ``add``
-to ``p/-`` of each value. ``t`` is the sender's clock in milliseconds. A snapshot is ``{"seq", "state"}``:
-the document after operation number seq.
+*frame* ``{"a", "b", "t", "ops"}`` carries operations number a+1 to b. Operations are RFC 6902 ``add``,
+``replace`` and ``remove``, and the abbreviation ``append`` (see ``operations``). ``t`` is the sender's clock
+in milliseconds. A snapshot is ``{"seq", "state"}``: the document after operation number seq.
+
+Everything is bounded (see ``encode``): a run that streams more than ``MAX_STREAMED`` characters ends in a
+remark, long texts keep head and tail.
 """
 
 from __future__ import annotations
 
-import copy
+import re
 import threading
-import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..engine.chunks import MISSING
 from ..engine.runs import Run, RunEvent, Status, timestamp
-from .encode import chunk_data, data
+from .calls import MODELS, CallClock
+from .encode import chunk_text, cut, data
+from .growing import GrowingOutput
 from .log import escape
+from .operations import Operations
 
 __all__ = ["LiveState"]
 
+MAX_STREAMED = 2_000_000
+"""Characters of text that one run can stream into the document; its end is in ``final_output``."""
+MAX_EVENTS = 1_000
+
+OnChange = Callable[[bool], None]
+
+
+class _Place:
+    """Where a run is in the document."""
+
+    __slots__ = ("clock", "entry", "key", "left_out", "number", "output", "path", "size")
+
+    def __init__(self, run: Run, path: str, entry: dict[str, Any], number: int, key: str | None) -> None:
+        self.path = path
+        self.entry = entry
+        self.number = number
+        self.key = key
+        self.size = 0
+        self.left_out = False
+        self.output: GrowingOutput | None = None
+        self.clock = CallClock(run) if run.type in MODELS else None
+
 
 class LiveState:
-    """See the module. Safe to use from any thread.
+    """See the module. Safe to use from any thread, by any number of readers.
 
     *on_change* is called after every change with True where it should be shown at once (a start, a
     status, an end) and False for a token; it is called under the lock and must not block.
@@ -48,132 +81,206 @@ class LiveState:
 
     wants_tokens = True
 
-    def __init__(self, on_change: Callable[[bool], None] = lambda urgent: None) -> None:
-        self.on_change = on_change
-        self.seq = 0
+    def __init__(self, on_change: OnChange | None = None) -> None:
+        self._listeners: tuple[OnChange, ...] = () if on_change is None else (on_change,)
         self._state: dict[str, Any] = {"status": "waiting", "runs": []}
-        self._places: dict[Run, tuple[str, dict[str, Any], int, str | None]] = {}
+        self._places: dict[Run, _Place] = {}
         self._counts: dict[tuple[int, str], int] = {}
-        self._ops: list[dict[str, Any]] = []
-        self._appends: dict[str, list[Any]] = {}
-        self._sent = 0
+        self._growing: dict[Run, _Place] = {}
+        self._operations = Operations()
+        self._taken = 0
         self._lock = threading.RLock()
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> LiveState:
+        """The state that has *document*, say one that was saved; nothing more happens to it."""
+        if not isinstance(document.get("status"), str) or not isinstance(document.get("runs"), list):
+            raise ValueError(f'expected a document {{"status": ..., "runs": [...]}}, got {document!r:.80}')
+        live = cls()
+        live._state = {**document}
+        live._operations.add({"op": "replace", "path": "", "value": _snapshot(live._state)})
+        return live
+
+    @property
+    def seq(self) -> int:
+        """The number of operations so far."""
+        return self._operations.count
 
     @property
     def status(self) -> Status:
         return self._state["status"]  # type: ignore[no-any-return]
+
+    def listen(self, on_change: OnChange) -> Callable[[], None]:
+        """Call *on_change* from now on, as the one of the constructor; returns what ends that."""
+        with self._lock:
+            self._listeners = (*self._listeners, on_change)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not on_change)
+
+        return end
 
     def __call__(self, event: RunEvent) -> None:
         kind, run, value, at = event
         with self._lock:
             if kind == "start":
                 self._start(run, at)
-            elif run not in self._places:
+                self._tell(True)
                 return
-            elif kind == "chunk":
-                self._chunk(run, value, at)
+            place = self._places.get(run)
+            if place is None:
+                return
+            if kind == "chunk":
+                self._chunk(run, place, value, at)
             elif kind == "custom":
-                name, payload = value
-                self._append(run, "events", {"name": name, "data": data(payload)})
+                self._custom(place, *value)
             else:
-                self._end(run, at)
-            self.on_change(kind != "chunk")
+                self._end(run, place, at)
+            self._tell(kind != "chunk")
 
     def set_status(self, status: Status) -> None:
         """The status of the whole: of a batch, say, or of work that ended before any run began."""
         with self._lock:
             if self._state["status"] != status:
                 self._state["status"] = status
-                self._queue({"op": "replace", "path": "/status", "value": status})
-                self.on_change(True)
+                self._operations.add({"op": "replace", "path": "/status", "value": status})
+                self._tell(True)
+
+    def since(self, number: int) -> dict[str, Any] | None:
+        """The frame of all operations after *number*, which is 0 or the end of an earlier frame; None if
+        there were none."""
+        with self._lock:
+            self._settle()
+            return self._operations.since(number)
 
     def take(self) -> dict[str, Any] | None:
-        """The frame of all operations since the last one; None if there were none."""
+        """The frame of all operations since the last call of this; None if there were none."""
         with self._lock:
-            if self._sent == self.seq:
-                return None
-            frame = {"a": self._sent, "b": self.seq, "t": time.time() * 1000, "ops": self._ops}
-            self._ops, self._appends, self._sent = [], {}, self.seq
+            frame = self.since(self._taken)
+            self._taken = self.seq
             return frame
 
     def snapshot(self) -> dict[str, Any]:
-        """The whole document, as the reader's own copy."""
+        """The whole document as it is now. What cannot change any more is shared: do not change it."""
         with self._lock:
-            return {"seq": self.seq, "state": copy.deepcopy(self._state)}
+            self._settle()
+            return {"seq": self.seq, "state": _snapshot(self._state)}
 
     def read(self, reader: Callable[[dict[str, Any]], Any]) -> Any:
         """What *reader* makes of the document, called under the lock without a copy."""
         with self._lock:
+            self._settle()
             return reader(self._state)
 
+    def _tell(self, urgent: bool) -> None:
+        for on_change in self._listeners:
+            on_change(urgent)
+
     def _start(self, run: Run, at: float) -> None:
-        place = self._places.get(run.parent) if run.parent is not None else None
+        around = self._places.get(run.parent) if run.parent is not None else None
         fields = _fields(run, at)
-        if place is None:
-            number = len(self._state["runs"])
-            path, key = f"/runs/{number}", None
-            self._state["runs"].append({**_fresh(fields), "logs": {}})
-            entry = self._state["runs"][-1]
-            self._queue({"op": "add", "path": "/runs/-", "value": {**_fresh(fields), "logs": {}}})
+        if around is None:
+            number, key = len(self._state["runs"]), None
+            path = f"/runs/{number}"
+            fields |= {"item": run.item, "logs": {}}
+            self._state["runs"].append(fields)
+            self._operations.add({"op": "add", "path": "/runs/-", "value": _fresh(fields)})
             if self._state["status"] == "waiting":
                 self.set_status("streaming")
         else:
-            _, _, number, parent = place
-            count = self._counts[number, run.name] = self._counts.get((number, run.name), 0) + 1
-            key = run.name if count == 1 else f"{run.name}:{count}"
+            number, name = around.number, fields["name"]
+            count = self._counts[number, name] = self._counts.get((number, name), 0) + 1
+            key = name if count == 1 else f"{name}:{count}"
             path = f"/runs/{number}/logs/{escape(key)}"
-            fields["parent"] = parent
-            entry = self._state["runs"][number]["logs"][key] = _fresh(fields)
-            self._queue({"op": "add", "path": path, "value": _fresh(fields)})
-        self._places[run] = (path, entry, number, key)
+            fields["parent"] = around.key
+            self._state["runs"][number]["logs"][key] = fields
+            self._operations.add({"op": "add", "path": path, "value": _fresh(fields)})
+        self._places[run] = _Place(run, path, fields, number, key)
 
-    def _chunk(self, run: Run, chunk: Any, at: float) -> None:
-        path, entry, _, _ = self._places[run]
+    def _chunk(self, run: Run, place: _Place, chunk: Any, at: float) -> None:
+        entry = place.entry
+        if place.clock is not None:
+            place.clock.chunk(at, chunk)
         if entry["status"] == "waiting" and run.first_chunk is not None:
-            self._set(path, entry, "status", "streaming")
-            self._set(path, entry, "first_chunk_time", timestamp(at))
-        shown = chunk_data(chunk)
-        if shown != "" and shown is not None:
-            self._append(run, "streamed_output", shown)
+            self._set(place, "status", "streaming")
+            self._set(place, "first_chunk_time", timestamp(at))
+        text = chunk_text(chunk) if place.output is None else None
+        if text:
+            self._text(place, text)
+        elif text is None and chunk is not None:
+            if place.output is None:
+                place.output = _begun(entry["streamed_output"], chunk)
+            else:
+                place.output.add(chunk)
+            self._growing[run] = place
 
-    def _end(self, run: Run, at: float) -> None:
-        path, entry, _, _ = self._places.pop(run)
-        if entry["input"] is None and run.input is not MISSING:
-            self._set(path, entry, "input", data(run.input))
-        self._set(path, entry, "final_output", data(run.output))
+    def _text(self, place: _Place, text: str) -> None:
+        if place.left_out:
+            return
+        place.size += len(text)
+        if place.size > MAX_STREAMED:
+            place.left_out = True
+            text = "… (the rest of this stream is left out here)"
+        place.entry["streamed_output"].append(text)
+        self._operations.append(place.path, f"{place.path}/streamed_output", text)
+
+    def _settle(self) -> None:
+        """Bring the outputs that are no texts up to date: comparing is put off until somebody looks."""
+        for place in self._growing.values():
+            self._grow(place)
+        self._growing.clear()
+
+    def _grow(self, place: _Place) -> None:
+        output, entry = place.output, place.entry
+        if output is None:
+            return
+        streamed = entry["streamed_output"]
+        path = f"{place.path}/streamed_output"
+        begins = not output.is_shown
+        for op in output.changes(f"{path}/0"):
+            if begins:
+                op = {"op": "replace", "path": path, "value": [op["value"]]}
+            self._operations.change(place.path, op)
+        streamed[:] = [output.value]
+
+    def _custom(self, place: _Place, name: str, payload: Any) -> None:
+        events = place.entry["events"]
+        if len(events) >= MAX_EVENTS:
+            return
+        event = {"name": cut(str(name), 200), "data": data(payload)}
+        if len(events) == MAX_EVENTS - 1:
+            event = {"name": "…", "data": "later events are left out here"}
+        events.append(event)
+        self._operations.append(place.path, f"{place.path}/events", event)
+
+    def _end(self, run: Run, place: _Place, at: float) -> None:
+        if self._growing.pop(run, None) is not None:
+            self._grow(place)
+        del self._places[run]
+        if place.entry["input"] is None and run.input is not MISSING:
+            self._set(place, "input", data(run.input))
+        self._set(place, "final_output", data(run.output))
         if usage := _usage(run):
-            self._set(path, entry, "usage", usage)
+            self._set(place, "usage", usage)
+        if place.clock is not None:
+            self._set(place, "call", place.clock.stats(run).as_data())
         if run.error is not None:
-            self._set(path, entry, "error", _error(run.error))
-        self._set(path, entry, "end_time", timestamp(at))
-        self._set(path, entry, "status", run.status)
+            self._set(place, "error", _error(run.error))
+        self._set(place, "end_time", timestamp(at))
+        self._set(place, "status", run.status)
 
-    def _set(self, path: str, entry: dict[str, Any], key: str, value: Any) -> None:
-        entry[key] = value
-        self._queue({"op": "replace", "path": f"{path}/{key}", "value": value})
-
-    def _append(self, run: Run, key: str, value: Any) -> None:
-        path, entry, _, _ = self._places[run]
-        entry[key].append(value)
-        target = f"{path}/{key}"
-        self.seq += 1
-        values = self._appends.get(target)
-        if values is None:
-            values = self._appends[target] = []
-            self._ops.append({"op": "append", "path": target, "values": values})
-        values.append(value)
-
-    def _queue(self, op: dict[str, Any]) -> None:
-        self.seq += 1
-        self._ops.append(op)
+    def _set(self, place: _Place, key: str, value: Any) -> None:
+        place.entry[key] = value
+        self._operations.add({"op": "replace", "path": f"{place.path}/{key}", "value": value})
 
 
 def _fields(run: Run, at: float) -> dict[str, Any]:
-    return {
+    fields = {
         "id": run.id,
-        "name": run.name,
+        "name": cut(str(run.name), 200),
         "type": run.type,
-        "tags": list(run.tags),
+        "tags": data(run.tags),
         "metadata": data(run.metadata),
         "status": "waiting",
         "input": data(run.input),
@@ -186,26 +293,76 @@ def _fields(run: Run, at: float) -> dict[str, Any]:
         "usage": None,
         "events": [],
     }
+    if run.type in MODELS:
+        fields["call"] = None
+    return fields
 
 
 def _fresh(fields: dict[str, Any]) -> dict[str, Any]:
     """Its own lists: what is queued must not grow with the state."""
-    return {**fields, "streamed_output": [], "events": []}
+    own: dict[str, Any] = {**fields, "streamed_output": [], "events": []}
+    return {**own, "logs": {}} if "logs" in fields else own
+
+
+def _begun(streamed: list[Any], chunk: Any) -> GrowingOutput:
+    """The output after *chunk*, which is no text, and perhaps some before it that were."""
+    if not streamed:
+        return GrowingOutput(chunk)
+    output = GrowingOutput("".join(streamed))
+    output.add(chunk)
+    return output
+
+
+def _snapshot(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of what can still change."""
+    return {**document, "runs": [_run_snapshot(run) for run in document["runs"]]}
+
+
+def _run_snapshot(run: dict[str, Any]) -> dict[str, Any]:
+    copy = {**run, "streamed_output": _own(run["streamed_output"]), "events": list(run["events"])}
+    if "logs" in run:
+        copy["logs"] = {key: _run_snapshot(entry) for key, entry in run["logs"].items()}
+    return copy
+
+
+def _own(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _own(item) for key, item in value.items()}
+    if type(value) is list:
+        return list(value) if value and type(value[0]) is str else [_own(item) for item in value]
+    return value
 
 
 def _usage(run: Run) -> dict[str, int] | None:
     usage = getattr(run.output, "usage_metadata", None)
-    return dict(usage) if usage else None
+    shown = data(usage) if isinstance(usage, Mapping) else None
+    return shown or None
 
 
 def _error(error: BaseException) -> dict[str, str]:
+    try:
+        message = str(error)
+    except Exception as second:  # a user's __str__
+        message = f"(its text raised {type(second).__name__})"
     shown = traceback.TracebackException.from_exception(error)
     _keep_users_frames(shown)
     return {
         "type": type(error).__name__,
-        "message": str(error)[:10_000],
-        "traceback": "".join(shown.format())[-20_000:],
+        "message": cut(_without_keys(message), 10_000),
+        "traceback": cut(_without_keys("".join(shown.format())), 20_000),
     }
+
+
+_KEYS = re.compile(r"\b(sk-[\w-]{3})[\w-]{12,}|\b(Bearer )[^\s'\"]{12,}")
+
+
+def _without_keys(text: str) -> str:
+    """The lines of a traceback are the user's code, where a key may stand, and servers quote it.
+
+    >>> _without_keys("ChatOpenAI(api_key='sk-proj-0123456789abcdef')")
+    "ChatOpenAI(api_key='sk-pro…')"
+    """
+    return _KEYS.sub(lambda match: f"{match[1] or match[2]}…", text)
 
 
 _OWN = str(Path(__file__).resolve().parent.parent)
