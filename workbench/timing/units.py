@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count", "duration", "per_second", "rate", "ratio"]
+__all__ = ["count", "duration", "money", "per_second", "rate", "ratio"]
 
 _SMALL = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -58,6 +58,17 @@ def ratio(value: float) -> str:
     ('3.46x', '12.3x', '?')
     """
     return f"{_digits(value, 2)}x" if math.isfinite(value) else "?"
+
+
+def money(usd: float) -> str:
+    """A price in dollars, two digits below a cent.
+
+    >>> money(1.2345), money(0.0312), money(0.00012345), money(0)
+    ('$1.23', '$0.03', '$0.00012', '$0')
+    """
+    if usd and abs(usd) < 0.01:
+        return f"${usd:.{1 - math.floor(math.log10(abs(usd)))}f}"
+    return f"${usd:.2f}" if usd else "$0"
 
 
 def per_second(tokens: int, since_first_s: float) -> float | None:
