@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .engine.config import RunnableConfig, merge_configs, patch_config
     from .engine.runs import Run, RunEvent
     from .engine.scope import ensure_config
+    from .models.azure_openai import AzureChatOpenAI
     from .models.base import (
         BaseChatModel,
         ChatGeneration,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from .models.local import ChatLocal
     from .models.local_embeddings import LocalEmbeddings
     from .models.openai import ChatOpenAI
+    from .models.openai_completions import OpenAI
     from .models.openai_embeddings import OpenAIEmbeddings
     from .models.rate_limits import BaseRateLimiter, InMemoryRateLimiter
     from .notebook.display import display
@@ -116,6 +118,7 @@ __all__ = [
     "AIMessageChunk",
     "AddableDict",
     "AsyncCallbackHandler",
+    "AzureChatOpenAI",
     "BaseCache",
     "BaseCallbackHandler",
     "BaseChatMessageHistory",
@@ -165,6 +168,7 @@ __all__ = [
     "LocalEmbeddings",
     "LogEntry",
     "MessagesPlaceholder",
+    "OpenAI",
     "OpenAIEmbeddings",
     "Price",
     "PromptTemplate",
@@ -250,6 +254,7 @@ _HOMES = {
     "engine.config": "RunnableConfig merge_configs patch_config",
     "engine.runs": "Run RunEvent",
     "engine.scope": "ensure_config",
+    "models.azure_openai": "AzureChatOpenAI",
     "models.base": "BaseChatModel ChatGeneration ChatGenerationChunk ChatResult SimpleChatModel",
     "models.caches": "BaseCache InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
     "models.cassettes": "Cassette cassette",
@@ -260,6 +265,7 @@ _HOMES = {
     "models.local": "ChatLocal",
     "models.local_embeddings": "LocalEmbeddings",
     "models.openai": "ChatOpenAI",
+    "models.openai_completions": "OpenAI",
     "models.openai_embeddings": "OpenAIEmbeddings",
     "models.rate_limits": "BaseRateLimiter InMemoryRateLimiter",
     "notebook.display": "display",

@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import Field
 
-from .llm import BaseLLM
+from .llm import BaseLLM, Generation, GenerationChunk, LLMResult
 from .openai_client import OpenAIClient
+from .openai_messages import call_metadata, usage_metadata
 from .openai_request import as_body, given_fields, parsed
 from .openai_stream import EventStream, aevents_of, events_of
 
@@ -41,8 +42,8 @@ class OpenAI(OpenAIClient, BaseLLM):
     """A model that continues a text; see ``OpenAIClient`` for keys, addresses, timeouts.
 
     ``max_tokens`` bounds the continuation; None leaves it to the server, whose own bound may be as low as
-    16. Of several continuations (``n``) the first is the answer. ``model_kwargs`` (``suffix``, ``echo``, ...)
-    go into the request as they are.
+    16. Of several continuations (``n``) the first is the answer; ``generate`` keeps all. ``model_kwargs``
+    (``suffix``, ``echo``, ...) go into the request as they are.
     """
 
     model: str = Field(default=DEFAULT_MODEL, alias="model_name")
@@ -59,6 +60,7 @@ class OpenAI(OpenAIClient, BaseLLM):
     logit_bias: dict[int | str, float] | None = None
     user: str | None = None
     streaming: bool = True
+    stream_usage: bool = True
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     extra_body: dict[str, Any] | None = None
 
@@ -72,49 +74,55 @@ class OpenAI(OpenAIClient, BaseLLM):
 
     # Answers
 
-    def _call(
-        self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> str:
+    def _generate(
+        self, prompts: list[str], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> LLMResult:
         client = self._connected()
-        request = self._request(prompt, stop, kwargs)
+        request = self._request(prompts, stop, kwargs)
         with self._reaching(client):
             response = client.completions.with_raw_response.create(**request)
-        return parsed(response.http_response, self._label(client), _text)
+        return self._result(response, client, len(prompts))
 
-    async def _acall(
-        self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> str:
+    async def _agenerate(
+        self, prompts: list[str], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
+    ) -> LLMResult:
         client = await self._async_connected()
-        request = self._request(prompt, stop, kwargs)
+        request = self._request(prompts, stop, kwargs)
         with self._reaching(client):
             response = await client.completions.with_raw_response.create(**request)
-        return parsed(response.http_response, self._label(client), _text)
+        return self._result(response, client, len(prompts))
+
+    def _result(self, response: Any, client: Any, prompts: int) -> LLMResult:
+        return parsed(response.http_response, self._label(client), lambda given: llm_result(given, prompts))
 
     def _stream(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> Iterator[str]:
+    ) -> Iterator[str | GenerationChunk]:
         client = self._connected()
-        request = self._request(prompt, stop, kwargs, stream=True)
-        with (
-            self._reaching(client),
-            client.completions.with_streaming_response.create(**request) as response,
-        ):
+        request = self._request([prompt], stop, kwargs, stream=True)
+        create = client.completions.with_streaming_response.create
+        with self._reaching(client), create(**request) as response:
             stream = EventStream(self._label(client), response)
+            answer = TextAnswer(stream)
             for events in events_of(response, stream):
-                yield from _texts(events, stream)
+                yield from answer.texts(events)
+        yield answer.end()
 
     async def _astream(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
-    ) -> AsyncIterator[str]:
+    ) -> AsyncIterator[str | GenerationChunk]:
         client = await self._async_connected()
-        request = self._request(prompt, stop, kwargs, stream=True)
+        request = self._request([prompt], stop, kwargs, stream=True)
+        create = client.completions.with_streaming_response.create
         with self._reaching(client):
-            async with client.completions.with_streaming_response.create(**request) as response:
+            async with create(**request) as response:
                 stream = EventStream(self._label(client), response)
+                answer = TextAnswer(stream)
                 async with aclosing(aevents_of(response, stream)) as batches:
                     async for events in batches:
-                        for text in _texts(events, stream):
+                        for text in answer.texts(events):
                             yield text
+        yield answer.end()
 
     def _streams(self, scope: Any) -> bool:
         # Of several continuations side by side the events come mixed.
@@ -123,28 +131,66 @@ class OpenAI(OpenAIClient, BaseLLM):
     # Requests
 
     def _request(
-        self, prompt: str, stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False
+        self, prompts: list[str], stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False
     ) -> dict[str, Any]:
-        request = {"model": self.model, "prompt": prompt, **given_fields(self, _REQUEST_FIELDS)}
+        request: dict[str, Any] = {"model": self.model, "prompt": prompts if len(prompts) > 1 else prompts[0]}
+        request |= given_fields(self, _REQUEST_FIELDS)
         if stop is not None:
             request["stop"] = stop
         if stream:
             request["stream"] = True
+            if self.stream_usage:
+                request["stream_options"] = {"include_usage": True}
         return as_body({**request, **self.model_kwargs, **extra}, "completions")
 
 
-def _text(completion: Mapping[str, Any]) -> str:
-    return str(completion["choices"][0]["text"] or "")
+class TextAnswer:
+    """One streamed continuation: its texts as they come, then what is known of the call."""
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+        self._about: dict[str, Any] = {}
+        self._usage: Any = None
+
+    def texts(self, events: list[dict[str, Any]]) -> Iterator[str]:
+        """The texts of events that came together. Raises ModelAnswerError for what is no such event."""
+        for event in events:
+            try:
+                text = self._take(event)
+            except (AttributeError, KeyError, TypeError, IndexError) as error:
+                raise self._stream.malformed(event, error) from error
+            if text:
+                yield text
+
+    def end(self) -> GenerationChunk:
+        """The last chunk."""
+        counted = {"usage_metadata": usage} if (usage := usage_metadata(self._usage)) else {}
+        return GenerationChunk("", generation_info={**self._about, **counted})
+
+    def _take(self, event: dict[str, Any]) -> str | None:
+        if usage := event.get("usage"):
+            self._usage = usage
+        if not (choices := event["choices"]) or choices[0].get("index"):
+            return None
+        if ends := choices[0].get("finish_reason"):
+            self._stream.finished = True
+            self._about = {"finish_reason": ends, **call_metadata(event)}
+        return choices[0]["text"]  # type: ignore[no-any-return]  # as the API says
 
 
-def _texts(events: list[dict[str, Any]], stream: EventStream) -> Iterator[str]:
-    for event in events:
-        try:
-            choices = event["choices"]
-            text = choices[0]["text"] if choices and not choices[0].get("index") else None
-            if choices and choices[0].get("finish_reason"):
-                stream.finished = True
-        except (AttributeError, KeyError, TypeError) as error:
-            raise stream.malformed(event, error) from error
-        if text:
-            yield text
+def llm_result(completion: Mapping[str, Any], prompts: int) -> LLMResult:
+    """The generations of each of so many prompts. The usage, which is of all, is on the first."""
+    about, usage = call_metadata(completion), usage_metadata(completion.get("usage"))
+    generations = []
+    for number, choice in enumerate(completion["choices"]):
+        info = {"finish_reason": choice.get("finish_reason"), **about}
+        if choice.get("logprobs"):
+            info["logprobs"] = choice["logprobs"]
+        if number == 0 and usage is not None:
+            info["usage_metadata"] = usage
+        generations.append(Generation(str(choice["text"] or ""), generation_info=info))
+    each = len(generations) // prompts
+    return LLMResult(
+        [generations[start : start + each] for start in range(0, each * prompts, each)] if each else [],
+        {"token_usage": completion.get("usage"), **about},
+    )

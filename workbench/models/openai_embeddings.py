@@ -32,7 +32,9 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = []
         for part in self._parts(texts):
-            vectors += _vectors(self._connected().embeddings.create(**self._request(part)), part)
+            client = self._connected()
+            with self._reaching(client):
+                vectors += _vectors(client.embeddings.create(**self._request(part)), part)
         return vectors
 
     def embed_query(self, text: str) -> list[float]:
@@ -42,7 +44,8 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
         vectors: list[list[float]] = []
         for part in self._parts(texts):
             client = await self._async_connected()
-            vectors += _vectors(await client.embeddings.create(**self._request(part)), part)
+            with self._reaching(client):
+                vectors += _vectors(await client.embeddings.create(**self._request(part)), part)
         return vectors
 
     async def aembed_query(self, text: str) -> list[float]:

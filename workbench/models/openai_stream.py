@@ -30,7 +30,7 @@ _SHOWN = 120
 """Characters of what came that an error shows."""
 
 _REST_S = 0.2
-"""How long the end of a response is waited for after ``[DONE]``: a connection that is read out is used again."""
+"""How long the end of a response is awaited after ``[DONE]``: a connection that is read out is used again."""
 
 _BOM = b"\xef\xbb\xbf"
 
