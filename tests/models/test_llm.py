@@ -5,7 +5,18 @@ import asyncio
 import pytest
 
 from tests.tracing.event_steps import events_of
-from workbench import LLM, ChatPromptTemplate, HumanMessage, PromptTemplate, StrOutputParser
+from workbench import (
+    LLM,
+    BaseLLM,
+    CallMeter,
+    ChatPromptTemplate,
+    Generation,
+    GenerationChunk,
+    HumanMessage,
+    LLMResult,
+    PromptTemplate,
+    StrOutputParser,
+)
 
 
 class Echo(LLM):
@@ -127,3 +138,79 @@ def test_a_stream_that_is_closed_closes_its_source():
 def test_it_says_what_it_takes_and_gives():
     assert Echo().output_schema.schema() == {"title": "EchoOutput", "type": "string"}
     assert {"type": "string"} in Echo().input_schema.schema()["anyOf"]
+
+
+class Many(BaseLLM):
+    """Takes prompts, gives two generations for each, and tells its usage."""
+
+    model: str = "gpt-4o"
+
+    def _generate(self, prompts, stop=None, run_manager=None, **kwargs):
+        assert run_manager is not None
+        info = {"model_name": "gpt-4o", "usage_metadata": {"input_tokens": 1_000_000, "output_tokens": 0}}
+        return LLMResult([[Generation(f"{p} {n}", generation_info=info) for n in "ab"] for p in prompts])
+
+
+def test_a_model_may_take_prompts_and_give_many_generations(run_chain):
+    assert run_chain(Many() | StrOutputParser(), "x") == "x a"
+    result = Many().generate(["x", "y"])
+    assert [[one.text for one in each] for each in result.generations] == [["x a", "x b"], ["y a", "y b"]]
+    result = asyncio.run(Awaiting().agenerate(["x", "y"]))
+    assert [[one.text for one in each] for each in result.generations] == [["awaited x"], ["awaited y"]]
+    assert (
+        Many().generate_prompt([PromptTemplate.from_template("{x}").invoke("p")]).generations[0][0].text
+        == "p a"
+    )
+    with pytest.raises(TypeError, match="expected a list of prompts, got the text 'x'"):
+        Many().generate("x")
+
+
+def test_what_is_known_of_a_call_is_with_its_run(run_chain):
+    meter = CallMeter()
+    run_chain(Many(), "x", {"callbacks": [meter]})
+    (call,) = meter.calls
+    assert (call.model, call.input_tokens, call.cost_usd) == ("gpt-4o", 1_000_000, 2.5)
+
+
+def test_chunks_may_tell_of_the_call(run_chain):
+    class Tells(LLM):
+        def _stream(self, prompt, stop=None, run_manager=None, **kwargs):
+            yield GenerationChunk("a")
+            yield GenerationChunk(
+                "b", generation_info={"usage_metadata": {"input_tokens": 3, "output_tokens": 9}}
+            )
+
+    meter = CallMeter()
+    assert run_chain(Tells(), "x", {"callbacks": [meter]}) == "ab"
+    assert (meter.calls[0].input_tokens, meter.calls[0].output_tokens) == (3, 9)
+
+
+def test_one_that_returns_or_yields_something_else_is_told_so(run_chain):
+    class Wrong(LLM):
+        def _call(self, prompt, stop=None, run_manager=None, **kwargs):
+            return 7
+
+    class WrongStream(LLM):
+        def _stream(self, prompt, stop=None, run_manager=None, **kwargs):
+            yield 7
+
+    with pytest.raises(TypeError, match=r"Wrong\._call: expected text, got int: 7"):
+        run_chain(Wrong(), "x")
+    with pytest.raises(TypeError, match=r"WrongStream\._stream: expected chunks of text, .* got int: 7"):
+        run_chain(WrongStream(), "x")
+
+
+def test_tokens_told_to_the_run_manager_are_chunks_of_the_run(recorder):
+    class Reports(LLM):
+        def _call(self, prompt, stop=None, run_manager=None, **kwargs):
+            for token in ("a", "b"):
+                run_manager.on_llm_new_token(token)
+            return "ab"
+
+    assert Reports().invoke("x", {"callbacks": [recorder]}) == "ab"
+    assert [event.value for event in recorder.events if event.kind == "chunk"] == ["a", "b"]
+
+
+def test_disabled_streaming_gives_the_text_at_once(collect):
+    assert len(collect(Awaiting(), "x")) == 2
+    assert len(collect(Awaiting(disable_streaming=True), "x")) == 1

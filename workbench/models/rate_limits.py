@@ -3,8 +3,7 @@
     limiter = InMemoryRateLimiter(requests_per_second=2, max_bucket_size=5)
     model = ChatOpenAI(rate_limiter=limiter)
 
-A call that had to wait reports the custom event ``rate_limited`` with ``{"waited_s": seconds}``, and the
-wait is part of its run's ``waited_s``.
+A call that had to wait reports the custom event ``rate_limited`` with ``{"waited_s": seconds}``.
 """
 
 from __future__ import annotations
@@ -113,7 +112,6 @@ async def admit(limiter: BaseRateLimiter, scope: AnyScope) -> None:
     waited_s = time.perf_counter() - since
     run = scope.run
     if run is not None and waited_s >= 0.001:  # less is no wait
-        run.waited_s += waited_s
         run.custom("rate_limited", {"waited_s": round(waited_s, 6)})
         if run.pending:
             await run.settle()
