@@ -1,10 +1,16 @@
-"""%%chain in a real kernel, through nbclient: what a notebook keeps of a run."""
+"""%%chain in a real kernel: what a notebook keeps of a run (through nbclient); what the buttons, the
+interrupt and the Tab key do (through a client)."""
 
 import re
+import time
+from queue import Empty
 
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
+
+from tests.chat_server import ChatServer
 
 SETUP = """
 %load_ext workbench
@@ -68,3 +74,184 @@ def test_an_error_ends_in_the_user_s_code_and_the_kernel_goes_on(executed):
     assert "def boom" in shown
     assert "workbench/" not in shown and "futures" not in shown  # frames that are not the user's are hidden
     assert bundle(executed.cells[8], "text/plain") == ["2"]
+
+
+class Kernel:
+    """A kernel and the widgets it has opened, newest last."""
+
+    def __init__(self):
+        self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self.views = []
+        self.run("%load_ext workbench\nimport workbench\nfrom workbench import *")
+
+    def send(self, code):
+        return self.client.execute(code)
+
+    def run(self, code, timeout=60):
+        """The text that a cell printed or gave; AssertionError if it failed."""
+        texts, error = self.finish(self.send(code), timeout)
+        assert error is None, error
+        return texts
+
+    def finish(self, message_id, timeout=60):
+        """Read what a cell sends until it is over: its texts, and its error or None."""
+        texts, error, deadline = "", None, time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            message = self.client.get_iopub_msg(timeout=timeout)
+            kind, content = message["msg_type"], message["content"]
+            if kind == "comm_open" and "run_id" in content["data"].get("state", {}):
+                self.views.append(content["comm_id"])
+            if message["parent_header"].get("msg_id") != message_id:
+                continue
+            if kind == "stream":
+                texts += content["text"]
+            elif kind == "execute_result":
+                texts += content["data"]["text/plain"]
+            elif kind == "error":
+                error = content
+            elif kind == "status" and content["execution_state"] == "idle":
+                return texts, error
+        raise AssertionError(f"the cell did not end within {timeout} s")
+
+    def press(self, button):
+        """What the front end of the newest view sends for a button."""
+        data = {"method": "custom", "content": {"k": button}}
+        message = self.client.session.msg("comm_msg", {"comm_id": self.views[-1], "data": data})
+        self.client.shell_channel.send(message)
+
+    def until_view(self):
+        """Read until the view of a cell that runs is there."""
+        seen = len(self.views)
+        while len(self.views) == seen:
+            message = self.client.get_iopub_msg(timeout=30)
+            if message["msg_type"] == "comm_open" and "run_id" in message["content"]["data"].get("state", {}):
+                self.views.append(message["content"]["comm_id"])
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    started = Kernel()
+    yield started
+    started.client.stop_channels()
+    started.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def server(kernel):
+    with ChatServer([f"t{n} " for n in range(2000)], token_delay_s=0.005) as server:
+        kernel.run(f"model = ChatOpenAI(model='m', base_url={server.base_url!r}, api_key='x')")
+        yield server
+
+
+CELL = (
+    "%%chain joke topic=bears {}\n"
+    "ChatPromptTemplate.from_template('on {{topic}}') | model | StrOutputParser()"
+)
+
+
+def seconds_until_idle(server):
+    started = time.monotonic()
+    server.wait_idle()
+    return time.monotonic() - started
+
+
+def wait_for_tokens(server):
+    deadline = time.monotonic() + 20
+    while not server.sent or server.sent[-1] < 10:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def check_stopped(kernel, server):
+    assert seconds_until_idle(server) < 1
+    assert server.sent[-1] < 1500
+    kernel.run("run = workbench.runs[-1]")
+    assert kernel.run("run.status") == "'cancelled'"
+    assert kernel.run("run.output").startswith("'t0 t1 ")
+    assert kernel.run("1 + 1") == "2"
+
+
+def test_the_interrupt_ends_the_run_and_its_request(kernel, server):
+    cell = kernel.send(CELL.format(""))
+    wait_for_tokens(server)
+    kernel.manager.interrupt_kernel()
+    _, error = kernel.finish(cell)
+    assert error["ename"] == "KeyboardInterrupt"
+    check_stopped(kernel, server)
+
+
+def test_a_background_cell_returns_and_its_stop_button_ends_the_run(kernel, server):
+    assert "<ChainRun" in kernel.run(CELL.format("--bg"))
+    wait_for_tokens(server)
+    assert kernel.run("workbench.runs[-1].status") == "'streaming'"
+    kernel.press("stop")
+    check_stopped(kernel, server)
+    kernel.run("import concurrent.futures")
+    asked = "try:\n    await run\nexcept concurrent.futures.CancelledError as error:\n    print(error)"
+    assert "of joke was stopped" in kernel.run(asked)
+
+
+def test_the_stop_button_ends_the_run_of_a_cell_that_waits_for_it(kernel, server):
+    """The kernel answers messages during a cell on ipykernel 7; the front end interrupts others."""
+    cell = kernel.send(CELL.format(""))
+    kernel.until_view()
+    wait_for_tokens(server)
+    kernel.press("stop")
+    try:
+        _, error = kernel.finish(cell, timeout=2)
+        assert error is None
+    except Empty:
+        kernel.manager.interrupt_kernel()
+        kernel.finish(cell)
+    check_stopped(kernel, server)
+
+
+def test_the_interrupt_ends_a_run_in_the_main_thread(kernel, server):
+    cell = kernel.send(CELL.format("--main-thread"))
+    wait_for_tokens(server)
+    kernel.manager.interrupt_kernel()
+    _, error = kernel.finish(cell)
+    assert error["ename"] == "KeyboardInterrupt"
+    check_stopped(kernel, server)
+
+
+def test_a_body_that_awaits_lets_the_kernel_s_loop_go_on(kernel):
+    kernel.run("import asyncio, threading\nticks = []")
+    kernel.run(
+        "async def tick():\n    ticks.append(1)\ntask = asyncio.get_running_loop().create_task(tick())"
+    )
+    body = "await asyncio.sleep(0.01)\nwhere = threading.current_thread().name\nRunnableLambda(lambda x: x)"
+    kernel.run(f"%%chain echo --input 1\n{body}")
+    assert kernel.run("where, ticks, _") == "('MainThread', [1], 1)"
+
+
+def test_a_background_run_can_be_awaited_in_the_next_cell(kernel):
+    kernel.run("async def later(x):\n    await asyncio.sleep(0.05)\n    return x + 1\nimport asyncio")
+    kernel.run("%%chain later_chain --input 41 --bg\nRunnableLambda(later)")
+    assert kernel.run("await workbench.runs[-1]") == "42"
+
+
+def test_tab_works_through_the_kernel(kernel):
+    def complete(code):
+        reply = kernel.client.complete(code, len(code), reply=True, timeout=20)["content"]
+        return [code[: reply["cursor_start"]] + text for text in reply["matches"]]
+
+    assert complete("%%chain joke --vi") == ["%%chain joke --view"]
+    kernel.run("%%chain named --no-run\nChatPromptTemplate.from_template('on {topic}')")
+    assert complete("%chain named to") == ["%chain named topic="]
+
+
+def test_the_tables_are_html_too(kernel):
+    message_id = kernel.send("%runs\n%chains")
+    found = []
+    while True:
+        message = kernel.client.get_iopub_msg(timeout=20)
+        if message["parent_header"].get("msg_id") != message_id:
+            continue
+        if message["msg_type"] == "display_data":
+            found.append(message["content"]["data"])
+        if message["content"].get("execution_state") == "idle":
+            break
+    runs, chains = found
+    assert "<table>" in runs["text/html"] and "joke" in runs["text/plain"]
+    assert "<svg" in chains["text/html"] and "named" in chains["text/plain"]

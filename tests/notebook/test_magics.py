@@ -248,7 +248,8 @@ def test_a_bare_model_gives_a_whole_message(run, shell):
 def test_a_config_reaches_the_run(run, shell):
     run("seen = []\ndef look(x, config): seen.append(config)")
     run(
-        "%%chain look --input 1 --config {'tags':['mine'],'metadata':{'a':1}} --concurrency 3\nRunnableLambda(look)"
+        "%%chain look --input 1 --config {'tags':['mine'],'metadata':{'a':1}} --concurrency 3\n"
+        "RunnableLambda(look)"
     )
     (config,) = shell.user_ns["seen"]
     assert (config["tags"], config["metadata"], config["max_concurrency"]) == (["mine"], {"a": 1}, 3)
@@ -256,7 +257,8 @@ def test_a_config_reaches_the_run(run, shell):
 
 def test_a_batch_takes_generators_and_tables(run, shell):
     run(
-        "class Table:\n columns = ['topic']\n def to_dict(self, how): return [{'topic': 'bears'}, {'topic': 'owls'}]"
+        "class Table:\n columns = ['topic']\n"
+        " def to_dict(self, how): return [{'topic': 'bears'}, {'topic': 'owls'}]"
     )
     run("%%chain pick --batch (n for n in range(3)) --quiet\nRunnableLambda(lambda x: x)")
     assert run.result == [0, 1, 2]
@@ -384,7 +386,8 @@ def test_a_batch_that_is_stopped_keeps_what_was_done(run, shell):
 
 def test_main_thread_runs_in_it(run, shell):
     run(
-        "import threading\nnames = []\ndef look(x):\n    names.append(threading.current_thread().name)\n    return x"
+        "import threading\nnames = []\n"
+        "def look(x):\n    names.append(threading.current_thread().name)\n    return x"
     )
     shown = run("%%chain here --input 7 --main-thread\nRunnableLambda(look) | look")
     assert shell.user_ns["names"] == ["MainThread"] * 2
@@ -404,7 +407,8 @@ def test_a_failure_in_the_main_thread_names_its_step(run, shell):
 
 def test_a_blocked_main_thread_is_stopped_within_a_second(run, shell):
     run(
-        "import time, threading\nbegun = threading.Event()\ndef block(x):\n    begun.set()\n    time.sleep(30)"
+        "import time, threading\nbegun = threading.Event()\n"
+        "def block(x):\n    begun.set()\n    time.sleep(30)"
     )
 
     def stop():
@@ -435,7 +439,8 @@ def test_exit_in_a_chain_ends_the_run_and_not_the_loop(run, shell):
 def test_the_cell_as_python_does_the_same(run, shell):
     run("who = 'the polar bear'\nfrom workbench import *")
     run(
-        "%%chain shout topic=who n=3 tone=dry --quiet\nupper = str.upper\nRunnableLambda(lambda x: upper(x['topic']))"
+        "%%chain shout topic=who n=3 tone=dry --quiet\nupper = str.upper\n"
+        "RunnableLambda(lambda x: upper(x['topic']))"
     )
     python = workbench.runs[-1].job.python
     assert python.endswith("shout.invoke({'topic': who, 'n': 3, 'tone': 'dry'})\n")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -126,18 +127,35 @@ class ChainRun:
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(f"{self!r} is not over after {timeout} s")
             concurrent.futures.wait([self._future], background.SLICE_S)
-        if (error := self._future.exception()) is not None:
-            raise error
-        return self._future.result()
+        return self._outcome()
 
     def __await__(self) -> Generator[Any, None, Any]:
-        # Shielded: who stops waiting does not stop the run.
-        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+        return self._over().__await__()
 
     def __repr__(self) -> str:
         duration_s = self.live.read(figures).duration_s
         took = "" if duration_s is None else f", {duration_s:.2f} s"
         return f"<ChainRun {self.number} {self.name!r}: {self.status}{took}>"
+
+    async def _over(self) -> Any:
+        """The outcome, on whatever loop it is awaited. Who stops waiting does not stop the run."""
+        __tracebackhide__ = True
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+
+        def tell(_: object) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(over.set)
+
+        self._future.add_done_callback(tell)
+        await over.wait()
+        return self._outcome()
+
+    def _outcome(self) -> Any:
+        __tracebackhide__ = True
+        if (error := self._future.exception()) is not None:
+            raise error
+        return self._future.result()
 
     # Running it
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from ..timing.units import count, duration
+from ..timing.units import count, duration, money
 from .chain_run import ChainRun
 from .run_figures import figures
 from .terminal_text import cropped, one_line
@@ -74,5 +74,5 @@ def _row(run: ChainRun) -> list[str]:
         run.status,
         "" if found.duration_s is None else duration(found.duration_s),
         "" if found.tokens is None else count(found.tokens),
-        "" if found.cost_usd is None else f"${found.cost_usd:.4f}",
+        "" if found.cost_usd is None else money(found.cost_usd),
     ]

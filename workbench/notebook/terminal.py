@@ -9,7 +9,10 @@
 While the runs work, the view redraws itself at most ``REDRAWS_PER_S`` times a second from a thread of its
 own and shows the end of what is written; at the end it prints everything once, and that stays. Where the
 output goes to a file or a pipe nothing is redrawn: the first text is printed as it arrives, the others
-whole, in order, and the tree at the end. What models and users wrote is cleaned of everything a terminal
+whole, in order, and the tree at the end.
+
+``view`` chooses what is shown: "stream" the output, "tree" or "time" the tree (it has the time axis), "all"
+both. What models and users wrote is cleaned of everything a terminal
 would obey.
 """
 
@@ -50,7 +53,8 @@ class TerminalView:
     ) -> None:
         self.live = live
         self.title = title
-        self._pane = view
+        self._shows_text = view in ("stream", "all")
+        self._shows_tree = view != "stream"
         self.console = console if console is not None else _console()
         self._encoding = self.console.encoding or "ascii"
         self._redraws = (
@@ -88,8 +92,9 @@ class TerminalView:
         if self._redraws:
             self._print_whole(document)
         else:
-            self._outputs.read(document)
-            self._printer.print_rest()
+            if self._shows_text:
+                self._outputs.read(document)
+                self._printer.print_rest()
             self._print_figures(document)
 
     def __enter__(self) -> Self:
@@ -125,7 +130,7 @@ class TerminalView:
             screen = self._screen
             if screen is not None:
                 screen.update(self._frame(), refresh=True)
-            elif not self._redraws:
+            elif not self._redraws and self._shows_text:
                 self.live.read(self._outputs.read)
                 self._printer.print_ready()
             cost_s = time.perf_counter() - started
@@ -139,9 +144,10 @@ class TerminalView:
         head = list(
             header(found, status=status, title=self.title, now=now, width=width, encoding=self._encoding)
         )
-        sections = self._outputs.sections
+        sections = self._outputs.sections if self._shows_text else []
         limit = max(3, (room - len(head)) // 2 if sections else room - len(head) - 1)
         tree = list(RunTree(found, limit=limit, now=now).lines(width, self._encoding))
+        tree = tree if self._shows_tree else []
         room -= len(head) + len(tree) + 2 * bool(tree)
         body = list(self._body(sections, found, width, room)) if room > 0 else []
         lines = [*head, *([Text(), *body] if body else []), *([Text(), *tree] if tree else [])]
@@ -217,7 +223,7 @@ class TerminalView:
         ):
             self.console.print(line)
         many = len(document["runs"]) > 1
-        for section in outputs.sections:
+        for section in outputs.sections if self._shows_text else ():
             self.console.print()
             if heading := outputs.heading(section, many):
                 self.console.print(Text(heading, "bold"))
@@ -233,7 +239,7 @@ class TerminalView:
         self._print_tree(found)
 
     def _print_tree(self, found: list[Node]) -> None:
-        if found:
+        if found and self._shows_tree:
             self.console.print()
             self.console.print(RunTree(found))
         for text in failures(found, self._encoding):

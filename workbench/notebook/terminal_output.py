@@ -1,12 +1,13 @@
 """What the running chains have written so far, section by section, from the document of ``LiveState``.
 
 A *section* is one text that grows: the output of a root run, or of one parallel branch of it (told by the
-tag ``map:key:K`` of the runs in it). While a root that streams nothing itself is still running, the models
+tag ``map:key:K`` of the runs in it). What is no text is shown as the value it is so far. While a root that streams nothing itself is still running, the models
 inside it are shown in its place, each under its own name. ``Outputs.read`` looks only at what is new.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from itertools import islice
@@ -38,6 +39,7 @@ class Section:
         self._size = 0
         self._fresh: list[str] = []
         self._value: Any = None
+        self._seen = ""
         self._tail: Tail | None = None
 
     def add(self, text: str) -> None:
@@ -49,6 +51,14 @@ class Section:
             kept = "".join(self._parts)[-_TAIL:]
             self._parts, self._size = [kept], len(kept)
             self._fresh = ["".join(self._fresh)[-_TAIL:]]
+
+    def grow(self, text: str) -> None:
+        """The whole text so far: adds what is new, or takes its place where it does not go on from it."""
+        if self.replaced or not text.startswith(self._seen):
+            self.set(text)
+        else:
+            self.add(text[len(self._seen) :])
+            self._seen = text
 
     def set(self, value: Any) -> None:
         """Replace the text by a value; it is formatted when somebody looks."""
@@ -145,12 +155,14 @@ class Outputs:
                 root.models.append((key, ".".join(_branches_around(logs, key))))
         root.entries = len(logs)
         chunks = run["streamed_output"]
-        if len(chunks) > root.chunks:
-            if root.chunks == 0:
-                self._forget_inner(number)
-            for chunk in chunks[root.chunks :]:
-                self._feed(number, root, (), chunk)
-            root.chunks = len(chunks)
+        if chunks and root.chunks == 0:
+            self._forget_inner(number)
+        if chunks and isinstance(chunks[0], str):
+            if len(chunks) > root.chunks:
+                self._section(number, False, (), "").add("".join(chunks[root.chunks :]))
+        elif chunks:
+            self._feed(number, root, (), chunks[-1])
+        root.chunks = len(chunks)
         root.over = run["end_time"] is not None
         if root.chunks == 0 and run["final_output"] not in (None, ""):
             self._forget_inner(number)
@@ -169,26 +181,25 @@ class Outputs:
                         self._sections.pop((number, True, (other,)), None)
             name = str(entry["name"])
             section = self._section(number, True, (key,), f"{branch} ({name})" if branch else name)
-            for chunk in entry["streamed_output"][read:]:
-                section.add(chunk if isinstance(chunk, str) else shown(chunk))
+            chunks = entry["streamed_output"][read:]
+            if all(isinstance(chunk, str) for chunk in chunks):
+                section.add("".join(chunks))
+            else:
+                section.set(copy.deepcopy(chunks[-1]))
             root.model_chunks[key] = len(entry["streamed_output"])
 
-    def _feed(self, number: int, root: _Root, path: tuple[str, ...], chunk: Any) -> None:
-        """A chunk into its section. Text and lists add up, as chunks of one stream do; a dict whose keys
-        are no branches is a value that grows (of a JSON parser, say), so each replaces the last."""
-        if isinstance(chunk, Mapping):
-            if any(key in root.branches for key in chunk):
-                for key, value in chunk.items():
-                    self._feed(number, root, (*path, key), value)
-            elif chunk:
-                self._section(number, False, path, ".".join(path)).set(chunk)
-        elif chunk is not None and chunk != "":
+    def _feed(self, number: int, root: _Root, path: tuple[str, ...], value: Any) -> None:
+        """The value so far into its section, or, with keys of branches, into theirs."""
+        value = _content(value)
+        if isinstance(value, Mapping) and any(key in root.branches for key in value):
+            for key, part in value.items():
+                self._feed(number, root, (*path, key), part)
+        elif value is not None and value != "" and value != {}:
             section = self._section(number, False, path, ".".join(path))
-            if isinstance(chunk, str):
-                section.add(chunk)
+            if isinstance(value, str):
+                section.grow(value)
             else:
-                items = chunk if isinstance(chunk, list) else [chunk]
-                section.add("".join(f"{shown(item)}\n" for item in items))
+                section.set(copy.deepcopy(value))  # it goes on changing
 
     def _section(self, number: int, inner: bool, path: tuple[str, ...], label: str) -> Section:
         section = self._sections.get((number, inner, path))
@@ -208,7 +219,17 @@ class Outputs:
 
 
 def shown(value: Any) -> str:
-    """JSON data as people read it: text as it is, messages and documents as their content."""
+    """JSON data as people read it: text as it is, messages and documents as their content, the items of
+    a list a line each."""
+    value = _content(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n".join(_line_of(item) for item in value)
+    return _line_of(value)
+
+
+def _line_of(value: Any) -> str:
     value = _content(value)
     if isinstance(value, str):
         return value

@@ -23,7 +23,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ..timing.units import count, duration, per_second, rate
+from ..timing.units import count, duration, money, per_second, rate
 from .terminal_text import clean, cropped, one_line
 
 __all__ = ["Node", "RunTree", "failures", "glyphs", "header", "nodes", "overall", "seconds", "tree_lines"]
@@ -38,6 +38,7 @@ _STYLES = {
     "cancelled": "magenta",
 }
 _SPIN_PER_S = 8
+_AT_ONCE_S = 0.002
 
 
 class Glyphs(NamedTuple):
@@ -93,7 +94,9 @@ class Node:
     first: float | None
     end: float | None
     chunks: int
-    usage: Mapping[str, Any] | None
+    streams: bool
+    item: int | None
+    call: Mapping[str, Any]
     error: Mapping[str, Any] | None
 
     @property
@@ -101,7 +104,7 @@ class Node:
         """Those a model wrote: as its usage says, else its chunks."""
         if self.type not in _MODELS:
             return None
-        told = (self.usage or {}).get("output_tokens")
+        told = self.call.get("output_tokens")
         return told if isinstance(told, int) else self.chunks or None
 
     @property
@@ -230,9 +233,20 @@ def _node(root: int, key: str | None, parent: str | None, depth: int, run: Mappi
         seconds(run["first_chunk_time"]),
         seconds(run["end_time"]),
         len(run["streamed_output"]),
-        run["usage"],
+        _streams(run),
+        run.get("item"),
+        run.get("call") or run["usage"] or {},
         run["error"],
     )
+
+
+def _streams(run: Mapping[str, Any]) -> bool:
+    """Whether its output came in pieces: several tokens, or a value that went on growing for a while."""
+    chunks = run["streamed_output"]
+    if len(chunks) != 1 or isinstance(chunks[0], str):
+        return len(chunks) > 1
+    first, end = seconds(run["first_chunk_time"]), seconds(run["end_time"])
+    return first is not None and (end is None or end - first > _AT_ONCE_S)
 
 
 @lru_cache(maxsize=20_000)
@@ -259,12 +273,15 @@ def _figures(found: list[Node], roots: list[Node], over: bool, now: float) -> It
     firsts = [node.first for node in writers if node.first is not None and (models or node.chunks > 1)]
     if not tokens or not firsts:
         return
-    read = sum((node.usage or {}).get("input_tokens") or 0 for node in models)
+    read = sum(node.call.get("input_tokens") or 0 for node in models)
     yield f"{count(tokens)} {what}" + (f" from {count(read)}" if read else "")
     last = max(node.end or now for node in writers)
     if (speed := per_second(tokens, last - min(firsts))) is not None:
         yield rate(speed, what)
     yield f"first {what[:-1]} {_time(min(firsts) - start)}"
+    costs = [cost for node in models if (cost := node.call.get("cost_usd")) is not None]
+    if sum(costs):  # a model in this process costs nothing, which goes without saying
+        yield money(sum(costs))
 
 
 class _Columns(NamedTuple):
@@ -333,7 +350,7 @@ def _bar(line: Text, node: Node, width: int, look: Glyphs, now: float, axis: tup
     line.append(" " * first_cell)
     if (node.end or now) - node.start < span / width / 2:
         line.append(look.blip, style)
-    elif node.first is not None and node.chunks > 1:
+    elif node.first is not None and node.streams:
         mark = cell(node.first)
         line.append(look.wait * (mark - first_cell), style)
         line.append(look.first, "bold " + style)
@@ -345,7 +362,7 @@ def _bar(line: Text, node: Node, width: int, look: Glyphs, now: float, axis: tup
 def _title(node: Node, many: bool) -> str:
     """The name, with the key of the branch it stands for, or its number among several roots."""
     if node.depth == 0:
-        return f"{node.root + 1} {node.name}" if many else node.name
+        return f"{(node.root if node.item is None else node.item) + 1} {node.name}" if many else node.name
     return node.name if node.branch is None else f"{node.branch}: {node.name}"
 
 
