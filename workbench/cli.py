@@ -118,14 +118,20 @@ def _demo(options: argparse.Namespace) -> int:
     heading("3. Parallel against alone")
     with console.status("measuring") as status:
         alone = parallel_against_alone(
-            {"joke": joke, "poem": poem}, topic, repeats=2, warmup=0, say=status.update
+            {"joke": joke, "poem": poem},
+            topic,
+            repeats=2,
+            warmup=0,
+            on_progress=lambda progress: status.update(str(progress)),
         )
     console.print(alone)
     _go_on(alone)
     topics = [{"topic": name} for name in dict.fromkeys([options.topic, *TOPICS])][: len(TOPICS)]
     heading(f"4. Batch against one by one:  joke.batch of {len(topics)} topics")
     with console.status("measuring") as status:
-        many = batch_against_one_by_one(joke, topics, repeats=2, warmup=0, say=status.update)
+        many = batch_against_one_by_one(
+            joke, topics, repeats=2, warmup=0, on_progress=lambda progress: status.update(str(progress))
+        )
     console.print(many)
     _go_on(many)
     console.print()

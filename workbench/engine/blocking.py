@@ -49,7 +49,7 @@ class Blocking(Scope):
         finally:
             current.reset(token)
             if self.limiter is not None:
-                self.limiter.release()
+                self.give_place_back(self.limiter)
 
     def iterate(
         self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
@@ -74,7 +74,7 @@ class Blocking(Scope):
                 async for item in items:
                     yield item
         finally:
-            limiter.release()
+            self.give_place_back(limiter)
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any

@@ -50,7 +50,7 @@ class EventLoop(Scope):
                 current.reset(token)
         finally:
             if self.limiter is not None:
-                self.limiter.release()
+                self.give_place_back(self.limiter)
 
     async def _in_thread(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         __tracebackhide__ = True
@@ -114,7 +114,7 @@ class EventLoop(Scope):
                 async for item in steps:
                     yield item
         finally:
-            limiter.release()
+            self.give_place_back(limiter)
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
@@ -59,7 +60,10 @@ async def observed(
                     if gate is not None and gate.closed:
                         await gate.wait(inner.new_waiter)
                     yield chunk
+                    run.idle_s += perf_counter() - run.last_chunk
         except GeneratorExit:  # closed early, which is no failure: it ends with what it has
+            if run.last_chunk:
+                run.idle_s += perf_counter() - run.last_chunk
             await source.aclose()
             await _finish(run, given, total)
             raise

@@ -1,189 +1,120 @@
-"""Which way of running something is faster: run each a few times, in turn, and put the medians side by side.
+"""Which way of running something is faster: run each a few times, in turn, and see how sure that is.
 
-``compare`` times any callables; ``parallel_against_alone`` and ``batch_against_one_by_one`` answer the two
-questions people have of chains. A *case* is one way to run; a *round* runs every case once, and each round
-begins with another case, so that a machine that slows down or warms up favours none. The *speed-up* of a
-case is the median of the baseline divided by its own.
+``compare`` times chains on inputs under the strategies there are (see ``strategies``), or plain functions;
+``parallel_against_alone`` and ``batch_against_one_by_one`` are the two questions people ask most. A *case* is
+one way to run; a *round* runs every case once, and each round begins with another case, so that a machine
+that slows down or warms up favours none.
 
-Nothing observes the runs that are timed, unless the config given for them says so.
+Runs of chains are observed while they are timed (what that costs is in the bench: well below a percent of
+any call of a model), and chat models stream, so that there is a first token to time.
 """
 
 from __future__ import annotations
 
-import html
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..engine.config import RunnableConfig
+from ..engine.config import RunnableConfig, as_list
+from ..engine.runs import Observer
 from ..runnables.base import Runnable, coerce
 from ..runnables.parallel import RunnableParallel
-from .units import duration, ratio
+from .comparison import Comparison
+from .measurement import Measurement, Sample, facts_of
+from .rows import Timings
+from .strategies import TOGETHER, Case, LoopThread, cases_of, checked_strategies
+from .units import duration
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from ..tracing.live import LiveState
 
-__all__ = ["Comparison", "Measurement", "batch_against_one_by_one", "compare", "parallel_against_alone"]
+__all__ = [
+    "Comparison",
+    "Measurement",
+    "Progress",
+    "Watcher",
+    "batch_against_one_by_one",
+    "compare",
+    "parallel_against_alone",
+]
 
-Say = Callable[[str], Any]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The seconds each repeat of one case took, in order; empty if it was never reached. ``is_part``: it
-    is only a part of the work of the others, so that the table shows no speed-up for it."""
-
-    label: str
-    seconds: tuple[float, ...] = ()
-    is_part: bool = False
-
-    @property
-    def median(self) -> float:
-        """Seconds; nan without repeats."""
-        return statistics.median(self.seconds) if self.seconds else float("nan")
-
-    @property
-    def fastest(self) -> float:
-        return min(self.seconds, default=float("nan"))
-
-    @property
-    def slowest(self) -> float:
-        return max(self.seconds, default=float("nan"))
+AFTER = "one after another"
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Measurements side by side. ``baseline`` is the label of the one that speed-ups refer to;
-    ``interrupted`` says that not all repeats were run."""
+class Progress:
+    """How far a comparison is: ``done`` of ``total`` repeats, and what runs now. ``left_s``: an estimate in
+    seconds, from what each case took so far; None before the first round is over."""
 
-    rows: tuple[Measurement, ...]
-    baseline: str
-    title: str = ""
-    interrupted: bool = False
-
-    def __getitem__(self, label: str) -> Measurement:
-        """The measurement of that label. Raises KeyError that lists the labels."""
-        for row in self.rows:
-            if row.label == label:
-                return row
-        raise KeyError(f"{label!r}: expected one of {[row.label for row in self.rows]}")
-
-    def speed_up(self, label: str) -> float:
-        """How many times faster than the baseline; nan where one of the two was not measured."""
-        median = self[label].median
-        return self[self.baseline].median / median if median else float("nan")
+    done: int
+    total: int
+    doing: str
+    elapsed_s: float
+    left_s: float | None = None
 
     def __str__(self) -> str:
-        cells = [["", "median", "fastest", "slowest", "speed-up"], *self._cells()]
-        widths = [max(len(line[column]) for line in cells) for column in range(5)]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if column == 0 else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in cells
-        ]
-        return "\n".join([*filter(None, [self.title]), *lines, self._remark()])
+        left = f" (about {duration(self.left_s)} left)" if self.left_s is not None else ""
+        return f"{self.doing}{left}"
 
-    def __rich__(self) -> RenderableType:
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
 
-        table = Table(
-            title=Text(self.title) if self.title else None,
-            title_justify="left",
-            box=None,
-            pad_edge=False,
-            padding=(0, 2, 0, 0),
-        )
-        table.add_column("")
-        for heading in ("median", "fastest", "slowest", "speed-up"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        fastest = self._fastest()
-        for row, cells in zip(self.rows, self._cells(), strict=True):
-            style = "bold green" if row is fastest else None
-            table.add_row(*(Text(cell) for cell in cells), style=style)
-        return Group(table, Text(self._remark(), "dim"))
+class Watcher(Protocol):
+    """Something that looks on while cases run, such as a live timeline."""
 
-    def _repr_html_(self) -> str:
-        longest = max((row.median for row in self.rows if row.seconds), default=0.0)
-        fastest = self._fastest()
-        lines = []
-        for row, cells in zip(self.rows, self._cells(), strict=True):
-            width = 100 * row.median / longest if row.seconds and longest else 0
-            label, *numbers = (html.escape(cell) for cell in cells)
-            weight = "font-weight:600" if row is fastest else ""
-            bar = f'<div style="width:{width:.1f}%;min-width:1px;height:0.7em;background:#4c8dd6"></div>'
-            lines.append(
-                f'<tr style="{weight}"><th scope="row" style="text-align:left">{label}</th>'
-                + "".join(f'<td style="text-align:right">{number}</td>' for number in numbers)
-                + f'<td style="width:12em">{bar}</td></tr>'
-            )
-        heads = "".join(
-            f'<th scope="col" style="text-align:right">{head}</th>'
-            for head in ("median", "fastest", "slowest", "speed-up")
-        )
-        caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        return (
-            f"<table>{caption}<thead><tr><td></td>{heads}<td></td></tr></thead>"
-            f"<tbody>{''.join(lines)}</tbody></table><div>{html.escape(self._remark())}</div>"
-        )
+    def begin(self, case: Case, round: int | None) -> Observer | None:
+        """A case begins, in that round (None: warming up). An observer for its runs, if wanted."""
 
-    def _cells(self) -> list[list[str]]:
-        return [
-            [
-                row.label,
-                *(
-                    duration(seconds) if row.seconds else "-"
-                    for seconds in (row.median, row.fastest, row.slowest)
-                ),
-                ratio(self.speed_up(row.label)) if self._has_speed_up(row) else "-",
-            ]
-            for row in self.rows
-        ]
-
-    def _has_speed_up(self, row: Measurement) -> bool:
-        return bool(row.seconds and self[self.baseline].seconds and not row.is_part)
-
-    def _fastest(self) -> Measurement | None:
-        whole = [row for row in self.rows if row.seconds and not row.is_part]
-        return min(whole, key=lambda row: row.median, default=None)
-
-    def _remark(self) -> str:
-        counts = sorted({len(row.seconds) for row in self.rows})
-        repeats = (
-            "-".join(str(number) for number in dict.fromkeys((counts[0], counts[-1]))) if counts else "0"
-        )
-        remark = f"speed-up against {self.baseline!r}, medians of {repeats} repeats"
-        return f"{remark}; interrupted" if self.interrupted else remark
+    def end(self, case: Case, sample: Sample | None) -> None:
+        """It is over; no sample came of a warm-up or of what was interrupted."""
 
 
 def compare(
-    cases: Mapping[str, Callable[[], Any]],
+    chains: Any,
+    inputs: Sequence[Any] | None = None,
     *,
-    repeats: int = 3,
+    strategies: Sequence[str] | str = ("one by one", "batch"),
+    concurrency: Sequence[int | None] | int | None = None,
+    repeats: int = 5,
     warmup: int = 1,
     baseline: str | None = None,
+    config: RunnableConfig | None = None,
     title: str = "",
-    say: Say | None = None,
+    confidence: float = 0.95,
+    on_progress: Callable[[Progress], Any] | None = None,
+    watcher: Watcher | None = None,
 ) -> Comparison:
-    """Time each case *repeats* times, in turn, after *warmup* untimed rounds.
+    """Time chains on inputs, each strategy *repeats* times, in turn, after *warmup* untimed rounds.
 
-    baseline: the label that speed-ups refer to, the first one without it. say: is told what runs next, in
-    a line each. Interrupted (Ctrl-C, the kernel's stop button), it returns what was measured so far; a
-    case that fails ends it with the case's own exception.
+    chains: a chain, or a dict of chains by name; without *inputs*, a dict of functions without arguments.
+    strategies: some of "one by one", "batch", "abatch", "parallel". concurrency: values of
+    ``max_concurrency`` to try (None: no limit). baseline: the label of the case that speed-ups refer to;
+    without it each chain refers to its own first strategy, and chains under one strategy to the first
+    chain. A verdict needs five repeats. *on_progress* is told what runs next.
+
+    Interrupted (Ctrl-C, the kernel's stop button), it returns what was measured so far; a case that fails
+    ends it with the case's own exception. TypeError and ValueError say which argument is wrong.
     """
-    _check_cases(cases)
-    _check_number("repeats", repeats, 1)
-    _check_number("warmup", warmup, 0)
-    if baseline is not None and baseline not in cases:
-        raise ValueError(f"baseline: expected one of {list(cases)}, got {baseline!r}")
-    seconds, interrupted = _measure(cases, repeats, warmup, say)
-    rows = tuple(Measurement(label, tuple(times)) for label, times in seconds.items())
-    return Comparison(rows, baseline or next(iter(cases)), title, interrupted)
+    if not isinstance(confidence, float) or not 0 < confidence < 1:
+        raise ValueError(f"confidence: expected a number between 0 and 1, such as 0.95, got {confidence!r}")
+    if inputs is None:
+        cases = _function_cases(chains)
+    else:
+        cases = cases_of(
+            _named_chains(chains),
+            _checked_inputs(inputs),
+            checked_strategies(strategies),
+            _checked_concurrency(concurrency),
+        )
+    labels = [case.label for case in cases]
+    if baseline is not None and baseline not in labels:
+        raise ValueError(f"baseline: expected one of {labels}, got {baseline!r}")
+    bench = _Bench(cases, repeats, warmup, config, on_progress, watcher)
+    interrupted = bench.run()
+    rows = bench.measurements()
+    baselines = {case.label: baseline or _baseline_of(case, cases) for case in cases}
+    if baseline is None:
+        rows, baselines = _with_sum(rows, baselines)
+    return Comparison(tuple(rows), baselines, title or _title(inputs), interrupted, confidence)
 
 
 def parallel_against_alone(
@@ -191,9 +122,10 @@ def parallel_against_alone(
     input: Any,
     *,
     config: RunnableConfig | None = None,
-    repeats: int = 3,
+    repeats: int = 5,
     warmup: int = 1,
-    say: Say | None = None,
+    on_progress: Callable[[Progress], Any] | None = None,
+    watcher: Watcher | None = None,
 ) -> Comparison:
     """Each branch alone, all of them one after another, and a RunnableParallel of them, on one input.
 
@@ -207,22 +139,16 @@ def parallel_against_alone(
     if not branches:
         raise ValueError("branches: expected at least one runnable by name, got an empty dict")
     together: RunnableParallel[Any] = RunnableParallel(branches)
-    steps = together.steps
-    cases: dict[str, Callable[[], Any]] = {
-        f"{key} alone": _call(step, input, config) for key, step in steps.items()
-    }
-    cases["in parallel"] = _call(together, input, config)
-    _check_number("repeats", repeats, 1)
-    _check_number("warmup", warmup, 0)
-    seconds, interrupted = _measure(cases, repeats, warmup, say)
-    parallel = seconds.pop("in parallel")
-    sums = tuple(sum(times) for times in zip(*seconds.values(), strict=False))
-    rows = (
-        *(Measurement(label, tuple(times), is_part=True) for label, times in seconds.items()),
-        Measurement("one after another", sums),
-        Measurement("in parallel", tuple(parallel)),
-    )
-    return Comparison(rows, "one after another", "parallel against alone", interrupted)
+    cases = [
+        *(Case(f"{key} alone", _invoke(step, input), chain=key) for key, step in together.steps.items()),
+        Case("in parallel", _invoke(together, input), chain="together", strategy="parallel"),
+    ]
+    bench = _Bench(cases, repeats, warmup, config, on_progress, watcher)
+    interrupted = bench.run()
+    *alone, parallel = bench.measurements()
+    parts = [replace(row, is_part=True) for row in alone]
+    rows = (*parts, _one_after_another(parts), parallel)
+    return Comparison(rows, {row.label: AFTER for row in rows}, "parallel against alone", interrupted)
 
 
 def batch_against_one_by_one(
@@ -231,80 +157,184 @@ def batch_against_one_by_one(
     *,
     max_concurrency: int | None = None,
     config: RunnableConfig | None = None,
-    repeats: int = 3,
+    repeats: int = 5,
     warmup: int = 1,
-    say: Say | None = None,
+    on_progress: Callable[[Progress], Any] | None = None,
+    watcher: Watcher | None = None,
 ) -> Comparison:
     """``invoke`` for each of the inputs against one ``batch`` of them all."""
-    step = coerce(chain)
-    if isinstance(inputs, (str, bytes, Mapping)) or not isinstance(inputs, Sequence):
-        raise TypeError(f"inputs: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
-    if not inputs:
-        raise ValueError("inputs: expected at least one, got an empty list")
-    one_config: RunnableConfig = {**(config or {})}
-    many_config = one_config
-    label = "batch"
     if max_concurrency is not None:
         _check_number("max_concurrency", max_concurrency, 1)
-        many_config = {**one_config, "max_concurrency": max_concurrency}
-        label = f"batch (max_concurrency={max_concurrency})"
     return compare(
-        {
-            "one by one": lambda: [step.invoke(input, one_config) for input in inputs],
-            label: lambda: step.batch(inputs, many_config),
-        },
+        chain,
+        inputs,
+        concurrency=max_concurrency,
+        config=config,
         repeats=repeats,
         warmup=warmup,
-        title=f"{len(inputs)} inputs",
-        say=say,
+        on_progress=on_progress,
+        watcher=watcher,
     )
 
 
-def _measure(
-    cases: Mapping[str, Callable[[], Any]], repeats: int, warmup: int, say: Say | None
-) -> tuple[dict[str, list[float]], bool]:
-    seconds: dict[str, list[float]] = {label: [] for label in cases}
-    try:
-        for number in range(warmup):
-            for label in cases:
-                _tell(say, f"warm-up {number + 1} of {warmup}: {label}")
-                _timed(label, cases[label])
-        for number in range(repeats):
-            for label in _rotated(list(cases), number):
-                _tell(say, f"round {number + 1} of {repeats}: {label}")
-                seconds[label].append(_timed(label, cases[label]))
-    except KeyboardInterrupt:
-        if not any(seconds.values()):
+class _Bench:
+    """Runs the rounds and keeps what they showed."""
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        repeats: int,
+        warmup: int,
+        config: RunnableConfig | None,
+        on_progress: Callable[[Progress], Any] | None,
+        watcher: Watcher | None,
+    ) -> None:
+        _check_number("repeats", repeats, 1)
+        _check_number("warmup", warmup, 0)
+        self._cases = list(cases)
+        self._repeats = repeats
+        self._warmup = warmup
+        self._config = config
+        self._on_progress = on_progress
+        self._watcher = watcher
+        self._loop = LoopThread()
+        self._samples: dict[str, list[Sample]] = {case.label: [] for case in cases}
+        self._last: dict[str, tuple[Timings, LiveState]] = {}
+        self._began = time.perf_counter()
+        self._done = 0
+
+    def run(self) -> bool:
+        """Whether it was interrupted; raises KeyboardInterrupt if nothing was measured by then."""
+        __tracebackhide__ = True
+        try:
+            for number in range(self._warmup):
+                for case in self._cases:
+                    self._tell(f"warm-up {number + 1} of {self._warmup}: {case.label}")
+                    self._time(case, None)
+            for number in range(self._repeats):
+                for case in _rotated(self._cases, number):
+                    self._tell(f"round {number + 1} of {self._repeats}: {case.label}")
+                    self._samples[case.label].append(self._time(case, number))
+        except KeyboardInterrupt:
+            if not any(self._samples.values()):
+                raise
+            return True
+        finally:
+            self._loop.close()
+        return False
+
+    def measurements(self) -> list[Measurement]:
+        return [
+            Measurement(
+                case.label,
+                tuple(self._samples[case.label]),
+                case.chain,
+                case.strategy,
+                case.max_concurrency,
+                case.items,
+                rows=tuple(self._last[case.label][0].rows) if case.label in self._last else (),
+                live=self._last[case.label][1] if case.label in self._last else None,
+            )
+            for case in self._cases
+        ]
+
+    def _time(self, case: Case, round: int | None) -> Sample:
+        __tracebackhide__ = True
+        from ..tracing.live import LiveState
+
+        timings, live = Timings(), LiveState()
+        looking_on = self._watcher.begin(case, round) if self._watcher is not None else None
+        sample = None
+        try:
+            seconds = self._seconds(case, [timings, live, *filter(None, [looking_on])])
+            facts = facts_of(timings, seconds, places=case.max_concurrency, one_by_one=case.one_by_one)
+            sample = Sample(seconds, facts)
+            if facts is not None:
+                live.set_status("done")
+                self._last[case.label] = (timings, live)
+        except Exception as error:
+            error.add_note(f"while timing the case {case.label!r}")
             raise
-        return seconds, True
-    return seconds, False
+        finally:
+            if self._watcher is not None:
+                self._watcher.end(case, sample if round is not None else None)
+        self._done += 1
+        return sample
+
+    def _seconds(self, case: Case, observers: list[Any]) -> float:
+        __tracebackhide__ = True
+        config: RunnableConfig = {**(self._config or {})}
+        config["callbacks"] = [*as_list(config.get("callbacks")), *observers]
+        if case.max_concurrency is not None:
+            config["max_concurrency"] = case.max_concurrency
+        if case.is_async:
+            return self._loop.run(_timed(case, config))  # type: ignore[no-any-return]  # what it returns
+        start = time.perf_counter()
+        case.work(config)
+        return time.perf_counter() - start
+
+    def _tell(self, doing: str) -> None:
+        if self._on_progress is None:
+            return
+        elapsed = time.perf_counter() - self._began
+        total = (self._warmup + self._repeats) * len(self._cases)
+        left = None
+        if self._done >= len(self._cases):
+            left = elapsed / self._done * (total - self._done)
+        self._on_progress(Progress(self._done, total, doing, elapsed, left))
 
 
-def _timed(label: str, case: Callable[[], Any]) -> float:
+def _one_after_another(parts: Sequence[Measurement]) -> Measurement:
+    """The sum of the parts, round by round."""
+    rounds = zip(*(part.samples for part in parts), strict=False)
+    sums = tuple(Sample(sum(sample.seconds for sample in samples)) for samples in rounds)
+    return Measurement(AFTER, sums, AFTER, "one by one", items=max(part.items for part in parts))
+
+
+def _with_sum(rows: list[Measurement], baselines: dict[str, str]) -> tuple[list[Measurement], dict[str, str]]:
+    """With a row for all chains one after another, where there is one for all of them together."""
+    together = [row for row in rows if row.chain == TOGETHER and row.strategy == "parallel"]
+    alone = [row for row in rows if row.strategy == "one by one"]
+    if not together or not alone or any(row.label == AFTER for row in rows):
+        return rows, baselines
+    at = rows.index(together[0])
+    rows = [*rows[:at], _one_after_another(alone), *rows[at:]]
+    return rows, {**baselines, AFTER: AFTER, **{row.label: AFTER for row in together}}
+
+
+async def _timed(case: Case, config: RunnableConfig) -> float:
+    """On the loop's own clock, so that handing over to its thread is not measured."""
+    __tracebackhide__ = True
     start = time.perf_counter()
-    try:
-        case()
-    except Exception as error:
-        error.add_note(f"while timing the case {label!r}")
-        raise
+    await case.work(config)
     return time.perf_counter() - start
 
 
-def _rotated(labels: list[str], by: int) -> list[str]:
-    first = by % len(labels)
-    return labels[first:] + labels[:first]
+def _baseline_of(case: Case, cases: Sequence[Case]) -> str:
+    """The first strategy of the same chain where strategies are compared, else the first case."""
+    if len({other.strategy for other in cases}) > 1 or len({other.chain for other in cases}) == 1:
+        return next(other.label for other in cases if other.chain == case.chain)
+    return cases[0].label
 
 
-def _call(step: Runnable[Any, Any], input: Any, config: RunnableConfig | None) -> Callable[[], Any]:
-    return lambda: step.invoke(input, config)
+def _title(inputs: Sequence[Any] | None) -> str:
+    if inputs is None:
+        return ""
+    return "1 input" if len(inputs) == 1 else f"{len(inputs)} inputs"
 
 
-def _tell(say: Say | None, line: str) -> None:
-    if say is not None:
-        say(line)
+def _invoke(step: Runnable[Any, Any], input: Any) -> Callable[[RunnableConfig], Any]:
+    return lambda config: step.invoke(input, config)
 
 
-def _check_cases(cases: object) -> None:
+def _rotated(cases: list[Case], by: int) -> list[Case]:
+    first = by % len(cases)
+    return cases[first:] + cases[:first]
+
+
+def _function_cases(cases: object) -> list[Case]:
+    if isinstance(cases, Runnable):
+        raise TypeError("compare: a chain needs inputs: compare(chain, [input, ...])")
     if not isinstance(cases, Mapping):
         raise TypeError(f"cases: expected a dict of functions, got {type(cases).__name__}: {cases!r:.80}")
     if not cases:
@@ -315,11 +345,53 @@ def _check_cases(cases: object) -> None:
         if isinstance(case, Runnable) or not callable(case):
             raise TypeError(
                 f"cases[{label!r}]: expected a function without arguments, such as "
-                f"lambda: chain.invoke(input), got {type(case).__name__}: {case!r:.80}"
+                f"lambda: chain.invoke(input), got {type(case).__name__}: {case!r:.80}; "
+                "chains are compared with compare(chains, inputs)"
             )
+    return [
+        Case(label, lambda config, function=function: function(), chain=label)  # type: ignore[misc]  # bound now
+        for label, function in cases.items()
+    ]
 
 
-def _check_number(name: str, value: object, least: int) -> None:
+def _named_chains(chains: object) -> dict[str, Runnable[Any, Any]]:
+    if isinstance(chains, Mapping):
+        if not chains:
+            raise ValueError("chains: expected at least one chain by its name, got an empty dict")
+        return {str(name): coerce(chain) for name, chain in chains.items()}
+    if isinstance(chains, list | tuple):
+        named = {f"chain {number}": coerce(chain) for number, chain in enumerate(chains, 1)}
+        if not named:
+            raise ValueError("chains: expected at least one chain, got an empty list")
+        return named
+    chain = coerce(chains)
+    return {chain.get_name(): chain}
+
+
+def _checked_inputs(inputs: object) -> list[Any]:
+    if isinstance(inputs, str | bytes | Mapping) or not hasattr(inputs, "__iter__"):
+        raise TypeError(f"inputs: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
+    found = list(inputs)
+    if not found:
+        raise ValueError("inputs: expected at least one, got an empty list")
+    return found
+
+
+def _checked_concurrency(concurrency: Any) -> list[int | None]:
+    if concurrency is None:
+        return [None]
+    limits = list(concurrency) if isinstance(concurrency, list | tuple | range) else [concurrency]
+    if not limits:
+        raise ValueError("concurrency: expected at least one max_concurrency, got an empty list")
+    checked: dict[int | None, None] = {}
+    for limit in limits:
+        if limit is not None:
+            _check_number("concurrency", limit, 1)
+        checked[limit] = None
+    return list(checked)
+
+
+def _check_number(name: str, value: Any, least: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name}: expected a whole number, got {value!r:.80}")
     if value < least:

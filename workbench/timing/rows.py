@@ -17,7 +17,7 @@ The cost is constant per event. Nothing of a run's input or output is kept.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ from ..tracing.calls import MODELS, CallClock, CallStats
 __all__ = ["TimingRow", "Timings"]
 
 _PLUMBING = frozenset({"prompt", "parser"})
+RATE_LIMITED = "rate_limited"
+"""The custom event of a model that had to wait for its rate limiter; its data has ``waited_s``."""
 _PLACES = ("seq:step:", "map:key:")
 
 
@@ -36,9 +38,11 @@ class TimingRow:
 
     ``parent`` is the index of the row of the run around it. ``start_s`` counts from the first start that
     was observed. ``call`` is what is known of a model's call; of it, ``tokens`` are those the model wrote
-    and ``tokens_per_s`` is their speed after the first one. ``waited_s``: of the wall time, what calls waited for a place under
-    ``max_concurrency`` or for a thread. ``place``: where it stands in the run around it, ``seq:step:2`` or
-    ``map:key:joke``. ``item``: the number of its input in a batch.
+    and ``tokens_per_s`` is their speed after the first one. ``waited_s``: of the wall time, what calls
+    waited for a place under ``max_concurrency`` or for a thread; ``limited_s``: for a rate limiter.
+    ``place``: where it stands in the run around it, ``seq:step:2`` or ``map:key:joke``. ``item``: the index
+    of its input in a batch. ``at_work_s``: from when to when it had its place. ``idle_s``: of the wall
+    time, what its stream stood still while the reader of its chunks worked.
     """
 
     name: str
@@ -58,6 +62,9 @@ class TimingRow:
     waited_s: float = 0.0
     place: str | None = None
     item: int | None = None
+    limited_s: float = 0.0
+    at_work_s: tuple[float, float] = (0.0, 0.0)
+    idle_s: float = 0.0
     call: CallStats | None = None
 
 
@@ -75,13 +82,17 @@ class _Entry:
         "error",
         "first",
         "has_children",
+        "idle_s",
         "inside",
         "item",
+        "left_place",
+        "limited_s",
         "name",
         "open_children",
         "parent",
         "path",
         "place",
+        "placed",
         "root",
         "start",
         "status",
@@ -110,6 +121,9 @@ class _Entry:
         self.root: _Entry = self if around is None else around.root
         self.inside: list[Run] = []
         self.waited_s = 0.0
+        self.placed = at
+        self.left_place: float | None = None
+        self.limited_s = self.idle_s = 0.0
         self.item: int | None = getattr(run, "item", None)
         tag = run.tags[run.inherited] if run.inherited < len(run.tags) else ""
         self.place = tag if tag.startswith(_PLACES) else None
@@ -144,7 +158,11 @@ class Timings:
                     entry.clock.chunk(at, value)
                 if entry.first is None and run.first_chunk is not None:
                     entry.first, entry.status = at, "streaming"
-            elif kind in ("end", "error"):
+            elif kind == "custom":
+                name, about = value
+                if name == RATE_LIMITED and isinstance(about, Mapping):
+                    entry.limited_s += float(about.get("waited_s", 0.0))
+            else:
                 self._end(run, entry, at)
 
     @property
@@ -162,17 +180,7 @@ class Timings:
             leaves = [
                 entry for entry in self._entries if not entry.has_children and entry.type not in _PLUMBING
             ]
-        changes: list[tuple[float, int]] = []
-        for entry in leaves:
-            changes.append((entry.start + entry.waited_s, 1))
-            if entry.ended is not None:
-                changes.append((entry.ended, -1))
-        changes.sort()  # nearly in order already, which is what this sort is linear for
-        most = open_now = 0
-        for _, change in changes:
-            open_now += change
-            most = max(most, open_now)
-        return most
+        return most_at_once((entry.placed, entry.left_place or entry.ended) for entry in leaves)
 
     def _start(self, run: Run, at: float) -> None:
         parent = self._places.get(run.parent) if run.parent is not None else None
@@ -189,7 +197,8 @@ class Timings:
 
     def _end(self, run: Run, entry: _Entry, at: float) -> None:
         entry.ended, entry.status, entry.usage = at, run.status, _usage(run)
-        entry.waited_s = run.waited_s
+        entry.waited_s, entry.left_place, entry.idle_s = run.waited_s, run.left_place, run.idle_s
+        entry.placed = run.got_place or entry.start + run.waited_s
         if entry.clock is not None:
             entry.call, entry.clock = entry.clock.stats(run), None  # which lets go of the run
         if run.error is not None:
@@ -216,6 +225,25 @@ class Timings:
             del self._places[inner]
 
 
+def most_at_once(spans: Iterable[tuple[float, float | None]]) -> int:
+    """The most spans, (start, end) in seconds, that are open at one moment; None: still open.
+
+    >>> most_at_once([(0.0, 1.0), (0.5, 2.0), (1.9, None)]), most_at_once([(0.0, 1.0), (1.0, 2.0)])
+    (2, 1)
+    """
+    changes: list[tuple[float, int]] = []
+    for start, end in spans:
+        changes.append((start, 1))
+        if end is not None:
+            changes.append((end, -1))
+    changes.sort()  # nearly in order already, which is what this sort is linear for
+    most = now = 0
+    for _, change in changes:
+        now += change
+        most = max(most, now)
+    return most
+
+
 def _row(entry: _Entry, zero: float) -> TimingRow:
     wall = None if entry.ended is None else entry.ended - entry.start
     call = entry.call if entry.clock is None else entry.clock.stats()
@@ -238,6 +266,12 @@ def _row(entry: _Entry, zero: float) -> TimingRow:
         waited_s=entry.waited_s,
         place=entry.place,
         item=entry.item,
+        limited_s=entry.limited_s,
+        idle_s=entry.idle_s,
+        at_work_s=(
+            entry.placed - zero,
+            (entry.left_place or entry.ended or entry.start) - zero,
+        ),
     )
 
 

@@ -1,0 +1,211 @@
+"""The ways to run a chain on several inputs, as cases that can be timed.
+
+- *one by one*: ``invoke`` for each input;
+- *batch*: one ``batch`` of them all, in threads;
+- *abatch*: one ``abatch`` of them all, in tasks on an event loop;
+- *parallel*: a ``RunnableParallel``: of all chains, input by input, where there are several; of one branch an
+  input where there is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from ..engine.config import RunnableConfig
+from ..runnables.base import Runnable
+from ..runnables.function import RunnableLambda
+from ..runnables.parallel import RunnableParallel
+
+__all__ = ["STRATEGIES", "Case", "LoopThread", "cases_of"]
+
+STRATEGIES = ("one by one", "batch", "abatch", "parallel")
+TOGETHER = "together"
+"""The name of several chains in one RunnableParallel."""
+
+SLICE_S = 0.1
+GRACE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way to run: ``work`` is called with a config, in place, or awaited on a loop if ``is_async``.
+
+    ``places``: how many calls may be at work at a time, None for no limit; ``one_by_one``: inputs wait for
+    each other.
+    """
+
+    label: str
+    work: Callable[[RunnableConfig], Any]
+    chain: str = ""
+    strategy: str = ""
+    max_concurrency: int | None = None
+    items: int = 1
+    is_async: bool = False
+    one_by_one: bool = False
+
+
+def cases_of(
+    chains: Mapping[str, Runnable[Any, Any]],
+    inputs: Sequence[Any],
+    strategies: Sequence[str],
+    concurrency: Sequence[int | None],
+) -> list[Case]:
+    """Every chain under every strategy at every concurrency; one by one only once a chain."""
+    several = len(chains) > 1
+    cases: list[Case] = []
+    for strategy in strategies:
+        if strategy == "parallel" and several:
+            cases += _limited(TOGETHER, "parallel", _together(chains), inputs, concurrency, one_by_one=True)
+            continue
+        for name, chain in chains.items():
+            if strategy == "one by one":
+                cases += _limited(name, strategy, chain, inputs, (None,), one_by_one=True)
+            elif strategy == "parallel":
+                branches = _branch_an_input(chain, inputs)
+                cases += [
+                    replace(case, items=len(inputs))
+                    for case in _limited(name, strategy, branches, [None], concurrency)
+                ]
+            else:
+                cases += _limited(name, strategy, chain, inputs, concurrency)
+    return _labelled(cases, several, len(strategies) > 1)
+
+
+def checked_strategies(strategies: object) -> list[str]:
+    """The strategies by their names; ValueError with the nearest match for others."""
+    if isinstance(strategies, str):
+        strategies = [part.strip() for part in strategies.split(",")]
+    if not isinstance(strategies, Sequence) or not strategies:
+        raise TypeError(f"strategies: expected a list of {list(STRATEGIES)}, got {strategies!r:.80}")
+    names = []
+    for given in strategies:
+        name = str(given).replace("-", " ").replace("_", " ").strip()
+        if name not in STRATEGIES:
+            near = get_close_matches(name, STRATEGIES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"strategies: expected some of {list(STRATEGIES)}, got {given!r:.80}{hint}")
+        names.append(name)
+    return list(dict.fromkeys(names))
+
+
+def _limited(
+    name: str,
+    strategy: str,
+    chain: Runnable[Any, Any],
+    inputs: Sequence[Any],
+    concurrency: Sequence[int | None],
+    *,
+    one_by_one: bool = False,
+) -> list[Case]:
+    return [
+        Case(
+            label="",
+            work=_WORK[strategy](chain, inputs),
+            chain=name,
+            strategy=strategy,
+            max_concurrency=limit,
+            items=len(inputs),
+            is_async=strategy == "abatch",
+            one_by_one=one_by_one,
+        )
+        for limit in concurrency
+    ]
+
+
+def _labelled(cases: Sequence[Case], several_chains: bool, several_strategies: bool) -> list[Case]:
+    """Labels that say what tells the cases apart."""
+    labelled = []
+    for case in cases:
+        words = []
+        if several_chains:
+            words.append(case.chain)
+        if several_strategies or not several_chains:
+            words.append(case.strategy)
+        label = ", ".join(words)
+        if case.max_concurrency is not None:
+            label += f" (max_concurrency={case.max_concurrency})"
+        labelled.append(replace(case, label=label))
+    return labelled
+
+
+def _invoke_each(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Callable[[RunnableConfig], Any]:
+    def work(config: RunnableConfig) -> None:
+        for item, input in enumerate(inputs):
+            try:
+                chain.invoke(input, config)
+            except Exception as error:
+                error.add_note(f"on input {item + 1} of {len(inputs)}: {input!r:.80}")
+                raise
+
+    return work
+
+
+def _batch(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Callable[[RunnableConfig], Any]:
+    return lambda config: chain.batch(list(inputs), config)
+
+
+def _abatch(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Callable[[RunnableConfig], Any]:
+    return lambda config: chain.abatch(list(inputs), config)
+
+
+_WORK = {"one by one": _invoke_each, "batch": _batch, "abatch": _abatch, "parallel": _invoke_each}
+
+
+def _together(chains: Mapping[str, Runnable[Any, Any]]) -> Runnable[Any, Any]:
+    return RunnableParallel(dict(chains))
+
+
+def _branch_an_input(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Runnable[Any, Any]:
+    def given(input: Any) -> Runnable[Any, Any]:
+        return RunnableLambda(lambda _: input, name="input") | chain
+
+    return RunnableParallel({f"input {number}": given(input) for number, input in enumerate(inputs, 1)})
+
+
+class LoopThread:
+    """An event loop in a thread of its own, for as long as it is open, so that asynchronous work can be
+    timed also where a loop already runs. A Ctrl-C while ``run`` waits cancels the work and goes on as
+    KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        __tracebackhide__ = True
+        future = asyncio.run_coroutine_threadsafe(work, self._running())
+        try:
+            while not future.done():
+                wait([future], SLICE_S)
+        except KeyboardInterrupt:
+            future.cancel()
+            wait([future], GRACE_S)
+            raise
+        return future.result()
+
+    def close(self) -> None:
+        if self._loop is None or self._thread is None:
+            return
+        with contextlib.suppress(Exception):
+            asyncio.run_coroutine_threadsafe(self._loop.shutdown_asyncgens(), self._loop).result(GRACE_S)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(GRACE_S)
+        if not self._thread.is_alive():
+            self._loop.close()
+        self._loop = self._thread = None
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=self._loop.run_forever, name="workbench-timing", daemon=True
+            )
+            self._thread.start()
+        return self._loop
