@@ -67,13 +67,23 @@ def test_an_asynchronous_provider_serves_the_asynchronous_forms_only():
 
 @pytest.mark.parametrize(
     ("missing", "named"),
-    [("azure_endpoint", "AZURE_OPENAI_ENDPOINT"), ("api_version", "OPENAI_API_VERSION"), ("api_key", "_KEY")],
+    [
+        ("azure_endpoint", "AZURE_OPENAI_ENDPOINT"),
+        ("azure_deployment", "which model"),
+        ("api_version", "OPENAI_API_VERSION"),
+        ("api_key", "AZURE_OPENAI_API_KEY"),
+    ],
 )
 def test_what_is_missing_is_named_with_its_variable(run_chain, missing, named):
-    given = {"azure_endpoint": "http://127.0.0.1:9", "api_version": VERSION, "api_key": "k"}
+    given = {
+        "azure_endpoint": "http://127.0.0.1:9",
+        "azure_deployment": "gpt",
+        "api_version": VERSION,
+        "api_key": "k",
+    }
     del given[missing]
     with pytest.raises(ModelError, match=named):
-        run_chain(AzureChatOpenAI(model="gpt", **given), "hi")
+        run_chain(AzureChatOpenAI(**given), "hi")
 
 
 def test_a_wrong_key_says_where_it_came_from_and_no_secret_is_shown(run_chain):

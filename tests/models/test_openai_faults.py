@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import signal
 import socket
+import threading
 import time
 import warnings
 
@@ -11,7 +13,7 @@ import pytest
 
 from tests.chat_script import DONE, event, failing, page, saying, stalling, streaming
 from tests.chat_server import ChatServer
-from workbench import ChatOpenAI, LiveState, RunnableLambda, RunnableParallel
+from workbench import ChatOpenAI, LiveState, OpenAIEmbeddings, RunnableLambda, RunnableParallel
 from workbench.errors import ModelAnswerError
 
 KEY = "sk-a-secret-key"
@@ -38,6 +40,15 @@ def test_a_refused_connection_names_the_address_in_every_form(run_chain):
     with pytest.raises(openai.APIConnectionError) as caught:
         run_chain(ChatOpenAI(model="m", base_url=address, api_key=KEY, max_retries=0), "hi")
     assert f"no answer from {address}" in notes(caught)
+
+
+def test_embeddings_name_their_model_and_address_too():
+    with (
+        ChatServer(fail_with=(404, "no such model")) as server,
+        pytest.raises(openai.NotFoundError, match="no such model") as caught,
+    ):
+        OpenAIEmbeddings(model="e", base_url=server.base_url, api_key=KEY).embed_query("hi")
+    assert f"model 'e' at {server.base_url}" in notes(caught)
 
 
 @pytest.mark.parametrize("given", ["argument", "environment", "nothing"])
@@ -165,6 +176,22 @@ def test_cancelling_a_waiting_call_closes_the_connection_within_a_second(form):
 
     with ChatServer(script=[stalling if form == "ainvoke" else streaming(event("a"), end="stall")]) as server:
         asyncio.run(main(server))
+
+
+@pytest.mark.parametrize("form", ["invoke", "stream"])
+def test_ctrl_c_closes_the_connection_within_a_second(form):
+    def interrupt(server):
+        while not server.requests:
+            time.sleep(0.005)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    reply = stalling if form == "invoke" else streaming(event("a"), end="stall")
+    with ChatServer(script=[reply]) as server:
+        model = chat(server)
+        threading.Thread(target=interrupt, args=(server,)).start()
+        with pytest.raises(KeyboardInterrupt):
+            model.invoke("hi") if form == "invoke" else list(model.stream("hi"))
+        assert server.closings.get(timeout=1)
 
 
 def test_a_failing_sibling_ends_a_synchronous_stream_that_waits():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from ..errors import ModelError
 from .openai import ChatOpenAI
@@ -37,9 +37,18 @@ class AzureChatOpenAI(ChatOpenAI):
         "AZURE_OPENAI_AD_TOKEN",
     )
 
+    @model_validator(mode="after")
+    def _deployment_is_the_model(self) -> Self:
+        if self.azure_deployment is not None and "model" not in self.model_fields_set:
+            self.model = self.azure_deployment  # what it is one of, only Azure knows
+        return self
+
     @property
     def _llm_type(self) -> str:
         return "azure-openai-chat"
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        return {**super()._get_ls_params(stop, **kwargs), "ls_provider": "azure"}
 
     def _credentials(self) -> dict[str, Any]:
         options = self._place()
@@ -72,6 +81,10 @@ class AzureChatOpenAI(ChatOpenAI):
             raise ModelError(
                 'AzureChatOpenAI has no address: give azure_endpoint="https://NAME.openai.azure.com", '
                 "or set AZURE_OPENAI_ENDPOINT"
+            )
+        if "model" not in self.model_fields_set:
+            raise ModelError(
+                "AzureChatOpenAI: which model? Give azure_deployment=..., the name it was deployed under"
             )
         options["azure_endpoint"] = endpoint
         if self.azure_deployment is not None:

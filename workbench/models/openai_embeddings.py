@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..components.embeddings import Embeddings
 from ..errors import ModelError
+from .cassettes import current_cassette
 from .openai_client import OpenAIClient
 
 __all__ = ["OpenAIEmbeddings"]
@@ -20,7 +21,7 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
     """Key, address, timeout (seconds) and retries are as for ``ChatOpenAI``.
 
     ``dimensions`` asks for vectors of that length, where the model can shorten them. ``chunk_size`` is the
-    most texts sent in one request. ``model_kwargs`` go into the request as they are. Errors of the
+    most texts sent in one request. An open cassette records and replays the requests. ``model_kwargs`` go into the request as they are. Errors of the
     ``openai`` package pass through with the server's message.
     """
 
@@ -31,10 +32,9 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = []
+        cassette = current_cassette()
         for part in self._parts(texts):
-            client = self._connected()
-            with self._reaching(client):
-                vectors += _vectors(client.embeddings.create(**self._request(part)), part)
+            vectors += self._ask(part) if cassette is None else cassette.vectors(self, part, self._ask)
         return vectors
 
     def embed_query(self, text: str) -> list[float]:
@@ -42,14 +42,26 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
 
     async def aembed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         vectors: list[list[float]] = []
+        cassette = current_cassette()
         for part in self._parts(texts):
-            client = await self._async_connected()
-            with self._reaching(client):
-                vectors += _vectors(await client.embeddings.create(**self._request(part)), part)
+            if cassette is None:
+                vectors += await self._aask(part)
+            else:
+                vectors += await cassette.avectors(self, part, self._aask)
         return vectors
 
     async def aembed_query(self, text: str) -> list[float]:
         return (await self.aembed_documents([text]))[0]
+
+    def _ask(self, texts: list[str]) -> list[list[float]]:
+        client = self._connected()
+        with self._reaching(client):
+            return _vectors(client.embeddings.create(**self._request(texts)), texts)
+
+    async def _aask(self, texts: list[str]) -> list[list[float]]:
+        client = await self._async_connected()
+        with self._reaching(client):
+            return _vectors(await client.embeddings.create(**self._request(texts)), texts)
 
     def _parts(self, texts: Sequence[str]) -> Iterator[list[str]]:
         if isinstance(texts, str):

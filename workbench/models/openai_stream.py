@@ -167,7 +167,7 @@ class EventStream:
         http = self._response.http_response
         library = import_module(type(http).__module__.partition(".")[0])  # httpx, or what the SDK has for it
         if isinstance(error, library.TimeoutException):
-            waited = (http.request.extensions.get("timeout") or {}).get("read")
+            waited = (http.request.extensions.get("timeout") or {}).get("read") or 0.0
             late = openai.APITimeoutError(request=http.request)
             late.message = (
                 f"{self._label} sent nothing for {waited:g} s, after {self._number} events of its answer: "
