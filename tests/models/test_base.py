@@ -10,9 +10,9 @@ from workbench import (
     BaseChatModel,
     ChatGeneration,
     ChatGenerationChunk,
+    ChatOpenAI,
     ChatPromptTemplate,
     ChatResult,
-    FakeChatModel,
     LLMResult,
     RunnableLambda,
     RunnableParallel,
@@ -288,11 +288,8 @@ def test_a_run_s_metadata_names_the_model_and_the_caller_s_own_entries_stay(run_
 
 
 def test_identifying_parameters_are_what_changes_the_answer():
-    assert FakeChatModel(name="x", tags=["t"], responses=["a"])._identifying_params == {
-        "responses": ["a"],
-        "delay_s": 0.0,
-        "token_delay_s": 0.0,
-    }
+    model = ChatOpenAI(name="x", api_key="sk-secret", timeout=3, max_retries=7, seed=1, cache=False)
+    assert model._identifying_params == {"model": "gpt-4o-mini", "seed": 1}
 
 
 def test_batches_keep_their_order():

@@ -135,6 +135,17 @@ def test_the_api_key_is_no_part_of_the_key_and_is_not_kept(tmp_path):
     assert b"secret-number" not in kept
 
 
+def test_the_same_model_at_another_address_is_another_model(tmp_path):
+    cache = SQLiteCache(tmp_path / "answers.db")
+    for answer in ("a", "b"):
+        with ChatServer([answer]) as server:
+            address = server.base_url.replace("//", "//me:pass-word-1@")
+            model = ChatOpenAI(model="m", base_url=address, api_key="k", cache=cache)
+            assert model.invoke("q").content == answer
+    cache.close()
+    assert all(b"pass-word" not in path.read_bytes() for path in tmp_path.iterdir())
+
+
 def test_models_that_answer_over_http_are_cached_in_every_form(run_chain):
     with ChatServer(["a", "b"]) as server:
         model = ChatOpenAI(model="m", base_url=server.base_url, api_key="k", cache=InMemoryCache())

@@ -18,6 +18,7 @@ from workbench import (
     FakeChatModel,
     FakeListLLM,
     InMemoryRateLimiter,
+    OpenAIEmbeddings,
     RunnableLambda,
     RunnableParallel,
     StrOutputParser,
@@ -329,6 +330,25 @@ def test_models_of_text_are_recorded_too(tmp_path, run_chain):
         with workbench.cassette(path):
             assert form(Text(), "hi") == "HI"
             assert form(FakeListLLM(responses=["abc"]), "hi") == "abc"
+
+
+@pytest.mark.parametrize("recorded", ["embed_documents", "aembed_documents"])
+@pytest.mark.parametrize("replayed", ["embed_documents", "aembed_documents"])
+def test_embeddings_are_recorded_too(tmp_path, recorded, replayed):
+    def vectors(model, form):
+        made = getattr(model, form)(["a", "b", "c"])
+        return asyncio.run(made) if form.startswith("a") else made
+
+    path = tmp_path / "calls.json"
+    with ChatServer(["a"]) as server, workbench.cassette(path):
+        model = OpenAIEmbeddings(model="m", base_url=server.base_url, api_key=KEY, chunk_size=2)
+        first = vectors(model, recorded)
+    away = OpenAIEmbeddings(model="m", base_url="http://127.0.0.1:9/v1", api_key="k", chunk_size=2)
+    with workbench.cassette(path):
+        assert vectors(away, replayed) == first
+        assert len(first) == 3
+        with pytest.raises(CassetteError, match="has no recording"):
+            away.embed_query("other")
 
 
 def test_what_is_replayed_waits_for_no_rate_limit(tmp_path, run_chain):

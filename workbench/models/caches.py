@@ -5,8 +5,8 @@
     set_llm_cache(SQLiteCache("answers.db"))       # for every model
     model = ChatOpenAI(cache=InMemoryCache())       # for one; cache=False for one that must not
 
-An answer is found by what the model is (its identifying parameters) and what it is asked (messages,
-arguments, stop), never by keys or addresses. It comes as one chunk, costs nothing, keeps the usage of the
+An answer is found by what the model is (its identifying parameters, its address) and what it is asked
+(messages, arguments, stop), never by keys. It comes as one chunk, costs nothing, keeps the usage of the
 call that was paid, and says ``response_metadata["cached"]``. Answers that failed or were cut short are not
 kept. Nor is anything that is not data (no pickle).
 """
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -28,6 +27,8 @@ from ..engine.modes import AnyScope
 from .call_data import generation_data, generation_of, request_data
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from .language import BaseLanguageModel
 
 __all__ = ["BaseCache", "InMemoryCache", "Place", "SQLiteCache", "get_llm_cache", "place_of", "set_llm_cache"]
@@ -142,6 +143,8 @@ class SQLiteCache(BaseCache):
         # One for each thread: a connection must not be shared, and is closed with its thread.
         connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
         if connection is None:
+            import sqlite3
+
             connection = sqlite3.connect(self.path, timeout=30)
             # With a write-ahead log, readers and the writer of the file do not wait for each other.
             connection.execute("PRAGMA journal_mode=WAL")
@@ -208,6 +211,6 @@ def place_of(model: BaseLanguageModel[Any], request: Any, kwargs: dict[str, Any]
                 )
             return None
         cache = _set_cache
-    data = request_data(model, request, kwargs)
+    data = request_data(model, request, kwargs, with_address=True)
     asked = json.dumps(data.pop("asked"), sort_keys=True, ensure_ascii=False)
     return Place(cache, (asked, json.dumps(data, sort_keys=True, ensure_ascii=False)))

@@ -1,7 +1,7 @@
 """Requests and answers of models as JSON data: what caches and cassettes keep.
 
 A request is what decides the answer: the model's identifying parameters, what it is asked, the arguments
-of the call. Keys, headers, addresses and ids of messages are no part of it. ``without_secrets`` also takes
+of the call. Keys, headers and ids of messages are no part of it. ``without_secrets`` also takes
 out what only looks like a secret, wherever it stands.
 """
 
@@ -32,7 +32,7 @@ __all__ = [
     "without_secrets",
 ]
 
-_ADDRESSES = frozenset({"base_url", "organization", "azure_endpoint", "http_client", "http_async_client"})
+_ADDRESSES = frozenset({"base_url", "organization", "project", "azure_endpoint", "api_version"})
 _HEADERS = frozenset({"extra_headers", "default_headers", "extra_query", "timeout", "run_manager"})
 _SECRET_NAMES = re.compile(
     r"^(.*[-_])?(authorization|api[-_]?key|password|secret|cookie|access[-_]token)$", re.I
@@ -43,17 +43,21 @@ _NOT_ASKED = ("id", "response_metadata", "usage_metadata", "chunk_position", "to
 
 
 def request_data(
-    model: BaseLanguageModel[Any] | Any, request: Any, kwargs: Mapping[str, Any]
+    model: BaseLanguageModel[Any], request: Any, kwargs: Mapping[str, Any], *, with_address: bool
 ) -> dict[str, Any]:
     """A request as JSON data without secrets: ``kind``, ``model``, ``asked`` and, if there are any,
-    ``arguments``."""
-    about = {key: value for key, value in model._identifying_params.items() if key not in _ADDRESSES}
+    ``arguments``. *with_address*: where the model is makes a difference."""
+    about = {
+        key: value
+        for key, value in model._identifying_params.items()
+        if with_address or key not in _ADDRESSES
+    }
     arguments = {key: value for key, value in kwargs.items() if key not in _HEADERS and value is not None}
     asked = request if isinstance(request, str) else [_asked(one) for one in request]
     data = {"kind": model._llm_type, "model": _plain(about), "asked": asked}
     if arguments:
         data["arguments"] = _plain(arguments)
-    return data
+    return without_secrets(data, secrets_of(model))  # type: ignore[no-any-return]  # a dict like the one given
 
 
 def _asked(one: Any) -> Any:

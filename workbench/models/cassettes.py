@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import uuid4
 
+from ..components.embeddings import Embeddings
 from ..engine.chunks import ChunkStream, Fold
 from ..engine.modes import AnyScope
 from ..errors import CassetteError
@@ -43,10 +44,11 @@ from .request_search import Shelf
 if TYPE_CHECKING:
     from .language import BaseLanguageModel
 
-__all__ = ["Cassette", "Mode", "Timing", "cassette", "current_cassette"]
+__all__ = ["Cassette", "Mode", "Timing", "Vectors", "cassette", "current_cassette"]
 
 Mode = Literal["auto", "record", "replay"]
 Timing = Literal["original", "none"]
+Vectors = list[list[float]]
 
 _SAVE_EVERY_S = 1.0
 
@@ -211,36 +213,34 @@ class Cassette:
 
     # Calls of embeddings
 
-    def vectors(self, model: Any, texts: list[str], real: Callable[[], Any]) -> Any:
+    def vectors(self, model: Embeddings, texts: list[str], real: Callable[[list[str]], Vectors]) -> Vectors:
         """The vectors of *texts*: recorded, or those of *real*."""
-        asked = _embedding_asked(model, texts)
-        begun = time.perf_counter()
+        asked, begun = _embedding_asked(model, texts), time.perf_counter()
         if not self.recording:
             call = self._shelf.take(asked, self.path)
             if self.timing == "original":
                 time.sleep(call.get("seconds", 0.0))
-            _raise_recorded(call, self.path)
-            return call["vectors"]
+            return _vectors(call, self.path)
         try:
-            vectors = real()
+            vectors = real(texts)
         except Exception as error:
             self._add(model, asked, begun, error=error_data(error))
             raise
         self._add(model, asked, begun, vectors=vectors)
         return vectors
 
-    async def avectors(self, model: Any, texts: list[str], real: Callable[[], Awaitable[Any]]) -> Any:
+    async def avectors(
+        self, model: Embeddings, texts: list[str], real: Callable[[list[str]], Awaitable[Vectors]]
+    ) -> Vectors:
         """``vectors`` on the running event loop."""
-        asked = _embedding_asked(model, texts)
-        begun = time.perf_counter()
+        asked, begun = _embedding_asked(model, texts), time.perf_counter()
         if not self.recording:
             call = self._shelf.take(asked, self.path)
             if self.timing == "original":
                 await asyncio.sleep(call.get("seconds", 0.0))
-            _raise_recorded(call, self.path)
-            return call["vectors"]
+            return _vectors(call, self.path)
         try:
-            vectors = await real()
+            vectors = await real(texts)
         except Exception as error:
             self._add(model, asked, begun, error=error_data(error))
             raise
@@ -258,7 +258,7 @@ class Cassette:
 
 
 def _asked(model: Any, request: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    return without_secrets(request_data(model, request, kwargs), secrets_of(model))  # type: ignore[no-any-return]
+    return request_data(model, request, kwargs, with_address=False)
 
 
 def _embedding_asked(model: Any, texts: list[str]) -> dict[str, Any]:
@@ -267,6 +267,11 @@ def _embedding_asked(model: Any, texts: list[str]) -> dict[str, Any]:
     if (dimensions := getattr(model, "dimensions", None)) is not None:
         asked["dimensions"] = dimensions
     return without_secrets(asked, secrets_of(model))  # type: ignore[no-any-return]
+
+
+def _vectors(call: dict[str, Any], path: Path) -> Vectors:
+    _raise_recorded(call, path)
+    return call["vectors"]  # type: ignore[no-any-return]  # as they were written
 
 
 def _noted(came: list[tuple[float, Any]]) -> list[Any]:

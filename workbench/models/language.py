@@ -36,6 +36,7 @@ _NO_PART_OF_AN_ANSWER = frozenset(
     {"timeout", "max_retries", "streaming", "stream_usage", "disable_streaming"}
 )
 """Options that do not change what a model says."""
+_MODEL_NAMES = ("model", "model_name")
 
 
 @dataclass(slots=True)
@@ -74,7 +75,8 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         """What tells this model from others that answer differently; cached and recorded answers are found
-        by it. Fields that its repr leaves out are no part of it, and secrets must not be."""
+        by it. Fields that its repr leaves out are no part of it, nor are defaults, which may be joined by
+        others in time. Secrets must not be."""
         return {
             name: value
             for name, field in type(self).model_fields.items()
@@ -82,13 +84,14 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
             and name not in _NO_PART_OF_AN_ANSWER
             and (value := getattr(self, name)) is not None
             and not isinstance(value, SecretStr)
+            and (name in _MODEL_NAMES or value != field.get_default(call_default_factory=True))
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         """What the metadata of its runs says of the model: ``ls_model_name``, ``ls_temperature``, ..."""
         said = {
             "ls_provider": type(self).__name__.removeprefix("Chat").removesuffix("LLM").lower(),
-            "ls_model_name": kwargs.get("model") or self._named("model", "model_name"),
+            "ls_model_name": kwargs.get("model") or self._named(*_MODEL_NAMES),
             "ls_model_type": "chat" if self.run_type == "chat_model" else "llm",
             "ls_temperature": kwargs.get("temperature", self._named("temperature")),
             "ls_max_tokens": kwargs.get("max_tokens", self._named("max_tokens")),

@@ -21,8 +21,8 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
     """Key, address, timeout (seconds) and retries are as for ``ChatOpenAI``.
 
     ``dimensions`` asks for vectors of that length, where the model can shorten them. ``chunk_size`` is the
-    most texts sent in one request. An open cassette records and replays the requests. ``model_kwargs`` go into the request as they are. Errors of the
-    ``openai`` package pass through with the server's message.
+    most texts sent in one request; an open cassette records and replays each. ``model_kwargs`` go into the
+    request as they are. Errors of the ``openai`` package pass through with the server's message.
     """
 
     model: str = Field(default=DEFAULT_MODEL, alias="model_name")

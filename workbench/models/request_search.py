@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -49,6 +48,8 @@ class Shelf:
         ]
 
     def _missing(self, request: Mapping[str, Any], path: Path) -> str:
+        import difflib
+
         said = f"the cassette {path} has no recording of this request"
         again = 'record it again with mode="record"'
         same_kind = [
