@@ -30,6 +30,7 @@ __all__ = [
     "ModelNotInstalledError",
     "ModelServerError",
     "OutputParserError",
+    "OutputParserException",
     "ToolException",
     "WorkbenchError",
 ]
@@ -77,7 +78,29 @@ class DimensionError(WorkbenchError, ValueError):
 
 
 class OutputParserError(WorkbenchError, ValueError):
-    """A model's output does not have the form the parser expects."""
+    """A model's output does not have the form the parser expects.
+
+    *error*: a message, or the error behind it. ``llm_output``: what the model wrote; ``observation``: what to
+    tell the model of it; ``send_to_llm``: whether whoever runs a loop should do so (both are needed then).
+    """
+
+    def __init__(
+        self,
+        error: object,
+        observation: str | None = None,
+        llm_output: str | None = None,
+        send_to_llm: bool = False,
+    ) -> None:
+        if send_to_llm and (observation is None or llm_output is None):
+            raise ValueError("OutputParserError: send_to_llm=True expects observation= and llm_output= too")
+        super().__init__(error)
+        self.observation = observation
+        self.llm_output = llm_output
+        self.send_to_llm = send_to_llm
+
+
+OutputParserException = OutputParserError
+"""The name that users of other implementations of the interface know."""
 
 
 class ToolException(WorkbenchError):
@@ -86,3 +109,7 @@ class ToolException(WorkbenchError):
 
 class ChainCellError(WorkbenchError, ValueError):
     """A ``%%chain`` cell cannot be run as written."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the message says it all, no line of code could add to it."""
+        return [f"{type(self).__name__}: {self}"]

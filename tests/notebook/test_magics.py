@@ -179,6 +179,11 @@ def test_what_cannot_be_run_says_why(run, cell, message):
     assert message in str(run.error)
 
 
+def test_an_error_of_the_line_is_shown_without_any_code(run):
+    shown = run("%%chain joke topic=bears --loud\nmodel", fail=True)
+    assert shown.strip() == "ChainCellError: unknown option --loud (%chain --help has them all)"
+
+
 def test_a_prompt_s_missing_variable_is_named_before_anything_runs(run):
     run(JOKE.format(line="joke"), fail=True)
     assert "the chain needs topic: %%chain joke topic=..." in str(run.error)

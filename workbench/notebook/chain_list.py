@@ -6,6 +6,7 @@ import html
 import sys
 from collections.abc import Sequence
 
+from ..runnables.graph import Graph
 from .run_table import brief
 from .session import NamedChain
 from .terminal_text import clean, one_line
@@ -46,13 +47,32 @@ def _last(one: NamedChain) -> str:
 def _graph_text(one: NamedChain) -> str:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        drawing = one.chain.get_graph().draw_ascii()
+        graph = one.chain.get_graph()
+        drawing = _line(graph) or graph.draw_ascii()
         drawing.encode(encoding)
         return clean(drawing, encoding)
     except UnicodeEncodeError:  # boxes and arrows that the terminal has not
         return one_line(repr(one.chain), encoding)
     except Exception as error:  # a schema of the user's own that cannot be told: the list goes on
         return one_line(f"no graph: {type(error).__name__}: {error}", encoding)
+
+
+def _line(graph: Graph) -> str:
+    """A graph without branches in a line; "" for others.
+
+    >>> from workbench import RunnableLambda
+    >>> _line((RunnableLambda(str, name="a") | RunnableLambda(len, name="b")).get_graph())
+    'a_input -> a -> b -> b_output'
+    """
+    following = {edge.source: edge.target for edge in graph.edges}
+    first = graph.first_node()
+    if first is None or len(graph.edges) != len(graph.nodes) - 1 or len(following) != len(graph.edges):
+        return ""
+    at, names = first.id, [first.name]
+    while (after := following.get(at)) is not None:
+        at = after
+        names.append(graph.nodes[at].name)
+    return " -> ".join(names)
 
 
 def _html(one: NamedChain) -> str:

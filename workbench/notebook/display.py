@@ -88,7 +88,9 @@ def run_job(
     """
     __tracebackhide__ = True
     run = runs.add(job)
-    shown = None if view == "none" else _show(run, view)
+    # A terminal has one screen, and the prompt needs it: `%runs N` shows a background run there.
+    is_hidden = view == "none" or (in_background and not in_kernel())
+    shown = None if is_hidden else _show(run, view)
     finish = shown.finish if shown is not None else lambda: None
     if in_background:
         run.start(observers, when_over=finish)
