@@ -10,10 +10,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .components.documents import Document
     from .components.embeddings import DeterministicFakeEmbedding, Embeddings
+    from .components.fixing_parsers import (
+        OutputFixingParser,
+        RetryOutputParser,
+        RetryWithErrorOutputParser,
+    )
+    from .components.function_parsers import (
+        JsonKeyOutputFunctionsParser,
+        JsonOutputFunctionsParser,
+        PydanticAttrOutputFunctionsParser,
+        PydanticOutputFunctionsParser,
+    )
     from .components.history import (
         BaseChatMessageHistory,
         InMemoryChatMessageHistory,
         RunnableWithMessageHistory,
+    )
+    from .components.json_parsers import (
+        JsonOutputParser,
+        PydanticOutputParser,
+        SimpleJsonOutputParser,
+    )
+    from .components.list_parsers import (
+        CommaSeparatedListOutputParser,
+        ListOutputParser,
+        MarkdownListOutputParser,
+        NumberedListOutputParser,
     )
     from .components.messages import (
         AIMessage,
@@ -26,7 +48,17 @@ if TYPE_CHECKING:
         ToolMessage,
     )
     from .components.openai_tools import convert_to_openai_tool
-    from .components.parsers import BaseOutputParser, StrOutputParser
+    from .components.parsers import (
+        BaseCumulativeTransformOutputParser,
+        BaseGenerationOutputParser,
+        BaseLLMOutputParser,
+        BaseOutputParser,
+        BaseTransformOutputParser,
+        StrOutputParser,
+    )
+    from .components.partial_json import (
+        parse_partial_json,
+    )
     from .components.prompts import (
         ChatPromptTemplate,
         ChatPromptValue,
@@ -36,6 +68,11 @@ if TYPE_CHECKING:
         StringPromptValue,
     )
     from .components.retrievers import BaseRetriever
+    from .components.tool_parsers import (
+        JsonOutputKeyToolsParser,
+        JsonOutputToolsParser,
+        PydanticToolsParser,
+    )
     from .components.tools import (
         BaseTool,
         InjectedToolArg,
@@ -44,10 +81,22 @@ if TYPE_CHECKING:
         ToolException,
         tool,
     )
+    from .components.value_parsers import (
+        DatetimeOutputParser,
+        EnumOutputParser,
+        RegexParser,
+    )
+    from .components.xml_parsers import (
+        XMLOutputParser,
+    )
     from .engine.chunks import AddableDict
     from .engine.config import RunnableConfig, merge_configs, patch_config
     from .engine.runs import Run, RunEvent
     from .engine.scope import ensure_config
+    from .errors import (
+        OutputParserError,
+        OutputParserException,
+    )
     from .models.azure_openai import AzureChatOpenAI
     from .models.base import (
         BaseChatModel,
@@ -57,7 +106,7 @@ if TYPE_CHECKING:
         SimpleChatModel,
     )
     from .models.caches import BaseCache, InMemoryCache, SQLiteCache, get_llm_cache, set_llm_cache
-    from .models.cassettes import Cassette, cassette
+    from .models.cassettes import cassette
     from .models.factory import init_chat_model, init_embeddings
     from .models.fake import FakeChatModel, FakeListLLM, GenericFakeChatModel
     from .models.language import BaseLanguageModel
@@ -123,16 +172,19 @@ __all__ = [
     "BaseCallbackHandler",
     "BaseChatMessageHistory",
     "BaseChatModel",
+    "BaseCumulativeTransformOutputParser",
+    "BaseGenerationOutputParser",
     "BaseLLM",
+    "BaseLLMOutputParser",
     "BaseLanguageModel",
     "BaseMessage",
     "BaseOutputParser",
     "BaseRateLimiter",
     "BaseRetriever",
     "BaseTool",
+    "BaseTransformOutputParser",
     "CallMeter",
     "CallStats",
-    "Cassette",
     "ChatGeneration",
     "ChatGenerationChunk",
     "ChatLocal",
@@ -142,13 +194,16 @@ __all__ = [
     "ChatPromptValue",
     "ChatPromptValueConcrete",
     "ChatResult",
+    "CommaSeparatedListOutputParser",
     "ConfigurableField",
     "ConfigurableFieldMultiOption",
     "ConfigurableFieldSingleOption",
     "ConfigurableFieldSpec",
+    "DatetimeOutputParser",
     "DeterministicFakeEmbedding",
     "Document",
     "Embeddings",
+    "EnumOutputParser",
     "ExponentialJitterParams",
     "FakeChatModel",
     "FakeListLLM",
@@ -163,15 +218,33 @@ __all__ = [
     "InMemoryVectorStore",
     "InjectedToolArg",
     "InjectedToolCallId",
+    "JsonKeyOutputFunctionsParser",
+    "JsonOutputFunctionsParser",
+    "JsonOutputKeyToolsParser",
+    "JsonOutputParser",
+    "JsonOutputToolsParser",
     "LLMResult",
+    "ListOutputParser",
     "LiveState",
     "LocalEmbeddings",
     "LogEntry",
+    "MarkdownListOutputParser",
     "MessagesPlaceholder",
+    "NumberedListOutputParser",
     "OpenAI",
     "OpenAIEmbeddings",
+    "OutputFixingParser",
+    "OutputParserError",
+    "OutputParserException",
     "Price",
     "PromptTemplate",
+    "PydanticAttrOutputFunctionsParser",
+    "PydanticOutputFunctionsParser",
+    "PydanticOutputParser",
+    "PydanticToolsParser",
+    "RegexParser",
+    "RetryOutputParser",
+    "RetryWithErrorOutputParser",
     "RouterInput",
     "RouterRunnable",
     "Run",
@@ -200,6 +273,7 @@ __all__ = [
     "RunnableWithMessageHistory",
     "SQLiteCache",
     "SimpleChatModel",
+    "SimpleJsonOutputParser",
     "StdOutCallbackHandler",
     "StrOutputParser",
     "StreamEvent",
@@ -211,6 +285,7 @@ __all__ = [
     "UsageMetadataCallbackHandler",
     "VectorStore",
     "VectorStoreRetriever",
+    "XMLOutputParser",
     "__version__",
     "adispatch_custom_event",
     "allow_nested_loops",
@@ -226,6 +301,7 @@ __all__ = [
     "init_embeddings",
     "load_ipython_extension",
     "merge_configs",
+    "parse_partial_json",
     "patch_config",
     "prices",
     "runs",
@@ -241,23 +317,35 @@ __version__ = "0.1.0"
 _HOMES = {
     "components.documents": "Document",
     "components.embeddings": "DeterministicFakeEmbedding Embeddings",
+    "components.fixing_parsers": "OutputFixingParser RetryOutputParser RetryWithErrorOutputParser",
+    "components.function_parsers": "JsonKeyOutputFunctionsParser JsonOutputFunctionsParser "
+    "PydanticAttrOutputFunctionsParser PydanticOutputFunctionsParser",
     "components.history": "BaseChatMessageHistory InMemoryChatMessageHistory RunnableWithMessageHistory",
+    "components.json_parsers": "JsonOutputParser PydanticOutputParser SimpleJsonOutputParser",
+    "components.list_parsers": "CommaSeparatedListOutputParser ListOutputParser "
+    "MarkdownListOutputParser NumberedListOutputParser",
     "components.messages": "AIMessage AIMessageChunk BaseMessage ChatMessage FunctionMessage HumanMessage "
     "SystemMessage ToolMessage",
     "components.openai_tools": "convert_to_openai_tool",
-    "components.parsers": "BaseOutputParser StrOutputParser",
+    "components.parsers": "BaseCumulativeTransformOutputParser BaseGenerationOutputParser "
+    "BaseLLMOutputParser BaseOutputParser BaseTransformOutputParser StrOutputParser",
+    "components.partial_json": "parse_partial_json",
     "components.prompts": "ChatPromptTemplate ChatPromptValue ChatPromptValueConcrete MessagesPlaceholder "
     "PromptTemplate StringPromptValue",
     "components.retrievers": "BaseRetriever",
+    "components.tool_parsers": "JsonOutputKeyToolsParser JsonOutputToolsParser PydanticToolsParser",
     "components.tools": "BaseTool InjectedToolArg InjectedToolCallId StructuredTool ToolException tool",
+    "components.value_parsers": "DatetimeOutputParser EnumOutputParser RegexParser",
+    "components.xml_parsers": "XMLOutputParser",
     "engine.chunks": "AddableDict",
     "engine.config": "RunnableConfig merge_configs patch_config",
     "engine.runs": "Run RunEvent",
     "engine.scope": "ensure_config",
+    "errors": "OutputParserError OutputParserException",
     "models.azure_openai": "AzureChatOpenAI",
     "models.base": "BaseChatModel ChatGeneration ChatGenerationChunk ChatResult SimpleChatModel",
     "models.caches": "BaseCache InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
-    "models.cassettes": "Cassette cassette",
+    "models.cassettes": "cassette",
     "models.factory": "init_chat_model init_embeddings",
     "models.fake": "FakeChatModel FakeListLLM GenericFakeChatModel",
     "models.language": "BaseLanguageModel",
