@@ -3,6 +3,7 @@
 import ast
 import concurrent.futures
 import io
+import re
 import signal
 import threading
 import time
@@ -209,6 +210,18 @@ def test_the_line_may_use_what_the_body_sets(run, shell):
     assert shell.user_ns["_"] == 42
     run("%%chain show topic=who --quiet\nwho = 'the polar bear'\nRunnableLambda(lambda x: x)")
     assert run.result == {"topic": "the polar bear"}
+
+
+def test_the_body_s_lines_have_the_cell_s_number(run, shell):
+    shown = run("%%chain bad topic=bears\nnope | model", fail=True)
+    numbers = re.findall(r"In\[(\d+)\]", re.sub(r"\x1b\[[0-9;]*m", "", shown))
+    assert len(set(numbers)) == 1
+    assert shell.user_ns["In"][int(numbers[0])].startswith("get_ipython().run_cell_magic('chain', 'bad")
+
+
+def test_the_first_line_alone_is_no_complete_cell(shell):
+    assert shell.check_complete("%%chain joke topic=bears")[0] == "incomplete"
+    assert shell.check_complete("%%chain joke topic=bears\nawait make()\n\n")[0] == "complete"
 
 
 def test_braces_in_the_body_stay_as_they_are(run, shell):

@@ -31,7 +31,8 @@ class CellBody:
         self._shell = shell
         self._cell = cell
         self._source = shell.transform_cell(cell)
-        self._file = shell.compile.cache(self._source, shell.execution_count, raw_code=cell)
+        number = max(1, len(shell.user_ns.get("In", ())) - 1)  # of the cell that runs; the next has its count
+        self._file = shell.compile.cache(self._source, number, raw_code=cell)
         tree = ast.parse(self._source, self._file)
         if not tree.body:
             raise ChainCellError(
@@ -108,7 +109,7 @@ def awaited_cell(shell: Any, lines: list[str]) -> list[str]:
         return lines
     line, body = match["line"].strip(), match["body"]
     if not body.strip():
-        return [] if line.endswith("?") else [f"%%chain {line}\n", "\n"]
+        return [f"%%chain {line}\n", "\n"]
     try:
         awaits = _awaits(ast.parse(shell.transform_cell(body)))
     except (SyntaxError, ValueError):

@@ -47,7 +47,7 @@ OPTIONS = (
     Option("bg", "", "the cell returns at once; the run is workbench.runs[-1]"),
     Option("main-thread", "", "run synchronously in the main thread, for objects that are bound to it"),
     Option("timeout", "S", "stop after S seconds and say how far it came; what was written is kept"),
-    Option("save", "PATH", "keep the run in a file: .json (state), .patch.json (JSON Patch log) or .html"),
+    Option("save", "PATH", "keep the run in a file: .json (state), .patch.json or .jsonl (patches), .html"),
     Option("no-run", "", "only build the chain and bind NAME"),
     Option("quiet", "", "no view: the output is the cell's value"),
     Option("help", "", "this page"),

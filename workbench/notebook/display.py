@@ -79,19 +79,26 @@ def run_job(
     view: Pane | None = None,
     in_background: bool = False,
     main_thread: bool = False,
+    when_over: Callable[[ChainRun], None] | None = None,
 ) -> ChainRun:
     """Run *job* under a view (none with ``view="none"``) as the session's next run.
 
     Returns when it is over, at once with *in_background*. Raises what the chain raises; a run that was
     stopped from the view is a return like any other, an interrupt (Ctrl-C) ends it and goes on as
-    KeyboardInterrupt.
+    KeyboardInterrupt. *when_over* is called at its end, however it ends.
     """
     __tracebackhide__ = True
     run = runs.add(job)
     # A terminal has one screen, and the prompt needs it: `%runs N` shows a background run there.
     is_hidden = view == "none" or (in_background and not in_kernel())
     shown = None if is_hidden else _show(run, view)
-    finish = shown.finish if shown is not None else lambda: None
+
+    def finish() -> None:
+        if shown is not None:
+            shown.finish()
+        if when_over is not None:
+            when_over(run)
+
     if in_background:
         run.start(observers, when_over=finish)
         return run
@@ -101,6 +108,10 @@ def run_job(
         else:
             run.start(observers)
             run.wait()
+    except Exception as error:
+        if run.output not in (None, ""):
+            error.add_note("what was written until then is in workbench.runs[-1].output")
+        raise
     finally:
         if not run.done():  # the wait was interrupted, and the run takes its time to end
             run.live.set_status("cancelled")

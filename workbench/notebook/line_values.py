@@ -15,7 +15,7 @@ from .session import NamedChain
 
 __all__ = ["LineValues"]
 
-_SUFFIXES = (".patch.json", ".json", ".html")
+_SUFFIXES = (".patch.json", ".json", ".jsonl", ".html")
 
 
 class LineValues:

@@ -34,6 +34,8 @@ def load(shell: Any) -> None:
             return awaited_cell(shell, lines)
 
         awaited._workbench = True  # type: ignore[attr-defined]  # how it is known again
+        # Or a terminal would ask it whether a cell is complete, when only its first line is there.
+        awaited.has_side_effects = True  # type: ignore[attr-defined]  # IPython's word
         transformers.append(awaited)
     install(shell)
 
@@ -140,17 +142,17 @@ class ChainMagics(Magics):
             named.last = job
         timings, observers = _timings(options)
         view = _pane(options)
+        path = values.given.get("save")
         run = run_job(
             job,
             observers=observers,
             view=view,
             in_background=options.has("bg"),
             main_thread=options.has("main-thread"),
+            when_over=(lambda run: _save(run, path)) if path is not None else None,
         )
         if options.has("bg"):
             return run
-        if "save" in values.given:
-            _save(run, values.given["save"])
         if timings is not None:
             _show_timings(timings, job, values, was_stopped=run.status != "done")
         output = run.output
@@ -200,8 +202,7 @@ def _show_timings(timings: Any, job: Job, values: LineValues, *, was_stopped: bo
 def _save(run: ChainRun, path: Path) -> None:
     from .export import save
 
-    save(run.live, path)
-    print(f"saved {path}")
+    save(run, path, title=run.name)
 
 
 def _no_arguments(magic: str, line: str) -> None:

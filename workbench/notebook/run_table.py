@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -26,16 +27,28 @@ def run_rows(runs: Iterable[ChainRun]) -> list[list[str]]:
     return [_HEAD, *(_row(run) for run in reversed(list(runs)))]
 
 
-def text_table(rows: list[list[str]]) -> str:
-    """Rows with their columns side by side, in what standard output can write.
+def text_table(rows: list[list[str]], width: int | None = None) -> str:
+    """Rows with their columns side by side, in what standard output can write; cut to *width* cells, by
+    default those of the terminal if there is one.
 
     >>> print(text_table([["a", "b"], ["1", "22"]]))
     a  b
     1  22
+    >>> print(text_table([["1", "a long text", "done"]], width=14))
+    1  a lo~  done
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     cleaned = [[one_line(cell, encoding) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cleaned, strict=True)]
+    if width is None and sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+    if width is not None:
+        excess = sum(widths) + 2 * (len(widths) - 1) - width
+        widest = widths.index(max(widths))
+        widths[widest] -= min(max(0, excess), widths[widest] - 1)
+        cleaned = [
+            [cropped(cell, room, "~") for cell, room in zip(row, widths, strict=True)] for row in cleaned
+        ]
     lines = ([_padded(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cleaned)
     return "\n".join("  ".join(cells).rstrip() for cells in lines)
 
