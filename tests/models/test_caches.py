@@ -314,3 +314,11 @@ def test_many_processes_use_one_file(tmp_path):
     cache = SQLiteCache(path)
     found = [cache.lookup(f"prompt {number}", "m") for number in range(50)]
     assert [one[0].message.content for one in found] == [f"answer {number}" for number in range(50)]
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path):
+    (tmp_path / "text.db").write_text("this is no database" * 100)
+    for path in (tmp_path / "text.db", tmp_path / "no folder" / "x.db"):
+        with pytest.raises(sqlite3.Error) as caught:
+            Counting(cache=SQLiteCache(path)).invoke("q")
+        assert any(str(path) in note for note in caught.value.__notes__)

@@ -100,6 +100,20 @@ def test_no_secret_gets_into_the_file(tmp_path):
     assert "my key is ***, and ***" in text
 
 
+def test_arguments_of_a_tool_call_are_no_secrets_by_their_name(tmp_path, run_chain):
+    path = tmp_path / "calls.json"
+    call = {
+        "name": "log_in",
+        "args": {"password": "of the day", "timeout": 3},
+        "id": "c",
+        "type": "tool_call",
+    }
+    model = FakeChatModel(responses=[AIMessage("", tool_calls=[call])])
+    for _ in range(2):
+        with workbench.cassette(path):
+            assert run_chain(model, "hi").tool_calls == [call]
+
+
 def test_an_error_that_repeats_the_key_is_recorded_without_it(tmp_path):
     path = tmp_path / "calls.json"
     key = "a-key-of-no-known-form"

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -145,20 +146,43 @@ class SQLiteCache(BaseCache):
         if connection is None:
             import sqlite3
 
-            connection = sqlite3.connect(self.path, timeout=30)
-            # With a write-ahead log, readers and the writer of the file do not wait for each other.
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS answers (prompt TEXT NOT NULL, model TEXT NOT NULL, "
-                "generations TEXT NOT NULL, PRIMARY KEY (prompt, model))"
-            )
+            try:
+                connection = sqlite3.connect(self.path, timeout=_PATIENCE_S)
+                _set_up(connection)
+            except sqlite3.Error as error:
+                error.add_note(
+                    f"the response cache {self.path} cannot be used: is it one, in a folder there is?"
+                )
+                raise
             self._own.connection = connection
         return connection
 
     def __repr__(self) -> str:
         return f"SQLiteCache({str(self.path)!r})"
 
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    """With a write-ahead log, readers and the writer of a file do not wait for each other. Switching to it
+    fails at once while somebody else does the same, whatever the connection's timeout."""
+    import sqlite3
+
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS answers (prompt TEXT NOT NULL, model TEXT NOT NULL, "
+                "generations TEXT NOT NULL, PRIMARY KEY (prompt, model))"
+            )
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+_PATIENCE_S = 30.0
 
 _set_cache: BaseCache | None = None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
-from ..components.messages import AIMessageChunk, BaseMessage, message_class
+from ..components.messages import AIMessage, AIMessageChunk, BaseMessage, message_class
 from ..tracing.callbacks import Generation
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def request_data(
         for key, value in model._identifying_params.items()
         if with_address or key not in _ADDRESSES
     }
-    arguments = {key: value for key, value in kwargs.items() if key not in _HEADERS and value is not None}
+    arguments = {key: value for key, value in kwargs.items() if value is not None}
     asked = request if isinstance(request, str) else [_asked(one) for one in request]
-    data = {"kind": model._llm_type, "model": _plain(about), "asked": asked}
-    if arguments:
-        data["arguments"] = _plain(arguments)
+    data = {"kind": model._llm_type, "model": _without_named_secrets(_plain(about)), "asked": asked}
+    if arguments := _without_named_secrets(_plain(arguments)):
+        data["arguments"] = arguments
     return without_secrets(data, secrets_of(model))  # type: ignore[no-any-return]  # a dict like the one given
 
 
@@ -69,19 +69,17 @@ def _asked(one: Any) -> Any:
 def message_data(message: BaseMessage) -> dict[str, Any]:
     """A message as JSON data: its type, its content, and the other fields that say something.
 
-    >>> message_data(message_class("ai")("hi", id="1"))
+    >>> message_data(AIMessage("hi", id="1"))
     {'type': 'ai', 'content': 'hi', 'id': '1'}
     """
-    said = message.model_dump(mode="json", fallback=repr)
     fields = type(message).model_fields
-    extra = {
-        key: value
-        for key, value in said.items()
-        if key not in ("type", "content")
-        and value not in (None, [], {})
-        and not _is_default(fields.get(key), value)
+    said = {name: getattr(message, name) for name in fields} | (message.model_extra or {})
+    kind = "ai" if isinstance(message, AIMessage) else message.type
+    return {"type": kind, "content": _plain(said.pop("content"))} | {
+        name: _plain(value)
+        for name, value in said.items()
+        if name != "type" and value not in (None, [], {}) and not _is_default(fields.get(name), value)
     }
-    return {"type": message.type, "content": said["content"], **extra}
 
 
 def _is_default(field: Any, value: Any) -> bool:
@@ -142,11 +140,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return "***"
     if isinstance(value, Mapping):
-        return {
-            str(key): "***" if _SECRET_NAMES.match(str(key)) else _plain(one)
-            for key, one in value.items()
-            if str(key) not in _HEADERS
-        }
+        return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, BaseMessage):
         return message_data(value)
     if isinstance(value, BaseModel):
@@ -159,6 +153,21 @@ def _plain(value: Any) -> Any:
         return sorted((_plain(one) for one in value), key=repr)
     name = getattr(value, "__qualname__", None) or type(value).__qualname__
     return f"<{name}>"  # not its repr, whose address differs from process to process
+
+
+def _without_named_secrets(options: Any) -> Any:
+    """Options, at any depth, without headers and without values of secret names.
+
+    >>> _without_named_secrets({"a": {"api_key": "x"}, "extra_headers": {"b": "c"}})
+    {'a': {'api_key': '***'}}
+    """
+    if not isinstance(options, dict):
+        return options
+    return {
+        key: "***" if _SECRET_NAMES.match(key) else _without_named_secrets(value)
+        for key, value in options.items()
+        if key not in _HEADERS
+    }
 
 
 def secrets_of(model: Any) -> set[str]:

@@ -77,7 +77,7 @@ class Cassette:
         for name, value, known in (("mode", mode, Mode), ("timing", timing, Timing)):
             if value not in known.__args__:  # type: ignore[attr-defined]  # a Literal's
                 raise ValueError(f"{name}: expected one of {', '.join(known.__args__)}, got {value!r}")  # type: ignore[attr-defined]
-        self.path = Path(fspath(path)).expanduser()
+        self.path = Path(fspath(path)).expanduser().absolute()  # wherever the process goes
         self.mode = mode
         self.timing = timing
         self.recording = False

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, SecretStr
@@ -100,7 +101,8 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         return {key: value for key, value in said.items() if value is not None}
 
     def _named(self, *names: str) -> Any:
-        return next((value for name in names if (value := getattr(self, name, None)) is not None), None)
+        known = _attributes(type(self), names)  # asking pydantic for what is not there is slow
+        return next((value for name in known if (value := getattr(self, name)) is not None), None)
 
     # What a kind of model defines
 
@@ -347,6 +349,12 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         for output in llm_outputs:
             combined.update(output or {})
         return combined
+
+
+@lru_cache(maxsize=1024)
+def _attributes(kind: type[BaseLanguageModel[Any]], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of *names* that a class has, as fields or otherwise."""
+    return tuple(name for name in names if name in kind.model_fields or hasattr(kind, name))
 
 
 _KEEP = "_keep_answer"
