@@ -32,7 +32,8 @@ class Table:
     width: int
 
     def heading(self) -> str:
-        return self._row("case", "ours", "langchain-core", "ratio", "at most", "ours to reach")
+        columns = self._row("case", "ours", "peer", "ratio", "at most", "ours to reach")
+        return f"the peer is langchain-core, or the client that a case names after a slash\n\n{columns}"
 
     def row(self, result: Result) -> str:
         case = result.case

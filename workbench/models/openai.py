@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ..components.messages import AIMessageChunk, BaseMessage
 from .base import BaseChatModel, ChatResult
-from .openai_chunks import Answer
+from .openai_chunks import ChatAnswer
 from .openai_client import OpenAIClient
 from .openai_messages import chat_result, to_openai
 from .openai_request import as_body, given_fields, parsed
@@ -160,8 +160,8 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
                             yield chunk
         yield answer.end()
 
-    def _answer(self, stream: EventStream, response: Any) -> Answer:
-        return Answer(stream, response.headers if self.include_response_headers else None)
+    def _answer(self, stream: EventStream, response: Any) -> ChatAnswer:
+        return ChatAnswer(stream, response.headers if self.include_response_headers else None)
 
     def _streams(self, scope: Any) -> bool:
         # Of several answers side by side a stream could only be one: the others would be paid for and lost.

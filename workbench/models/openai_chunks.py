@@ -9,14 +9,14 @@ from ..components.messages import AIMessageChunk, ToolCallChunk
 from .openai_messages import KEPT_PARTS, call_metadata, usage_metadata
 from .openai_stream import EventStream
 
-__all__ = ["Answer"]
+__all__ = ["ChatAnswer"]
 
 
 def _of_text(text: str, id: str | None) -> AIMessageChunk:
     return AIMessageChunk(content=text, id=id)
 
 
-class Answer:
+class ChatAnswer:
     """One streamed answer: the first choice, where there are several.
 
     Text and tool calls become chunks as they come. Why the answer ended, its usage (some servers send it

@@ -277,6 +277,8 @@ def _ended_after(seconds: float, response: Any) -> Iterator[None]:
 
 def _shut(response: Any) -> None:
     """End a read of another thread, which closing would not."""
+    if response.http_response.is_closed:  # its connection may serve somebody else by now
+        return
     network = response.http_response.extensions.get("network_stream")
     found = network.get_extra_info("socket") if network is not None else None
     if found is not None:
