@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Store, applyOperation, escapeKey, pointer, unescapeKey } from "../../workbench/notebook/widgets/store.js";
+import { applyOperation, escapeKey, pointer, unescapeKey } from "../../workbench/notebook/widgets/patch.js";
+import { Store } from "../../workbench/notebook/widgets/store.js";
 
 const run = (name, more = {}) => ({ name, status: "waiting", streamed_output: [], ...more });
 const frame = (a, ...ops) => ({ k: "frame", a, b: a + ops.length, t: Date.now(), ops });
@@ -33,6 +34,14 @@ test("add and replace follow RFC 6902, also on arrays and with escaped keys", (t
   assert.deepEqual(holder.state, { list: ["one", 2, 3, 4], "a/b": { "~": null } });
 });
 
+test("a text grows by append, a member goes by remove", () => {
+  const holder = { state: { output: [{ a: "x", b: 1, l: ["p"] }] } };
+  applyOperation(holder, { op: "append", path: "/output/0/a", values: ["y", "z"] });
+  applyOperation(holder, { op: "append", path: "/output/0/l/0", values: ["q"] });
+  applyOperation(holder, { op: "remove", path: "/output/0/b" });
+  assert.deepEqual(holder.state, { output: [{ a: "xyz", l: ["pq"] }] });
+});
+
 test("keys survive escaping", (t) => {
   for (const key of ["", "a", "a/b", "~", "~1", "~01", "a~/b"]) {
     assert.equal(unescapeKey(escapeKey(key)), key);
@@ -52,9 +61,15 @@ test("what does not fit the document is an error", (t) => {
     { op: "add", path: "list", value: 1 },
     { op: "add", path: "/list/-" },
     { op: "append", path: "/text", values: [1] },
+    { op: "append", path: "/none", values: ["x"] },
     { op: "append", path: "/list" },
-    { op: "remove", path: "/list/0" },
-    { op: "add", path: "", value: {} },
+    { op: "remove", path: "/list/2" },
+    { op: "remove", path: "/nothing" },
+    { op: "move", from: "/list", path: "/list/0" },
+    { op: "move", from: "/list", path: "/text/x" },
+    { op: "copy", from: "/nothing", path: "/list/0" },
+    { op: "test", path: "/text", value: "u" },
+    { op: "spam", path: "/text", value: "u" },
   ]) {
     const holder = { state: { list: [1, 2], text: "t", none: null } };
     assert.throws(() => applyOperation(holder, operation), Error, JSON.stringify(operation));
@@ -183,4 +198,137 @@ test("the clock offset is the smallest seen", (t) => {
   store.frame({ a: 0, b: 0, t: Date.now() - 1000, ops: [] });
   store.frame({ a: 0, b: 0, t: Date.now() - 3000, ops: [] });
   assert.ok(Math.abs(store.clockOffset - 1000) < 200, String(store.clockOffset));
+});
+
+const named = "/runs/0/streamed_output";
+
+test("a path that has a number is appended to by it, several at once", (t) => {
+  const { store } = started(t);
+  store.frame(frame(1, { op: "add", path: "/runs/0/logs/llm", value: run("llm") }));
+  store.frame({ a: 2, b: 4, ops: [
+    { op: "append", path: named, values: ["a"], as: 1 },
+    { op: "append", path: "/runs/0/logs/llm/streamed_output", values: ["a"], as: 2 },
+  ] });
+  const touched = [];
+  store.subscribe((paths) => touched.push(...paths));
+  assert.equal(store.frame({ a: 4, b: 8, ops: [[[1, 2], "b", "c"]] }), "applied");
+  assert.equal(store.frame({ a: 8, b: 9, ops: [[2, "d"]] }), "applied");
+  assert.deepEqual(store.state.runs[0].streamed_output, ["a", "b", "c"]);
+  assert.deepEqual(store.state.runs[0].logs.llm.streamed_output, ["a", "b", "c", "d"]);
+  assert.ok(touched.includes("/runs/0/logs/llm/streamed_output"));
+});
+
+test("a number that means nothing here leads to a snapshot, which brings the numbers", (t) => {
+  t.mock.method(console, "warn", () => {});
+  const { store, asked } = started(t);
+  assert.equal(store.frame({ a: 1, b: 2, ops: [[7, "x"]] }), "gap");
+  assert.deepEqual(asked, [1]);
+  store.load({ seq: 2, state: { status: "streaming", runs: [run("root", { streamed_output: ["x"], logs: {} })] }, names: { 7: named } });
+  assert.equal(store.frame({ a: 2, b: 3, ops: [[7, "y"]] }), "applied");
+  assert.deepEqual(store.state.runs[0].streamed_output, ["x", "y"]);
+});
+
+test("a final output gets back the text that was streamed", (t) => {
+  const { store } = started(t);
+  store.frame(frame(1, { op: "append", path: named, values: ["a", "b"] }, { op: "add", path: "/runs/0/final_output", value: null }));
+  store.frame(frame(3, { op: "replace", path: "/runs/0/final_output", value: "", joined: "" }));
+  assert.equal(store.state.runs[0].final_output, "ab");
+  store.frame(frame(4, { op: "replace", path: "/runs/0/final_output", value: { type: "ai", content: "", id: 1 }, joined: "/content" }));
+  assert.deepEqual(Object.entries(store.state.runs[0].final_output), [["type", "ai"], ["content", "ab"], ["id", 1]]);
+});
+
+test("a view that goes on to another run starts anew, and old frames come too late", (t) => {
+  const { store, asked } = started(t);
+  const seen = [];
+  store.subscribe((touched) => seen.push(touched));
+  assert.equal(store.frame({ e: 1, a: 0, b: 1, ops: [{ op: "add", path: "/runs/-", value: run("second", { logs: {} }) }] }), "applied");
+  assert.equal(store.state.runs[0].name, "second");
+  assert.equal(seen[0], null, "everything is another");
+  assert.equal(store.frame({ e: 0, a: 1, b: 2, ops: [{ op: "replace", path: "/status", value: "done" }] }), "old");
+  assert.equal(store.load({ e: 0, seq: 90, state: { status: "done", runs: [] } }), false);
+  assert.deepEqual(asked, []);
+  assert.equal(store.frame({ e: 2, a: 5, b: 6, ops: [] }), "gap", "the beginning of the third was lost");
+  assert.ok(store.load({ e: 2, seq: 6, state: { status: "done", runs: [] } }));
+  assert.equal(store.epoch, 2);
+});
+
+test("the operations are kept as they came, and make the state as plain JSON Patch", (t) => {
+  const { store } = started(t);
+  store.frame(frame(1, { op: "append", path: named, values: ["a", "b"], as: 1 }));
+  store.frame({ a: 2, b: 3, ops: [[1, "c"]] });
+  store.frame(frame(3, { op: "add", path: "/runs/-", value: run("json", { streamed_output: [{ text: "" }], logs: {} }) }));
+  for (let count = 0; count < 1000; count += 1) {
+    store.frame(frame(4 + count, { op: "append", path: "/runs/1/streamed_output/0/text", values: ["word "] }));
+  }
+  store.frame(frame(1004, { op: "replace", path: "/runs/1/status", value: "done" }));
+  const { dropped, operations } = store.operations;
+  assert.equal(dropped, 0);
+  assert.deepEqual(operations.slice(1, 3), [{ op: "append", path: named, values: ["a", "b"] }, { op: "append", path: named, values: ["c"] }]);
+  assert.equal(operations[0].value.streamed_output.length, 0, "as it came");
+  const log = store.patchLog();
+  assert.ok(log.every(({ op }) => op === "add" || op === "replace"));
+  assert.ok(JSON.stringify(log).length < 10 * 5000, "in proportion to the text");
+  const holder = { state: { status: "waiting", runs: [] } };
+  for (const operation of structuredClone(log)) applyOperation(holder, operation);
+  assert.deepEqual(holder.state, store.state);
+});
+
+test("after a snapshot the log is the whole state in one", (t) => {
+  const { store } = started(t);
+  store.load({ seq: 50, state: { status: "streaming", runs: [run("root", { logs: {} })] } });
+  store.frame(frame(50, { op: "replace", path: "/status", value: "done" }));
+  assert.equal(store.operations.dropped, 50);
+  assert.equal(store.operations.operations.length, 1);
+  assert.deepEqual(store.patchLog(), [{ op: "replace", path: "", value: store.state }]);
+});
+
+test("lost frames, answers lost as well, in any order: the state ends as the sender's", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  t.mock.method(console, "warn", () => {});
+  let seed = 7;
+  const chance = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  for (let round = 0; round < 30; round += 1) {
+    const sender = { state: { status: "streaming", runs: [run("root", { logs: {} })] } };
+    let seq = 1;
+    let wanted = false;
+    const store = new Store(() => (wanted = true));
+    store.load({ seq, state: structuredClone(sender.state), names: { 1: named } });
+    for (let step = 0; step < 200; step += 1) {
+      const values = [`${step} `, "é"];
+      applyOperation(sender, { op: "append", path: named, values });
+      const sent = { a: seq, b: seq + 2, ops: [[1, ...values]] };
+      seq += 2;
+      if (chance() < 0.6) store.frame(sent);
+      if (wanted && chance() < 0.3) {
+        wanted = false;
+        if (chance() < 0.5) store.load({ seq, state: structuredClone(sender.state), names: { 1: named } });
+      }
+      t.mock.timers.tick(chance() * 500);
+    }
+    for (let tick = 0; tick < 100 && store.seq !== seq; tick += 1) {
+      t.mock.timers.tick(1000);
+      if (wanted) store.load({ seq, state: structuredClone(sender.state), names: { 1: named } });
+      wanted = false;
+    }
+    assert.deepEqual(store.state, sender.state);
+    store.close();
+  }
+});
+
+test("100,000 tokens: the last thousand frames cost what the first thousand did", (t) => {
+  const { store } = started(t);
+  store.frame(frame(1, { op: "append", path: named, values: ["x"], as: 1 }));
+  const tokens = Array.from({ length: 20 }, () => " token");
+  const thousand = (from) => {
+    const before = performance.now();
+    for (let count = 0; count < 1000; count += 1) {
+      const a = from + 20 * count;
+      store.frame({ a, b: a + 20, ops: [[1, ...tokens]] });
+    }
+    return performance.now() - before;
+  };
+  thousand(2); // the engine warms up
+  const times = [1, 2, 3, 4, 5].map((number) => thousand(2 + 20_000 * number));
+  assert.equal(store.state.runs[0].streamed_output.length, 120_001);
+  assert.ok(Math.min(...times.slice(3)) < 5 * Math.min(...times.slice(0, 2)) + 20, String(times));
 });

@@ -100,6 +100,26 @@ def test_the_store_under_node() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@node
+def test_json_patch_as_the_public_cases_have_it(tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "json-patch-test-suite@1"]
+    installed = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if installed.returncode != 0:
+        pytest.skip(f"npm cannot install json-patch-test-suite: {installed.stderr.strip()[-200:]}")
+    cases = tmp_path / "node_modules/json-patch-test-suite"
+    run = subprocess.run(
+        ["node", "--test", str(JS / "rfc6902.test.mjs")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "JSON_PATCH_TESTS": str(cases)},
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    passed = re.search(r"^# pass (\d+)", run.stdout, re.M)
+    assert passed is not None and int(passed[1]) > 80, run.stdout
+
+
 def test_the_modules_have_the_types_they_say() -> None:
     tsc = os.environ.get("WORKBENCH_TSC") or shutil.which("tsc")
     if tsc is None:

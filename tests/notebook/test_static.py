@@ -99,7 +99,8 @@ def test_html_holds_output_tree_status_times_and_every_input_and_output() -> Non
         "&nbsp;&nbsp;&nbsp;&nbsp;✓&nbsp;my_prompt",
         "&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;✓&nbsp;my_llm",
         "RunnableSequence &gt; inner &gt; my_llm",
-        "system: be brief\nhuman: where?",
+        "<div><b>system</b></div>",
+        ">where?</pre>",
         "chat model",
         "seq:step:2",
         "temperature",
@@ -111,8 +112,8 @@ def test_html_holds_output_tree_status_times_and_every_input_and_output() -> Non
 
 def test_bars_lie_where_the_runs_lie_on_the_axis() -> None:
     html = static_html(DOCUMENT, id="x")
-    assert "width:24.75%;height:9px;background:#7c5cff;opacity:0.4" in html
-    assert "width:74.25%;height:9px;background:#7c5cff" in html
+    assert "width:24.50%;height:9px;background:#7c5cff;opacity:0.4" in html
+    assert "width:73.50%;height:9px;background:#7c5cff" in html
 
 
 def test_only_tags_and_attributes_that_sanitizers_keep_and_no_script() -> None:
@@ -167,15 +168,21 @@ def test_tool_calls_are_shown_with_the_text_before_them() -> None:
 
 
 def test_branches_are_shown_by_key() -> None:
-    parallel = run("p", streamed_output=[{"a": "x"}, {"b": "y"}], final_output={"a": "x", "b": "y"}, logs={})
-    assert "a:\nx\n\nb:\ny" in static_html({"status": "done", "runs": [parallel]}, id="x")
+    logs = {key: run(key, tags=[f"map:key:{key}"], parent=None) for key in "ba"}
+    value = {"b": "y", "a": {"n": [1]}}
+    parallel = run("p<a,b>", streamed_output=[value], final_output=value, logs=logs)
+    document = {"status": "done", "runs": [parallel]}
+    assert plain_text(document).startswith('a:\n{\n  "n": [\n    1\n  ]\n}\n\nb:\ny\n')
+    html = static_html(document, id="x")
+    assert html.index("<b>a</b>") < html.index("<b>b</b>") < html.index(">y</pre>") < html.index("<table")
+    assert html.index("✓&nbsp;a: a") < html.index("✓&nbsp;b: b"), "in the order of the keys"
 
 
 def test_a_batch_names_each_item_by_its_input() -> None:
     runs = [run("c", input=word, final_output=word.upper(), logs={}) for word in ("one", "two")]
     document = {"status": "done", "runs": runs}
     html = static_html(document, id="x")
-    assert html.index("<b>two</b>") < html.index(">TWO</pre>") < html.index("<table")
+    assert html.index("<b>2. two</b>") < html.index(">TWO</pre>") < html.index("<table")
     assert plain_text(document).startswith("[1] one\nONE\n[2] two\nTWO")
 
 
@@ -189,6 +196,54 @@ def test_a_document_without_runs() -> None:
     document: dict[str, Any] = {"status": "cancelled", "runs": []}
     assert "stopped" in static_html(document, id="x")
     assert plain_text(document) == "stopped"
+
+
+def test_items_of_a_batch_stand_in_their_order_with_their_messages() -> None:
+    output = [{"type": "ai", "content": "hi"}]
+    runs = [run("c", item=item, input=f"input {item}", final_output=output, logs={}) for item in (2, 0, 1)]
+    document = {"status": "done", "runs": runs}
+    html = static_html(document, id="x")
+    assert html.index("1. input 0") < html.index("2. input 1") < html.index("3. input 2")
+    assert "<div><b>ai</b></div>" in html and ">hi</pre>" in html
+    assert plain_text(document).startswith("[1] input 0\nai:\nhi\n[2] input 1")
+
+
+def test_costs_are_a_column_where_there_are_any() -> None:
+    assert "Cost" not in static_html(DOCUMENT, id="x")
+    document = copy.deepcopy(DOCUMENT)
+    document["runs"][0]["logs"]["my_llm"]["call"] = {"output_tokens": 9, "cost_usd": 0.00123}
+    html = static_html(document, id="x")
+    assert "<td>9</td><td>$0.00123</td>" in html and "9 tokens · $0.00123" in html
+
+
+def test_five_thousand_runs_are_a_page_of_bounded_size_that_says_what_is_missing() -> None:
+    logs = {
+        f"s{n}": run(f"s{n}", parent=None, input="x" * 1000, final_output="y" * 1000) for n in range(5000)
+    }
+    logs["s4999"]["status"] = "failed"
+    root = run("c", final_output="z" * 1_000_000, logs=logs)
+    html = static_html({"status": "done", "runs": [root]}, id="x")
+    assert len(html) < 1_500_000
+    assert "4,501 more steps are not shown here" in html and "600,000 more characters" in html
+    assert "✕&nbsp;s4999" in html, "what failed is listed"
+    assert "4,501 more steps" in plain_text({"status": "done", "runs": [root]})
+    many = {
+        "status": "done",
+        "runs": [run("c", input=n, final_output=n, item=n, logs={}) for n in range(5000)],
+    }
+    assert "4,950 more outputs are not shown here" in static_html(many, id="x")
+
+
+def test_controls_that_would_hide_or_turn_text_can_be_seen() -> None:
+    hostile = "\x1b[31mred\x00 \u202eevil</script>"
+    for where in ("final_output", "input", "name"):
+        document = {
+            "status": "done",
+            "runs": [run("c", logs={}, **{where: hostile}) if where != "name" else run(hostile, logs={})],
+        }
+        for shown in (static_html(document, id="x"), plain_text(document)):
+            assert not {"\x1b", "\x00", "\u202e"} & set(shown)
+        assert "</script>" not in static_html(document, id="x")
 
 
 def test_a_parent_that_is_unknown_or_a_circle_loses_no_output() -> None:

@@ -260,7 +260,7 @@ class LiveState:
         del self._places[run]
         if place.entry["input"] is None and run.input is not MISSING:
             self._set(place, "input", data(run.input))
-        self._set(place, "final_output", data(run.output))
+        self._set_output(place, data(run.output))
         if usage := _usage(run):
             self._set(place, "usage", usage)
         if place.clock is not None:
@@ -269,6 +269,19 @@ class LiveState:
             self._set(place, "error", _error(run.error))
         self._set(place, "end_time", timestamp(at))
         self._set(place, "status", run.status)
+
+    def _set_output(self, place: _Place, output: Any) -> None:
+        """The operation says (``joined``, a JSON Pointer into the value) where the text in it is the one that
+        was streamed, so that it need not be sent twice. Plain JSON Patch ignores what it does not know."""
+        place.entry["final_output"] = output
+        op = {"op": "replace", "path": f"{place.path}/final_output", "value": output}
+        if place.output is None and place.size > 200 and not place.left_out:
+            streamed = "".join(place.entry["streamed_output"])
+            if output == streamed:
+                op["joined"] = ""
+            elif isinstance(output, dict) and output.get("content") == streamed:
+                op["joined"] = "/content"
+        self._operations.add(op)
 
     def _set(self, place: _Place, key: str, value: Any) -> None:
         place.entry[key] = value

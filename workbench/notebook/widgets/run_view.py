@@ -5,6 +5,11 @@ second while tokens come and at once when a step starts or ends; the thread ends
 sleeps itself away in long pauses. The full document is copied only when somebody asks for it: a view that
 opens late, a reload, a gap in the frames, the end of the run. Beside the widget the cell's output carries
 a static twin (see ``static``) that readers without a kernel see.
+
+To the browser go ``{"k": "frame", "e", "a", "b", "t", "ops"}`` (see ``wire``; ``e`` counts the runs that this
+view has shown), ``{"k": "snap", "e", "seq", "state", "names", "t"}``, ``{"k": "ack", "of", "error"?}`` and
+``{"k": "file", "what", "name", "mime", "text"}``. From there come ``{"k": "sync"}``, ``stop``, ``rerun``,
+``pin``, ``unpin`` and ``{"k": "export", "what": "state" | "patches" | "html"}``.
 """
 
 from __future__ import annotations
@@ -12,6 +17,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+import weakref
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +27,10 @@ import anywidget
 import traitlets
 
 from ...tracing.live import LiveState
+from ..export import export_file, save
 from ..static import placeholder, plain_text, static_html
 from .esm import join_modules
+from .wire import Wire
 
 __all__ = ["RunView"]
 
@@ -29,6 +38,7 @@ FRAME_S = 0.033
 URGENT_FRAME_S = 0.016
 IDLE_S = 2.0
 """A sender with nothing to send for so long ends; the next change starts another."""
+VIEWS = ("stream", "tree", "time", "all")
 
 _HERE = Path(__file__).parent
 _TOKEN, _URGENT = 1, 2
@@ -36,10 +46,14 @@ _OVER = ("done", "failed", "cancelled")
 
 
 class RunView(anywidget.AnyWidget):
-    """A live view of *live*. *on_stop* is called when the reader presses Stop, on any thread.
+    """A live view of *live*. *on_stop* and *on_rerun* are called when the reader presses Stop and Run again,
+    on any thread; without *on_rerun* there is no such button. *python* is the text of "Copy as Python",
+    *view* the pane to begin with: stream, tree, time or all. *pinned* is the snapshot of a run to compare
+    with, by default that of the run pinned last in this session; ``{}`` for none.
 
     ``show()`` puts it into the current output, ``finish()`` sends what is left and makes the output
-    complete for readers without a kernel. Without a kernel both do nothing.
+    complete for readers without a kernel. Without a kernel both do nothing. ``restart(live)`` goes on with
+    another run, ``save(path)`` writes what it shows.
     """
 
     _esm = join_modules(_HERE / "run_view.js")
@@ -48,19 +62,42 @@ class RunView(anywidget.AnyWidget):
     run_id = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
+    view = traitlets.Enum(VIEWS, default_value="all").tag(sync=True)
+    can_rerun = traitlets.Bool(False).tag(sync=True)
+    python = traitlets.Unicode().tag(sync=True)
+    pinned = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self, live: LiveState, *, on_stop: Callable[[], None] | None = None, title: str = ""
+        self,
+        live: LiveState,
+        *,
+        on_stop: Callable[[], None] | None = None,
+        on_rerun: Callable[[], None] | None = None,
+        python: str = "",
+        title: str = "",
+        view: str = "all",
+        pinned: dict[str, Any] | None = None,
     ) -> None:
-        self._live = live
+        if view not in VIEWS:
+            raise ValueError(f"view: expected one of {', '.join(VIEWS)}, got {view!r}")
         self._on_stop = on_stop
-        self._sender = _Sender(self._send_frame)
-        self._finished = False
+        self._on_rerun = on_rerun
+        self._order = threading.RLock()
+        self._epoch = 0
         self._twins: list[Any] = []
-        super().__init__(run_id=uuid.uuid4().hex[:8], title=title)
+        self._follow(live)
+        super().__init__(
+            run_id=uuid.uuid4().hex[:8],
+            title=title,
+            python=python,
+            view=view,
+            can_rerun=on_rerun is not None,
+            pinned=_Pin.run if pinned is None else pinned,
+        )
         _answer_on_any_subshell(self.comm)
         self.on_msg(self._on_message)
-        live.on_change = self._sender.changed
+        self._unlisten = live.listen(self._sender.changed)
+        _Pin.views.append(weakref.ref(self))
 
     def show(self) -> None:
         """Display the view and, beside it, its static twin."""
@@ -71,7 +108,7 @@ class RunView(anywidget.AnyWidget):
         bundle, metadata = self._bundle()
         display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython's
         twin = display(self._twin_bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        if twin is not None and not self._finished:
+        if twin is not None:
             self._twins.append(twin)
 
     def finish(self) -> None:
@@ -83,14 +120,27 @@ class RunView(anywidget.AnyWidget):
             return
         if self._live.status not in _OVER:
             self._live.set_status(self._live.read(_status_of_runs))
-        self._live.on_change = lambda urgent: None
+        self._unlisten()
         self._sender.close()
         self._send_frame()
-        self.snapshot = self._live.snapshot()
         self._finished = True
+        self.snapshot = {**self._live.snapshot(), "e": self._epoch}
         for twin in self._twins:
             twin.update(self._twin_bundle(), raw=True)
-        self._twins.clear()
+
+    def restart(self, live: LiveState) -> None:
+        """Show another run in the place of this one, in every page that has the view."""
+        self._unlisten()
+        self._sender.close()
+        with self._order:
+            self._epoch += 1
+            self._follow(live)
+            self._unlisten = live.listen(self._sender.changed)
+            self.send({"k": "snap", **self._whole()})
+
+    def save(self, path: str | Path) -> None:
+        """Write what the view shows, by the name's ending; see ``export.save``."""
+        save(self._live, path, title=self.title)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The traits for the browser, with the document as it is now."""
@@ -105,6 +155,13 @@ class RunView(anywidget.AnyWidget):
     def _ipython_display_(self) -> None:
         self.show()
 
+    def _follow(self, live: LiveState) -> None:
+        self._live = live
+        self._sent = 0
+        self._wire = Wire()
+        self._sender = _Sender(self._send_frame)
+        self._finished = False
+
     def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The widget without a text form: the twin is that, and two would show where widgets cannot."""
         bundle = super()._repr_mimebundle_()
@@ -114,26 +171,26 @@ class RunView(anywidget.AnyWidget):
     def _twin_bundle(self) -> dict[str, str]:
         if not self._finished:
             return {"text/html": placeholder(self.run_id), "text/plain": ""}
-        return self._live.read(  # type: ignore[no-any-return]  # returns what the function returns
-            lambda document: {
-                "text/html": static_html(document, id=self.run_id),
-                "text/plain": plain_text(document),
-            }
-        )
+        document = self._live.snapshot()["state"]
+        return {"text/html": static_html(document, id=self.run_id), "text/plain": plain_text(document)}
 
     def _send_frame(self) -> None:
-        with self._sender.order:
-            frame = self._live.take()
+        with self._order:
+            frame = self._live.since(self._sent)
             if frame is not None:
-                self.send({"k": "frame", **frame})
+                self._sent = frame["b"]
+                ops = self._wire.pack(frame["ops"])
+                self.send({"k": "frame", "e": self._epoch, **frame, "t": int(frame["t"]), "ops": ops})
 
     def _whole(self) -> dict[str, Any]:
         """The document at the end of a frame, which is sent first: the next frame continues here."""
-        with self._sender.order:
-            frame, snapshot = self._live.read(lambda _: (self._live.take(), self._live.snapshot()))
-            if frame is not None:
-                self.send({"k": "frame", **frame})
-        return {**snapshot, "t": time.time() * 1000}
+        with self._order:
+            return self._live.read(self._between_frames)  # type: ignore[no-any-return]  # what that returns
+
+    def _between_frames(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._send_frame()
+        names = self._wire.names
+        return {**self._live.snapshot(), "e": self._epoch, "names": names, "t": int(time.time() * 1000)}
 
     def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         kind = content.get("k")
@@ -143,18 +200,61 @@ class RunView(anywidget.AnyWidget):
             self.send({"k": "ack", "of": "stop"})
             if self._on_stop is not None and not self._finished:
                 self._on_stop()
+        elif kind == "rerun":
+            self._rerun()
+        elif kind == "pin":
+            pin({**self._live.snapshot(), "title": self.title, "run_id": self.run_id})
+        elif kind == "unpin":
+            pin({})
+        elif kind == "export":
+            self._export(content.get("what"))
+
+    def _rerun(self) -> None:
+        self.send({"k": "ack", "of": "rerun"})
+        if self._on_rerun is None or not self._finished:
+            return
+        # Not here: this may be the thread that the run needs to get its messages.
+        threading.Thread(target=self._rerun_now, name="workbench-rerun", daemon=True).start()
+
+    def _rerun_now(self) -> None:
+        try:
+            if self._on_rerun is not None:
+                self._on_rerun()
+        except Exception as error:  # nobody else would hear of it
+            self.send({"k": "ack", "of": "rerun", "error": f"{type(error).__name__}: {error}"[:1_000]})
+
+    def _export(self, what: Any) -> None:
+        try:
+            file = export_file(self._live, what, title=self.title)
+        except Exception as error:
+            self.send({"k": "ack", "of": "export", "error": f"{type(error).__name__}: {error}"[:1_000]})
+        else:
+            self.send({"k": "file", "what": what, **file})
+
+
+class _Pin:
+    """The run that this session compares with, and the views that are told of it."""
+
+    run: dict[str, Any] = {}
+    views: deque[weakref.ref[RunView]] = deque(maxlen=8)
+
+
+def pin(snapshot: dict[str, Any]) -> None:
+    """Compare with this run in the last few views and in those to come; ``{}``: with none."""
+    _Pin.run = snapshot
+    for reference in list(_Pin.views):
+        if (view := reference()) is not None:
+            view.pinned = snapshot
 
 
 class _Sender:
     """Calls *send* soon after ``changed``, on a thread that lives only while there are changes.
 
     ``changed`` is called under the lock of the live state, for every token: it never blocks, and costs
-    an attribute check while a frame is already due. ``order`` is held while a frame is taken and sent, so
-    that frames leave in their order whoever sends them; it is always taken before the lock of the state.
+    an attribute check while a frame is already due.
     """
 
     def __init__(self, send: Callable[[], None]) -> None:
-        self.order = threading.RLock()
         self._send = send
         self._due = 0
         self._closed = False

@@ -5,7 +5,7 @@
  * A frame applies only where the last one ended. After anything else (a lost message, an operation that
  * does not fit the document) the store asks for a snapshot, again and again but ever more slowly, and
  * ignores frames until it comes. It also asks when a run falls silent: what was lost may have been the
- * last there was to say. Values from the wire are never trusted: paths reach own properties only.
+ * last there was to say. The frames of a view that has gone on to another run have a higher ``e``.
  *
  * @typedef {"waiting" | "streaming" | "done" | "failed" | "cancelled"} Status
  * @typedef {{type: string, message: string, traceback: string}} RunError
@@ -13,14 +13,21 @@
  *   status: Status, input: unknown, start_time: string | null, first_chunk_time: string | null,
  *   end_time: string | null, streamed_output: unknown[], final_output: unknown, error: RunError | null,
  *   usage: Record<string, number> | null, events: {name: string, data: unknown}[],
- *   parent?: string | null, logs?: Record<string, Run>}} Run
+ *   parent?: string | null, logs?: Record<string, Run>, item?: number | null, call?: Call | null}} Run
+ * @typedef {{model: string | null, input_tokens: number | null, output_tokens: number | null,
+ *   total_tokens: number | null, first_token_s: number | null, tokens_per_s: number | null,
+ *   gap_s: {p50: number, p95: number, max: number} | null, cost_usd: number | null, cached: boolean}} Call
  * @typedef {{status: Status, runs: Run[]}} State
- * @typedef {{op: string, path: string, value?: unknown, values?: unknown[]}} Operation
- * @typedef {{a: number, b: number, t?: number, ops: Operation[]}} Frame
- * @typedef {{seq: number, state: State, t?: number}} Snapshot
+ * @typedef {import("./patch.js").Operation} Operation
+ * @typedef {[number | number[], ...unknown[]]} ShortAppend
+ * @typedef {{e?: number, a: number, b: number, t?: number, ops: (Operation | ShortAppend)[]}} Frame
+ * @typedef {{e?: number, seq: number, state: State, names?: Record<string, string>, t?: number}} Snapshot
  * @typedef {(touched: Set<string> | null) => void} Subscriber  paths that changed; null: everything did
  */
 
+import { applyOperation, plainOperations, valueAt } from "./patch.js";
+
+const MOST_OPERATIONS = 200_000;
 const RETRY_MS = 700;
 const LONGEST_RETRY_MS = 10_000;
 const MOST_RETRIES = 12;
@@ -33,6 +40,13 @@ export class Store {
     /** @type {State} */
     this.state = { status: "waiting", runs: [] };
     this.seq = 0;
+    /** How many runs the view has shown before this one. */
+    this.epoch = 0;
+    /** @type {Map<number, string>} paths that have a number on the wire */
+    this._names = new Map();
+    /** @type {Operation[]} */
+    this._log = [];
+    this._dropped = 0;
     /** Milliseconds this clock is ahead of the sender's; the smallest seen, since delivery only adds. */
     this.clockOffset = 0;
     this.resyncs = 0;
@@ -58,12 +72,13 @@ export class Store {
   frame(frame) {
     if (!isFrame(frame)) return this._resync();
     this._clock(frame.t);
+    if (!this._isThisRun(frame)) return frame.e === undefined || frame.e < this.epoch ? "old" : this._resync();
     if (frame.b <= this.seq && !this._behind) return "old";
     if (frame.a !== this.seq || this._behind) return this._resync();
     /** @type {Set<string>} */
     const touched = new Set();
     try {
-      for (const operation of frame.ops) touched.add(applyOperation(this, operation));
+      for (const operation of frame.ops) this._apply(operation, touched);
     } catch (error) {
       console.warn("workbench: asking for the run's state anew:", error);
       return this._resync();
@@ -78,9 +93,14 @@ export class Store {
   load(snapshot) {
     if (!isSnapshot(snapshot)) return false;
     this._clock(snapshot.t);
-    if (!this._behind && snapshot.seq <= this.seq) return false;
+    const epoch = snapshot.e ?? this.epoch;
+    if (epoch < this.epoch || (epoch === this.epoch && !this._behind && snapshot.seq <= this.seq)) return false;
     this.state = structuredClone(snapshot.state); // the model keeps the original, we change ours in place
     this.seq = snapshot.seq;
+    this._dropped = epoch === this.epoch ? Math.max(this._dropped + this._log.length, snapshot.seq) : snapshot.seq;
+    this._log = [];
+    this.epoch = epoch;
+    this._names = new Map(Object.entries(snapshot.names ?? {}).map(([number, path]) => [Number(number), path]));
     this._behind = false;
     this._retries = 0;
     if (this._retry !== null) clearTimeout(this._retry);
@@ -90,11 +110,57 @@ export class Store {
     return true;
   }
 
+  /** The operations as they came, as far as they are kept, and how many came before them. The list is the
+   * store's own and grows; one append has all that one frame added to a path. */
+  get operations() {
+    return { dropped: this._dropped, operations: this._log };
+  }
+
+  /** Plain JSON Patch (RFC 6902) from the empty document to this one: operation by operation, or in one where
+   * not all of them are kept. @returns {Operation[]} */
+  patchLog() {
+    if (this._dropped > 0) return [{ op: "replace", path: "", value: this.state }];
+    return plainOperations(this._log, { status: "waiting", runs: [] });
+  }
+
   close() {
     if (this._retry !== null) clearTimeout(this._retry);
     if (this._silence !== null) clearTimeout(this._silence);
     this._retry = null;
     this._subscribers.clear();
+  }
+
+  /** Whether a frame is of the run that is shown, or of a new one from its beginning. @param {Frame} frame */
+  _isThisRun(frame) {
+    const epoch = frame.e ?? this.epoch;
+    if (epoch <= this.epoch) return epoch === this.epoch;
+    if (frame.a !== 0) return false;
+    this.load({ e: epoch, seq: 0, state: { status: "waiting", runs: [] } });
+    return true;
+  }
+
+  /** @param {Operation | ShortAppend} packed @param {Set<string>} touched */
+  _apply(packed, touched) {
+    if (Array.isArray(packed)) {
+      const [numbers, ...values] = packed;
+      for (const number of Array.isArray(numbers) ? numbers : [numbers]) {
+        const path = this._names.get(number);
+        if (path === undefined) throw new Error(`no path has the number ${number}`);
+        this._applyPlain({ op: "append", path, values }, touched);
+      }
+      return;
+    }
+    const { as: number, ...operation } = /** @type {Operation & {as?: unknown}} */ (packed);
+    if (typeof number === "number") this._names.set(number, operation.path);
+    this._applyPlain("joined" in operation ? withText(this.state, operation) : operation, touched);
+  }
+
+  /** @param {Operation} operation @param {Set<string>} touched */
+  _applyPlain(operation, touched) {
+    if (operation.path === "" && operation.op !== "test" && !isState(operation.value)) throw new Error("not a document");
+    touched.add(applyOperation(this, operation));
+    this._log.push(kept(operation));
+    if (this._log.length > MOST_OPERATIONS) this._dropped += this._log.splice(0, MOST_OPERATIONS / 4).length;
   }
 
   /** @returns {"gap"} */
@@ -139,83 +205,19 @@ export class Store {
   }
 }
 
-/**
- * Apply one operation to ``holder.state`` in place; returns the path it changed, "-" made a number.
- * Throws where RFC 6902 says it is an error.
- * @param {{state: any}} holder @param {Operation} operation @returns {string}
- */
-export function applyOperation(holder, operation) {
-  const { op, path, value } = operation;
-  const keys = pointer(path);
-  if (op === "append") {
-    const list = keys.reduce(child, holder.state);
-    if (!Array.isArray(list) || !Array.isArray(operation.values)) throw new Error(`cannot append to ${path}`);
-    for (const item of operation.values) list.push(item);
-    return path;
-  }
-  if (op !== "add" && op !== "replace") throw new Error(`unknown operation ${op} on ${path}`);
-  if (value === undefined) throw new Error(`${op} without a value on ${path}`);
-  const key = keys.pop();
-  if (key === undefined) {
-    if (!isState(value)) throw new Error("not a document");
-    holder.state = value;
-    return "";
-  }
-  const parent = keys.reduce(child, holder.state);
-  if (!Array.isArray(parent)) {
-    if (op === "replace") child(parent, key);
-    put(parent, key, value);
-    return path;
-  }
-  const index = op === "add" && key === "-" ? parent.length : position(key);
-  if (index >= parent.length + (op === "add" ? 1 : 0)) throw new Error(`no item ${path}`);
-  parent.splice(index, op === "add" ? 0 : 1, value);
-  return key === "-" ? `${path.slice(0, -1)}${index}` : path;
+/** An operation that stays as it came while its value grows in the document. @param {Operation} operation */
+function kept(operation) {
+  const { value } = operation;
+  return value !== null && typeof value === "object" ? { ...operation, value: structuredClone(value) } : operation;
 }
 
-/** The keys of a JSON pointer (RFC 6901). @param {unknown} path @returns {string[]} */
-export function pointer(path) {
-  if (path === "") return [];
-  if (typeof path !== "string" || path[0] !== "/") throw new Error(`not a JSON pointer: ${path}`);
-  return path.slice(1).split("/").map(unescapeKey);
-}
-
-/** @param {string} key */
-export function unescapeKey(key) {
-  return key.includes("~") ? key.replaceAll("~1", "/").replaceAll("~0", "~") : key;
-}
-
-/** @param {string} key */
-export function escapeKey(key) {
-  return key.replaceAll("~", "~0").replaceAll("/", "~1");
-}
-
-/** @param {any} parent @param {string} key */
-function child(parent, key) {
-  if (Array.isArray(parent)) {
-    const index = position(key);
-    if (index < parent.length) return parent[index];
-  } else if (parent !== null && typeof parent === "object" && Object.hasOwn(parent, key)) {
-    return parent[key];
-  }
-  throw new Error(`no member ${key}`);
-}
-
-/** @param {any} parent @param {string} key @param {unknown} value */
-function put(parent, key, value) {
-  if (parent === null || typeof parent !== "object") throw new Error(`no object for ${key}`);
-  if (key === "__proto__") {
-    // A step may have this name; an assignment would change the prototype.
-    Object.defineProperty(parent, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    parent[key] = value;
-  }
-}
-
-/** @param {string} key */
-function position(key) {
-  if (!/^(0|[1-9]\d*)$/.test(key)) throw new Error(`not an index: ${key}`);
-  return Number(key);
+/** The text of a final output that was left out of its operation (see ``wire.py``), put back.
+ * @param {State} state @param {Operation & {joined?: unknown}} operation @returns {Operation} */
+function withText(state, { joined, ...operation }) {
+  const streamed = valueAt({ state }, `${operation.path.slice(0, operation.path.lastIndexOf("/"))}/streamed_output`);
+  const text = streamed.join("");
+  const value = joined === "" ? text : { .../** @type {object} */ (operation.value), content: text };
+  return { ...operation, value };
 }
 
 /** @param {any} frame @returns {frame is Frame} */
