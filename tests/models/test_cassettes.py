@@ -22,6 +22,7 @@ from workbench import (
     RunnableLambda,
     RunnableParallel,
     StrOutputParser,
+    init_chat_model,
 )
 from workbench.errors import CassetteError
 from workbench.models.cassettes import current_cassette
@@ -363,6 +364,25 @@ def test_embeddings_are_recorded_too(tmp_path, recorded, replayed):
         assert len(first) == 3
         with pytest.raises(CassetteError, match="has no recording"):
             away.embed_query("other")
+
+
+def test_the_local_model_is_recorded_and_replayed_and_costs_nothing(local_model, tmp_path, monkeypatch):
+    path = tmp_path / "calls.json"
+    meter = CallMeter()
+    model = init_chat_model(local_model, temperature=0, max_tokens=8)
+    with workbench.cassette(path):
+        said = model.invoke("Say hello.", {"callbacks": [meter]})
+    (call,) = meter.calls
+    assert call.cost_usd == 0.0
+    assert call.input_tokens > 0
+    assert call.tokens_per_s > 0
+    monkeypatch.setattr(
+        "workbench.models.server.get_server", lambda name: pytest.fail("the model was started")
+    )
+    for form in FORMS.values():
+        with workbench.cassette(path, timing="none"):
+            again = form(init_chat_model(local_model, temperature=0, max_tokens=8), "Say hello.")
+        assert (again.content, again.usage_metadata) == (said.content, said.usage_metadata)
 
 
 def test_what_is_replayed_waits_for_no_rate_limit(tmp_path, run_chain):
