@@ -294,7 +294,7 @@ def parse_tool_calls(pieces: Sequence[ToolCallChunk]) -> tuple[list[ToolCall], l
     for piece in pieces:
         try:
             args = json.loads(piece["args"] or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # no JSON, or too deep
             invalid.append({**piece, "type": "invalid_tool_call", "error": str(error)})
             continue
         if isinstance(args, dict):
