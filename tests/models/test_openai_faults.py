@@ -223,6 +223,18 @@ def test_a_whole_answer_that_is_none_is_shown():
         chat(server).invoke("hi")
 
 
+def test_an_error_under_status_200_is_an_error(run_chain):
+    said = '{"error": {"message": "no provider has room", "code": 502}}'
+    written = f"data: {said}\n\n".encode()
+    reply = streaming(written) if "stream" in run_chain.form else page(said, "application/json")
+    with (
+        ChatServer(script=[reply]) as server,
+        pytest.raises(openai.APIError, match="no provider has room") as caught,
+    ):
+        run_chain(chat(server), "hi")
+    assert notes(caught) == f"model 'm' at {server.base_url}/"
+
+
 def test_clients_are_closed_with_their_loop_and_their_model(monkeypatch):
     async def call(model):
         await model.ainvoke("hi")

@@ -84,6 +84,12 @@ def test_an_answer_without_done_is_whole_if_the_model_said_why_it_ended(collect)
     assert chunks[-1].response_metadata["finish_reason"] == "stop"
 
 
+def test_an_answer_is_whole_if_only_what_follows_its_end_was_cut(collect):
+    usage = event(choices=[], usage={"prompt_tokens": 1})
+    with ChatServer(script=[streaming(event("a"), event(finish="stop"), usage[:-9], end="cut")]) as server:
+        assert texts(collect(chat(server), "hi")) == ["a"]
+
+
 def test_half_of_a_character_pair_is_no_malformed_event(collect):
     said = event("X").replace(b'"X"', b'"\\ud83d"')
     with ChatServer(script=[streaming(said, DONE)]) as server:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ..components.embeddings import Embeddings
 from .base import BaseChatModel
 from .openai_client import without_password
+
+if TYPE_CHECKING:
+    from .configurable_model import ConfigurableModel
 
 __all__ = ["init_chat_model", "init_embeddings"]
 
@@ -18,6 +21,24 @@ OLLAMA_URL = "http://localhost:11434/v1"
 _said: set[str] = set()
 
 
+@overload
+def init_chat_model(
+    model: str | None = None,
+    *,
+    model_provider: str | None = None,
+    configurable_fields: None = None,
+    config_prefix: None = None,
+    **options: Any,
+) -> BaseChatModel: ...
+@overload
+def init_chat_model(
+    model: str | None = None,
+    *,
+    model_provider: str | None = None,
+    configurable_fields: Literal["any"] | Sequence[str],
+    config_prefix: str | None = None,
+    **options: Any,
+) -> ConfigurableModel: ...
 def init_chat_model(
     model: str | None = None,
     *,
@@ -25,7 +46,7 @@ def init_chat_model(
     configurable_fields: Literal["any"] | Sequence[str] | None = None,
     config_prefix: str | None = None,
     **options: Any,
-) -> Any:
+) -> BaseChatModel | ConfigurableModel:
     """A chat model by name: ``"openai:gpt-4o"``, ``"local:smollm2"``, ``"ollama:llama3.2"``,
     ``"azure_openai:DEPLOYMENT"``, or any name with the ``base_url`` of an OpenAI-compatible server.
 

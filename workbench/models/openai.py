@@ -101,7 +101,7 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         request = self._request(messages, stop, kwargs)
         with self._reaching(client):
             response = client.chat.completions.with_raw_response.create(**request)
-        return self._result(response, client)
+            return self._result(response, client)
 
     async def _agenerate(
         self,
@@ -114,7 +114,7 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         request = self._request(messages, stop, kwargs)
         with self._reaching(client):
             response = await client.chat.completions.with_raw_response.create(**request)
-        return self._result(response, client)
+            return self._result(response, client)
 
     def _result(self, response: Any, client: Any) -> ChatResult:
         result = parsed(response.http_response, self._label(client), chat_result)

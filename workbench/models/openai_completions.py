@@ -81,7 +81,7 @@ class OpenAI(OpenAIClient, BaseLLM):
         request = self._request(prompts, stop, kwargs)
         with self._reaching(client):
             response = client.completions.with_raw_response.create(**request)
-        return self._result(response, client, len(prompts))
+            return self._result(response, client, len(prompts))
 
     async def _agenerate(
         self, prompts: list[str], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -90,7 +90,7 @@ class OpenAI(OpenAIClient, BaseLLM):
         request = self._request(prompts, stop, kwargs)
         with self._reaching(client):
             response = await client.completions.with_raw_response.create(**request)
-        return self._result(response, client, len(prompts))
+            return self._result(response, client, len(prompts))
 
     def _result(self, response: Any, client: Any, prompts: int) -> LLMResult:
         return parsed(response.http_response, self._label(client), lambda given: llm_result(given, prompts))

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from ..errors import ModelAnswerError
+from .openai_stream import server_error
 
 __all__ = ["as_body", "given_fields", "parsed"]
 
@@ -45,9 +46,13 @@ def _known_parameters(resource: str) -> frozenset[str]:
 
 
 def parsed(http: Any, label: str, result_of: Callable[[dict[str, Any]], Result]) -> Result:
-    """A response's JSON as a result. ModelAnswerError, with the beginning of what came, if it is none."""
+    """A response's JSON as a result. ModelAnswerError, with the beginning of what came, if it is none; the
+    SDK's APIError if it is an error under status 200."""
     try:
-        return result_of(json.loads(http.content))
+        answer = json.loads(http.content)
+        if "choices" not in answer and (error := server_error(answer, http)) is not None:
+            raise error
+        return result_of(answer)
     except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
         text = http.content.decode("utf-8", "replace")
         start = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

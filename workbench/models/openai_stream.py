@@ -24,7 +24,7 @@ from pydantic_core import from_json
 from ..engine.scope import current
 from ..errors import ModelAnswerError
 
-__all__ = ["EventDecoder", "EventStream", "aevents_of", "events_of"]
+__all__ = ["EventDecoder", "EventStream", "aevents_of", "events_of", "server_error"]
 
 _SHOWN = 120
 """Characters of what came that an error shows."""
@@ -121,7 +121,8 @@ class EventStream:
             try:
                 event = _json(data)
                 if "choices" not in event or event.get("error"):
-                    if (failure := self._server_error(event)) is None:
+                    if (failure := server_error(event, self._response.http_response)) is None:
+                        self._decoder.stray = self._decoder.stray or data
                         continue  # no part of an answer: servers add events of their own
                     self._fail(failure)
                     break
@@ -146,8 +147,9 @@ class EventStream:
         if self.over:
             return []
         events = self.feed(b"\n\n")
-        in_half = isinstance(self._failure, ModelAnswerError)  # the last event was cut, and so is no JSON
-        if in_half or not (self.over or self.finished or any(_finishes(event) for event in events)):
+        if isinstance(self._failure, ModelAnswerError):  # the last event was cut, and so is no JSON
+            self._failure, self.over = None, False
+        if not (self.over or self.finished or any(_finishes(event) for event in events)):
             raise self.cut(None)
         return events
 
@@ -174,7 +176,6 @@ class EventStream:
                 f"if that is no fault, give a longer timeout= (seconds; it is {waited:g})"
             )
             late.args = (late.message,)
-            late.__cause__ = error
             return late
         stray = _shown(self._decoder.stray) if self._decoder.stray else ""
         if error is None and self._number == 0 and stray:
@@ -184,26 +185,25 @@ class EventStream:
             )
         why = f": {str(error) or type(error).__name__}" if error is not None else ""
         stray = f"; it said {stray}" if stray else ""
-        failure = ModelAnswerError(
+        return ModelAnswerError(
             f"the answer of {self._label} was cut off after {self._number} events, "
             f"before the model had finished{why}{stray}"
         )
-        failure.__cause__ = error
-        return failure
 
     def _fail(self, failure: Exception) -> None:
         self.over, self._failure = True, failure
 
-    def _server_error(self, event: dict[str, Any]) -> Exception | None:
-        body = event if event.get("object") == "error" else event.get("error")
-        if not body:
-            self._decoder.stray = self._decoder.stray or str(event).encode()
-            return None
-        import openai
 
-        message = body.get("message") if isinstance(body, dict) else body
-        text = message if isinstance(message, str) else _shown(body)
-        return openai.APIError(text, request=self._response.http_response.request, body=body)
+def server_error(answer: dict[str, Any], http: Any) -> Exception | None:
+    """The SDK's error for one that came under status 200, where *answer* is that."""
+    body = answer if answer.get("object") == "error" else answer.get("error")
+    if not body:
+        return None
+    import openai
+
+    message = body.get("message") if isinstance(body, dict) else body
+    text = message if isinstance(message, str) else _shown(body)
+    return openai.APIError(text, request=http.request, body=body)
 
 
 def events_of(response: Any, stream: EventStream) -> Iterator[list[dict[str, Any]]]:
