@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -69,7 +68,6 @@ def streaming(*pieces: bytes, end: str = "whole") -> Reply:
 
     def reply(handler: Any, body: dict[str, Any]) -> None:
         handler._begin()
-        handler.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             handler._write(piece)
         if end == "whole":

@@ -10,6 +10,7 @@ import json
 import queue
 import re
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -87,10 +88,15 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256  # connections that arrive at once are not made to retry
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # clients may close when they like
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     chat: ChatServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a token must not wait for the client to acknowledge the one before
 
     def log_message(self, *_: object) -> None:
         pass
