@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -67,18 +68,15 @@ def streaming(*pieces: bytes, end: str = "whole") -> Reply:
     connection in its middle, "stall" sends nothing more until the client closes, and notes when."""
 
     def reply(handler: Any, body: dict[str, Any]) -> None:
-        handler._begin()
-        for piece in pieces:
-            handler._write(piece)
+        with contextlib.suppress(ConnectionError) if end == "stall" else contextlib.nullcontext():
+            handler._begin()
+            for piece in pieces:
+                handler._write(piece)
         if end == "whole":
             handler._write(b"")
-            return
-        handler.close_connection = True
-        if end == "stall":
-            handler.connection.settimeout(10)
-            while handler.connection.recv(1024):
-                pass
-            handler.chat.closings.put(time.monotonic())
+        elif end == "stall":
+            stalling(handler, body)
+        handler.close_connection = end != "whole"
 
     return reply
 
@@ -87,8 +85,9 @@ def stalling(handler: Any, body: dict[str, Any]) -> None:
     """Nothing, until the client closes."""
     handler.close_connection = True
     handler.connection.settimeout(10)
-    while handler.connection.recv(1024):
-        pass
+    with contextlib.suppress(ConnectionError):  # a client that closes with bytes unread resets
+        while handler.connection.recv(1024):
+            pass
     handler.chat.closings.put(time.monotonic())
 
 
