@@ -47,7 +47,10 @@ if TYPE_CHECKING:
         SystemMessage,
         ToolMessage,
     )
-    from .components.openai_tools import convert_to_openai_tool
+    from .components.openai_tools import (
+        convert_to_openai_function,
+        convert_to_openai_tool,
+    )
     from .components.parsers import (
         BaseCumulativeTransformOutputParser,
         BaseGenerationOutputParser,
@@ -67,11 +70,21 @@ if TYPE_CHECKING:
         PromptTemplate,
         StringPromptValue,
     )
+    from .components.retriever_tools import (
+        create_retriever_tool,
+    )
     from .components.retrievers import BaseRetriever
+    from .components.single_tools import (
+        Tool,
+    )
     from .components.tool_parsers import (
         JsonOutputKeyToolsParser,
         JsonOutputToolsParser,
         PydanticToolsParser,
+    )
+    from .components.tool_texts import (
+        render_text_description,
+        render_text_description_and_args,
     )
     from .components.tools import (
         BaseTool,
@@ -280,6 +293,7 @@ __all__ = [
     "StringPromptValue",
     "StructuredTool",
     "SystemMessage",
+    "Tool",
     "ToolException",
     "ToolMessage",
     "UsageMetadataCallbackHandler",
@@ -292,7 +306,9 @@ __all__ = [
     "cassette",
     "chain",
     "compare",
+    "convert_to_openai_function",
     "convert_to_openai_tool",
+    "create_retriever_tool",
     "dispatch_custom_event",
     "display",
     "ensure_config",
@@ -304,6 +320,8 @@ __all__ = [
     "parse_partial_json",
     "patch_config",
     "prices",
+    "render_text_description",
+    "render_text_description_and_args",
     "runs",
     "set_llm_cache",
     "set_price",
@@ -326,14 +344,17 @@ _HOMES = {
     "MarkdownListOutputParser NumberedListOutputParser",
     "components.messages": "AIMessage AIMessageChunk BaseMessage ChatMessage FunctionMessage HumanMessage "
     "SystemMessage ToolMessage",
-    "components.openai_tools": "convert_to_openai_tool",
+    "components.openai_tools": "convert_to_openai_function convert_to_openai_tool",
     "components.parsers": "BaseCumulativeTransformOutputParser BaseGenerationOutputParser "
     "BaseLLMOutputParser BaseOutputParser BaseTransformOutputParser StrOutputParser",
     "components.partial_json": "parse_partial_json",
     "components.prompts": "ChatPromptTemplate ChatPromptValue ChatPromptValueConcrete MessagesPlaceholder "
     "PromptTemplate StringPromptValue",
+    "components.retriever_tools": "create_retriever_tool",
     "components.retrievers": "BaseRetriever",
+    "components.single_tools": "Tool",
     "components.tool_parsers": "JsonOutputKeyToolsParser JsonOutputToolsParser PydanticToolsParser",
+    "components.tool_texts": "render_text_description render_text_description_and_args",
     "components.tools": "BaseTool InjectedToolArg InjectedToolCallId StructuredTool ToolException tool",
     "components.value_parsers": "DatetimeOutputParser EnumOutputParser RegexParser",
     "components.xml_parsers": "XMLOutputParser",

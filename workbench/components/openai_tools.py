@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
-from ..runnables.schema import json_schema, model_of
-from ..runnables.shapes import Shape
+from ..runnables.schema import json_schema
 from .tool_schema import (
     Parameters,
     arguments_model,
@@ -18,13 +16,14 @@ from .tool_schema import (
     function_doc,
     function_name,
     told_model,
+    typed_dict_model,
 )
 from .tools import BaseTool
 
 if TYPE_CHECKING:
     from types import FunctionType
 
-__all__ = ["convert_to_openai_tool"]
+__all__ = ["convert_to_openai_function", "convert_to_openai_tool", "parameters_of"]
 
 
 def convert_to_openai_tool(
@@ -33,7 +32,20 @@ def convert_to_openai_tool(
     """What OpenAI-compatible models are told of a tool: ``{"type": "function", "function": {...}}``.
 
     *thing*: a tool, a function, a pydantic model or TypedDict, a JSON schema with a title, or a dict that
-    is one already. *strict* asks the server to keep to the schema. TypeError for anything else.
+    is one already; tools of the server's own (``{"type": "web_search"}``) stay as they are. *strict* asks the
+    server to keep to the schema. TypeError for anything else.
+    """
+    if isinstance(thing, Mapping) and _is_server_tool(thing):
+        return dict(thing)
+    return {"type": "function", "function": convert_to_openai_function(thing, strict=strict)}
+
+
+def convert_to_openai_function(thing: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """The ``{"name": ..., "description": ..., "parameters": ...}`` of a tool, for all that
+    ``convert_to_openai_tool`` takes.
+
+    With *strict* its objects have all their keys, and no others, as the server's strict mode asks: a model
+    then gives a value also for what has a default.
     """
     if isinstance(thing, Mapping) and thing.get("type") == "function" and "function" in thing:
         function = dict(thing["function"])
@@ -42,12 +54,21 @@ def convert_to_openai_tool(
     if strict is not None:
         function["strict"] = strict
         if strict:
-            function["parameters"] = _closed(function["parameters"])
-    return {"type": "function", "function": function}
+            function["parameters"] = _closed(
+                function.get("parameters") or {"type": "object", "properties": {}}
+            )
+    return function
+
+
+def _is_server_tool(thing: Mapping[str, Any]) -> bool:
+    kind = thing.get("type")
+    return isinstance(kind, str) and kind not in ("function", "object") and not {"name", "title"} & set(thing)
 
 
 def _openai_function(thing: Any) -> dict[str, Any]:
     if isinstance(thing, Mapping):
+        if "name" in thing and "input_schema" in thing:  # as Anthropic's API has it
+            return _function(str(thing["name"]), str(thing.get("description", "")), thing["input_schema"])
         if "name" in thing:
             return {"description": "", "parameters": {"type": "object", "properties": {}}, **thing}
         if "title" in thing:
@@ -55,8 +76,8 @@ def _openai_function(thing: Any) -> dict[str, Any]:
     elif isinstance(thing, BaseTool):
         return _function(thing.name, thing.description, thing.tool_call_schema)
     elif is_typeddict(thing):
-        doc = inspect.cleandoc(thing.__doc__ or "") if thing.__doc__ != dict.__doc__ else ""
-        return _function(thing.__name__, doc, model_of(Shape.of(thing.__name__, thing)))
+        model = typed_dict_model(thing, nested=True)
+        return _function(thing.__name__, model.__doc__ or "", model)
     elif isinstance(thing, type) and issubclass(thing, BaseModel):
         return _function(thing.model_config.get("title") or thing.__name__, function_doc(thing), thing)
     elif callable(thing) and not isinstance(thing, type) and (name := function_name(thing)) is not None:
@@ -74,7 +95,7 @@ def _function(name: str, description: str, schema: type[BaseModel] | Mapping[str
 
 
 def _closed(schema: Any) -> Any:
-    """The schema with no object open to other keys, as strict mode asks."""
+    """The schema with all objects as strict mode asks."""
     if isinstance(schema, list):
         return [_closed(item) for item in schema]
     if not isinstance(schema, Mapping):
@@ -82,6 +103,10 @@ def _closed(schema: Any) -> Any:
     closed = {key: _closed(value) for key, value in schema.items()}
     if schema.get("type") == "object" and isinstance(schema.get("properties"), Mapping):
         closed["additionalProperties"] = False
+        closed["required"] = list(schema["properties"])
+        for key, value in closed["properties"].items():
+            if isinstance(value, dict):
+                closed["properties"][key] = {name: item for name, item in value.items() if name != "default"}
     return closed
 
 

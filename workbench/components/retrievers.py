@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.modes import AnyScope
-from ..engine.runs import Run
-from ..engine.scope import Callbacks
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.signatures import accepts
 from .documents import Document
+from .step_runs import StepRun
 
-__all__ = ["BaseRetriever", "RetrieverRun"]
+__all__ = ["BaseRetriever"]
 
 
 class BaseRetriever(RunnableSerializable[str, list[Document]]):
     """Subclass and define ``_get_relevant_documents(query)``, and ``_aget_relevant_documents`` if it can
-    await; either may take a ``run_manager`` (a ``RetrieverRun``) by keyword. TypeError if the query is no
+    await; either may take a ``run_manager`` (a ``StepRun``) by keyword. TypeError if the query is no
     text."""
 
     run_type = "retriever"
@@ -39,21 +38,5 @@ class BaseRetriever(RunnableSerializable[str, list[Document]]):
         if awaits := awaits and not scope.blocking:
             retrieve = self._aget_relevant_documents
         if accepts(retrieve, "run_manager"):
-            kwargs["run_manager"] = RetrieverRun(scope)
+            kwargs["run_manager"] = StepRun(scope)
         return await scope.call(retrieve, awaits, input, **kwargs)  # type: ignore[no-any-return]  # user code
-
-
-class RetrieverRun:
-    """What a retriever is given as ``run_manager``: the run it works in. ``run`` is None if nobody
-    observes."""
-
-    def __init__(self, scope: AnyScope) -> None:
-        self._scope = scope
-
-    @property
-    def run(self) -> Run | None:
-        return self._scope.run
-
-    def get_child(self) -> Any:
-        """What to pass on as ``config={"callbacks": ...}``, so that what is called joins this run."""
-        return Callbacks(self._scope)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,28 @@ from .messages import ToolMessage
 if TYPE_CHECKING:
     from .tools import BaseTool
 
-__all__ = ["Request"]
+__all__ = ["Request", "is_tool_call", "without_hidden"]
+
+_MASK = "**********"
+
+
+def is_tool_call(input: Any) -> bool:
+    return isinstance(input, Mapping) and input.get("type") == "tool_call" and "args" in input
+
+
+def without_hidden(input: Any, injected: Collection[str], secret: Collection[str]) -> Any:
+    """What a tool was called with, as others may see it: without injected arguments, secret ones masked.
+
+    >>> without_hidden({"x": 1, "user": "me", "key": "k"}, {"user"}, {"key"})
+    {'x': 1, 'key': '**********'}
+    """
+    if is_tool_call(input):
+        return {**input, "args": without_hidden(input["args"], injected, secret)}
+    if isinstance(input, str):
+        return _MASK if secret else input
+    if not isinstance(input, Mapping) or not (injected or secret):
+        return input
+    return {key: _MASK if key in secret else value for key, value in input.items() if key not in injected}
 
 
 @dataclass
@@ -29,7 +50,7 @@ class Request:
     def of(cls, tool: BaseTool, input: Any, extra: Mapping[str, Any]) -> Request:
         call_id = None
         if isinstance(input, Mapping):
-            if input.get("type") == "tool_call" and "args" in input:
+            if is_tool_call(input):
                 call_id, input = input.get("id") or "", input["args"]
             if not isinstance(input, Mapping):
                 raise TypeError(

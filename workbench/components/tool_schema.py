@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, ValidationError, create_model
 from pydantic.fields import FieldInfo
+from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..engine.config import RunnableConfig
 from ..runnables.schema import Keyed, keyed_model
@@ -31,8 +32,10 @@ __all__ = [
     "function_doc",
     "function_name",
     "injected_fields",
+    "is_secret",
     "named",
     "told_model",
+    "typed_dict_model",
 ]
 
 _ENGINES = ("run_manager", "callbacks")
@@ -140,7 +143,8 @@ class Arguments:
     ``model`` is titled with the tool's name (for a JSON schema it has no fields, and *required* are the keys
     that must be there); *names*: the parameter that each field is for; *call_id*: the keys that get the id of
     the tool call; *injected*: the keys that a model is not told of; *apart*: those of them that only the
-    function marks, and not the model.
+    function marks, and not the model; *secret*: the keys whose values no log may have (pydantic's SecretStr
+    is in their types).
     """
 
     name: str
@@ -150,6 +154,7 @@ class Arguments:
     call_id: tuple[str, ...]
     injected: frozenset[str]
     apart: tuple[str, ...]
+    secret: frozenset[str]
 
     @classmethod
     def of(
@@ -162,16 +167,18 @@ class Arguments:
         names = argument_names(model)
         fields = injected_fields(model)
         apart = [key for key in marked if key not in names.values()]
+        secret = frozenset(_key(key, f) for key, f in model.model_fields.items() if is_secret(f.annotation))
         ids = [_key(key, field) for key, field in injected_fields(model, InjectedToolCallId).items()]
         return cls(
             name,
-            # An injected argument may be a secret, and the text of an error may be sent to the model.
-            named(model, name, hide_input=bool(fields or marked)),
+            # Injected arguments may be secrets too, and the text of an error may be sent to the model.
+            named(model, name, hide_input=bool(fields or marked or secret)),
             None if is_model else tuple(schema.get("required", ())),  # type: ignore[union-attr]  # a mapping
             names,
             (*ids, *(key for key in apart if is_injected(own[key], InjectedToolCallId))),
             frozenset([*(_key(key, field) for key, field in fields.items()), *marked]),
             tuple(apart),
+            secret,
         )
 
     def checked(self, given: dict[str, Any], call_id: str | None) -> dict[str, Any]:
@@ -190,7 +197,12 @@ class Arguments:
                 )
             return given
         values = self.model.model_validate(given)
-        arguments = {name: getattr(values, field) for field, name in self.names.items()}
+        arguments = {
+            name: getattr(values, field)
+            for field, name in self.names.items()
+            if field in values.model_fields_set
+            or type(values).model_fields[field].default_factory is not _absent
+        }
         if values.model_extra:
             arguments.update(values.model_extra)
         for key in self.apart:
@@ -240,12 +252,65 @@ def is_injected(annotation: Any, kind: type[InjectedToolArg] = InjectedToolArg) 
     return any(_is_mark(mark, kind) for mark in _metadata(annotation))
 
 
+def is_secret(annotation: Any, within: tuple[Any, ...] = ()) -> bool:
+    """Whether values of this type have a secret in them."""
+    if isinstance(annotation, type) and issubclass(annotation, SecretStr | SecretBytes):
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in within:
+        inside = [field.annotation for field in annotation.model_fields.values()]
+        return any(is_secret(each, (*within, annotation)) for each in inside)
+    return any(is_secret(each, within) for each in get_args(annotation))
+
+
 def _metadata(annotation: Any) -> tuple[Any, ...]:
     return getattr(annotation, "__metadata__", ())
 
 
 def _is_mark(mark: Any, kind: type[InjectedToolArg]) -> bool:
     return isinstance(mark, kind) or (isinstance(mark, type) and issubclass(mark, kind))
+
+
+def typed_dict_model(kind: Any, *, nested: bool = False) -> type[BaseModel]:
+    """A TypedDict as a model: its keys with what its docstring or their annotations say of them.
+
+    An annotation may be ``Annotated[int, "what"]``, or ``Annotated[int, default, "what"]`` with ``...`` for
+    no default. *nested*: TypedDicts inside become models too.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    own = function_doc(kind) if kind.__doc__ != dict.__doc__ else ""
+    doc, described = described_arguments(own, hints, kind.__name__)
+    fields: dict[str, tuple[Any, dict[str, Any]]] = {}
+    for key, hint in hints.items():
+        options: dict[str, Any] = {} if key in kind.__required_keys__ else {"default_factory": _absent}
+        while getattr(get_origin(hint), "_name", None) in ("Required", "NotRequired", "ReadOnly"):
+            hint = get_args(hint)[0]
+        marks = _metadata(hint)
+        if len(marks) == 2 and isinstance(marks[1], str):
+            options = options if marks[0] is ... else {"default": marks[0]}
+        texts = [mark for mark in marks[-1:] if isinstance(mark, str)]
+        if text := described.get(key) or "".join(texts):
+            options["description"] = text
+        plain = get_args(hint)[0] if marks and (texts or len(marks) == 2) else hint
+        fields[key] = (_modelled(plain) if nested else plain, options)
+    model = keyed_model(kind.__name__, fields)
+    model.__doc__ = doc or None
+    return model
+
+
+def _absent() -> None:
+    """Stands for a key that a TypedDict may lack."""
+
+
+def _modelled(annotation: Any) -> Any:
+    """The annotation with models for the TypedDicts in it."""
+    if is_typeddict(annotation):
+        return typed_dict_model(annotation, nested=True)
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return Union[tuple(map(_modelled, inside))]  # noqa: UP007  # of a tuple
+    if origin in (list, dict, set, tuple, frozenset):
+        return origin[tuple(each if each is ... else _modelled(each) for each in inside)]
+    return annotation
 
 
 @lru_cache(maxsize=512)
@@ -285,10 +350,13 @@ _SECTION = re.compile(
 _ARGUMENT = re.compile(r"^(\s+)\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
 
 
-def described_arguments(doc: str, known: Mapping[str, Any], name: str) -> tuple[str, dict[str, str]]:
+def described_arguments(
+    doc: str, known: Mapping[str, Any], name: str, *, required: bool = False
+) -> tuple[str, dict[str, str]]:
     """A docstring in Google's style as what stands before its sections, and what its arguments are.
 
-    Raises ValueError for an argument that is not *known*.
+    Raises ValueError for an argument that is not *known*, and if *required* for a docstring that does not
+    describe any.
 
     >>> described_arguments('''Add.
     ...
@@ -299,6 +367,11 @@ def described_arguments(doc: str, known: Mapping[str, Any], name: str) -> tuple[
     ('Add.', {'x': 'the first, a number'})
     """
     first = _SECTION.search(doc)
+    if required and known and not re.search(r"^(Args|Arguments|Parameters):\s*$", doc, re.MULTILINE):
+        raise ValueError(
+            f"tool {name!r}: parse_docstring=True expected an 'Args:' section in its docstring, got "
+            f"{doc!r:.80}; write one, or give error_on_invalid_docstring=False"
+        )
     if first is None:
         return doc, {}
     described: dict[str, list[str]] = {}

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal, Self, overload
 
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
-from ..engine.config import RunnableConfig
+from ..engine.config import KEYS, RunnableConfig, merge_configs
 from ..engine.modes import AnyScope
-from ..engine.runs import Run
 from ..engine.scope import Callbacks
 from ..errors import ToolException
 from ..runnables.base import Runnable, coerce
@@ -26,7 +26,8 @@ from ..runnables.schema import model_of
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.shapes import Key, Shape, input_of, nested
 from ..runnables.signatures import is_async, is_generator
-from .tool_calls import Request
+from .step_runs import StepRun
+from .tool_calls import Request, without_hidden
 from .tool_schema import (
     Arguments,
     InjectedToolArg,
@@ -37,21 +38,25 @@ from .tool_schema import (
     function_doc,
     function_name,
     told_model,
+    typed_dict_model,
 )
 
 __all__ = [
+    "ArgsSchema",
     "BaseTool",
     "InjectedToolArg",
     "InjectedToolCallId",
+    "ResponseFormat",
     "StructuredTool",
     "ToolException",
-    "ToolRun",
+    "extras_of",
     "tool",
     "tool_of_runnable",
 ]
 
 ArgsSchema = type[BaseModel] | dict[str, Any]
-"""A pydantic model, or a JSON schema (then the arguments are not checked, save that none is missing)."""
+"""A pydantic model, or a JSON schema (then the arguments are not checked, save that none is missing). A tool
+of a function also takes a TypedDict, of which it makes a model."""
 
 ResponseFormat = Literal["content", "content_and_artifact"]
 
@@ -126,11 +131,44 @@ class BaseTool(RunnableSerializable[Any, Any]):
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
         return Shape(self.get_name("output"))  # the function's, or a ToolMessage
 
-    def _shown_input(self, input: Any) -> Any:
-        if not isinstance(input, Mapping):
-            return input
-        injected = self._arguments().injected
-        return {key: value for key, value in input.items() if key not in injected}
+    def _recorded_input(self, input: Any) -> Any:
+        try:
+            arguments = self._arguments()
+        except Exception:  # its schema cannot be made, as the call itself will say
+            return type(input).__name__
+        return without_hidden(input, arguments.injected, arguments.secret)
+
+    def run(
+        self,
+        tool_input: Any,
+        config: RunnableConfig | None = None,
+        *,
+        tool_call_id: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """``invoke``; with *tool_call_id* as a tool call. *options*: other keys of the config (callbacks,
+        tags, metadata, run_name, run_id), and arguments beyond the input."""
+        __tracebackhide__ = True
+        given, kwargs = _config_of(config, options)
+        return self.invoke(self._as_call(tool_input, tool_call_id), given, **kwargs)
+
+    async def arun(
+        self,
+        tool_input: Any,
+        config: RunnableConfig | None = None,
+        *,
+        tool_call_id: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """``run`` on the running event loop."""
+        __tracebackhide__ = True
+        given, kwargs = _config_of(config, options)
+        return await self.ainvoke(self._as_call(tool_input, tool_call_id), given, **kwargs)
+
+    def _as_call(self, tool_input: Any, tool_call_id: str | None) -> Any:
+        if tool_call_id is None:
+            return tool_input
+        return {"type": "tool_call", "name": self.name, "args": tool_input, "id": tool_call_id}
 
     # One call
 
@@ -165,14 +203,18 @@ class BaseTool(RunnableSerializable[Any, Any]):
     async def _perform(self, arguments: dict[str, Any], scope: AnyScope) -> Any:
         """The work, with checked arguments."""
         __tracebackhide__ = True
+        fn, asynchronous = self._checked_form(scope)
+        extras = extras_of(self._parameters_of(fn, asynchronous), scope)
+        return await scope.call(partial(fn, **{**arguments, **extras}), asynchronous)
+
+    def _checked_form(self, scope: AnyScope) -> tuple[Callable[..., Any], bool]:
         fn, asynchronous = self._form(scope.blocking)
         if asynchronous and scope.blocking:
             raise TypeError(
                 f"tool {self.name!r} is asynchronous and has no synchronous form: call ainvoke or astream, "
                 "or give a synchronous function"
             )
-        extras = _extras(self._parameters_of(fn, asynchronous), scope)
-        return await scope.call(partial(fn, **{**arguments, **extras}), asynchronous)
+        return fn, asynchronous
 
     def _has_function(self) -> bool:
         return True
@@ -195,26 +237,16 @@ class BaseTool(RunnableSerializable[Any, Any]):
         return have[1]
 
 
-class ToolRun:
-    """What a tool is given as ``run_manager``: the run it works in. ``run`` is None if nobody observes."""
-
-    def __init__(self, scope: AnyScope) -> None:
-        self._scope = scope
-
-    @property
-    def run(self) -> Run | None:
-        return self._scope.run
-
-    def get_child(self) -> Callbacks:
-        """What to pass on as ``config={"callbacks": ...}``, so that what is called joins this run."""
-        return Callbacks(self._scope)
-
-
 class StructuredTool(BaseTool):
     """A function as a tool; *coroutine* is its asynchronous form."""
 
     func: Callable[..., Any] | None = Field(default=None, repr=False)
     coroutine: Callable[..., Any] | None = Field(default=None, repr=False)
+
+    @field_validator("args_schema", mode="before")
+    @classmethod
+    def _model_of_typed_dict(cls, schema: Any) -> Any:
+        return _as_schema(schema)
 
     def model_post_init(self, context: Any) -> None:
         super().model_post_init(context)
@@ -240,25 +272,33 @@ class StructuredTool(BaseTool):
         name: str | None = None,
         description: str | None = None,
         args_schema: ArgsSchema | None = None,
+        infer_schema: bool = True,
         parse_docstring: bool = False,
+        error_on_invalid_docstring: bool = False,
         **options: Any,
     ) -> Self:
         """A tool of a function, synchronous or not, or of one of each.
 
         Without *name* and *description* they are the function's name and docstring (or the schema's).
-        *parse_docstring* takes what the arguments are from its ``Args:`` section (Google's style).
-        *options* are other fields. ValueError if there is nothing to tell a model.
+        *parse_docstring* takes what the arguments are from its ``Args:`` section (Google's style); without
+        such a section that is a ValueError if *error_on_invalid_docstring*. Without *infer_schema* the
+        arguments are not taken from the signature: *args_schema* must say them. *options* are other fields.
+        ValueError if there is nothing to tell a model.
         """
         fn = func if func is not None else coroutine
         if not callable(fn):
             raise TypeError(f"StructuredTool: expected a function, got {fn!r:.80}")
         if (name := name or function_name(fn)) is None:
             raise ValueError(f"StructuredTool: expected name= for {fn!r:.80}, which has none")
+        if not infer_schema and args_schema is None:
+            raise ValueError(f"tool {name!r}: infer_schema=False expects args_schema=, or Tool for one text")
+        args_schema = _as_schema(args_schema)
         doc = function_doc(fn)
         parameters = None if args_schema is not None else Parameters.of(fn, name)
         described: dict[str, str] = {}
         if parse_docstring and parameters is not None:
-            doc, described = described_arguments(doc, parameters.fields, name)
+            strictly = error_on_invalid_docstring
+            doc, described = described_arguments(doc, parameters.fields, name, required=strictly)
         description = description or doc or _schema_doc(args_schema)
         if not description:
             raise ValueError(
@@ -267,7 +307,7 @@ class StructuredTool(BaseTool):
             )
         if parameters is not None:
             args_schema = arguments_model(name, parameters, described, description)
-        made = cls(
+        return cls(
             name=name,
             description=description,
             args_schema=args_schema,
@@ -275,7 +315,6 @@ class StructuredTool(BaseTool):
             coroutine=coroutine,
             **options,
         )
-        return made
 
     def _form(self, blocking: bool) -> tuple[Callable[..., Any], bool]:
         fn = self.func if self.coroutine is None or (blocking and self.func is not None) else self.coroutine
@@ -300,7 +339,7 @@ class _RunnableTool(BaseTool):
         return await self.runnable._call_step(arguments if self.key is None else arguments[self.key], scope)
 
 
-def _extras(parameters: Parameters, scope: AnyScope) -> dict[str, Any]:
+def extras_of(parameters: Parameters, scope: AnyScope) -> dict[str, Any]:
     """What the engine gives a function besides its arguments."""
     if not parameters.config and not parameters.engine:
         return {}
@@ -308,7 +347,7 @@ def _extras(parameters: Parameters, scope: AnyScope) -> dict[str, Any]:
     for name in parameters.config:
         extras[name] = scope.as_config()
     for name in parameters.engine:
-        extras[name] = ToolRun(scope) if name == "run_manager" else Callbacks(scope)
+        extras[name] = StepRun(scope) if name == "run_manager" else Callbacks(scope)
     return extras
 
 
@@ -319,7 +358,11 @@ async def _handled(handler: Any, error: Exception, default: str, scope: AnyScope
     return handler if isinstance(handler, str) else default
 
 
-def _schema_doc(schema: ArgsSchema | None) -> str:
+def _as_schema(schema: Any) -> Any:
+    return typed_dict_model(schema) if is_typeddict(schema) else schema
+
+
+def _schema_doc(schema: Any) -> str:
     if isinstance(schema, dict):
         return str(schema.get("description") or "")
     return function_doc(schema) if schema is not None else ""
@@ -345,7 +388,8 @@ def tool(
     runnable: ``tool("name", runnable)``.
 
     *options* are those of ``StructuredTool.from_function``: name, description, args_schema, return_direct,
-    response_format, parse_docstring, handle_tool_error, handle_validation_error.
+    response_format, infer_schema, parse_docstring, error_on_invalid_docstring (here true without saying so),
+    handle_tool_error, handle_validation_error. ``infer_schema=False`` without args_schema makes a ``Tool``.
 
     >>> @tool
     ... def add(x: int, y: int) -> int:
@@ -357,12 +401,44 @@ def tool(
     if isinstance(runnable, Runnable):
         return tool_of_runnable(runnable, name=name_or_callable, **options)  # type: ignore[arg-type]  # a name
     if callable(name_or_callable):
-        return StructuredTool.from_function(name_or_callable, **options)
+        return _of_function(name_or_callable, **options)
     if name_or_callable is not None and not isinstance(name_or_callable, str):
         raise TypeError(f"tool: expected a function or a name, got {name_or_callable!r:.80}")
     if name_or_callable is not None:
         options["name"] = name_or_callable
-    return partial(StructuredTool.from_function, **options)
+    return partial(_of_function, **options)
+
+
+def _of_function(
+    fn: Callable[..., Any],
+    *,
+    infer_schema: bool = True,
+    args_schema: ArgsSchema | None = None,
+    error_on_invalid_docstring: bool = True,
+    **options: Any,
+) -> StructuredTool:
+    if infer_schema or args_schema is not None:
+        return StructuredTool.from_function(
+            fn, args_schema=args_schema, error_on_invalid_docstring=error_on_invalid_docstring, **options
+        )
+    from .single_tools import Tool
+
+    name = options.pop("name", None) or function_name(fn)
+    description = options.pop("description", None) or function_doc(fn)
+    if not name or not description:
+        missing = "name=" if not name else "a docstring or description="
+        raise ValueError(f"tool {name or fn!r}: expected {missing}, got none")
+    func, coroutine = (None, fn) if is_async(fn) else (fn, None)
+    return Tool(name, func, description, coroutine=coroutine, **options)
+
+
+def _config_of(
+    config: RunnableConfig | None, options: dict[str, Any]
+) -> tuple[RunnableConfig | None, dict[str, Any]]:
+    """The config with the keys of one among *options*, and the other options."""
+    keys = {key: value for key, value in options.items() if key in KEYS}
+    rest = {key: value for key, value in options.items() if key not in KEYS}
+    return (merge_configs(config, keys) if keys else config), rest  # type: ignore[arg-type]  # keys of one
 
 
 def tool_of_runnable(

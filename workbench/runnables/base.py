@@ -624,7 +624,7 @@ class Runnable(Generic[Input, Output]):
             if scope.run_name is not None or scope.run_id is not None:
                 scope = scope.unnamed()
             return await self._invoke(input, scope, **kwargs)
-        inner = scope.open(self, tag, input)
+        inner = scope.open(self, tag, self._recorded_input(input))
         run: Run = inner.run  # type: ignore[assignment]  # just opened
         gate = inner.gate
         try:
@@ -672,6 +672,10 @@ class Runnable(Generic[Input, Output]):
 
     def _shown_input(self, input: Any) -> Any:
         """The input as event streams and callback handlers show it to people: a model's as messages."""
+        return input
+
+    def _recorded_input(self, input: Any) -> Any:
+        """The input as its runs keep it for whoever observes: without what must stay secret."""
         return input
 
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:

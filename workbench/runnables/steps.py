@@ -37,7 +37,7 @@ async def observed(
             source = Once(await fold(source))
         if type(source) is Once and not source.taken:
             given: Once | _Tap = source
-            input = source.value
+            input = step._recorded_input(source.value)
         else:
             # A run starts after its source's first chunk: what fails before that never reached it.
             first = await anext(source, MISSING)
@@ -69,7 +69,7 @@ async def observed(
             raise
         except BaseException as error:
             if isinstance(given, _Tap):
-                run.input = _recorded(given.total)
+                run.input = run.step._recorded_input(_recorded(given.total))
             run.output = _recorded(total)
             run.fail(error)
             await run.settle()
@@ -79,7 +79,7 @@ async def observed(
 
 async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
     if isinstance(given, _Tap):
-        run.input = _recorded(given.total)
+        run.input = run.step._recorded_input(_recorded(given.total))
     run.finish(_recorded(total))
     if run.pending:
         await run.settle()
