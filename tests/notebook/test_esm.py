@@ -104,7 +104,8 @@ def test_the_store_under_node() -> None:
 def test_json_patch_as_the_public_cases_have_it(tmp_path: Path) -> None:
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), "json-patch-test-suite@1"]
+    package = "json-patch-test-suite@1"
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), package]
     installed = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if installed.returncode != 0:
         pytest.skip(f"npm cannot install json-patch-test-suite: {installed.stderr.strip()[-200:]}")

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
-__all__ = ["Kind", "Observer", "Pending", "Run", "RunEvent", "Status", "timestamp"]
+__all__ = ["Kind", "Observer", "Pending", "Run", "RunEvent", "Status", "clock_reading", "timestamp"]
 
 Kind = Literal["start", "chunk", "end", "error", "custom"]
 Status = Literal["waiting", "streaming", "done", "failed", "cancelled"]
@@ -34,6 +34,13 @@ def timestamp(at: float) -> str:
     """
     moment = datetime.fromtimestamp(_EPOCH_AT_ZERO + at, UTC)
     return moment.isoformat(timespec="milliseconds")
+
+
+def clock_reading(moment: datetime) -> float:
+    """The reading that ``timestamp`` shows as *moment*; without a zone it is UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp() - _EPOCH_AT_ZERO
 
 
 class RunEvent(NamedTuple):

@@ -85,6 +85,7 @@ class LiveState:
         self._listeners: tuple[OnChange, ...] = () if on_change is None else (on_change,)
         self._state: dict[str, Any] = {"status": "waiting", "runs": []}
         self._places: dict[Run, _Place] = {}
+        self._ended: dict[str, tuple[int, str | None]] = {}
         self._counts: dict[tuple[int, str], int] = {}
         self._growing: dict[Run, _Place] = {}
         self._operations = Operations()
@@ -178,7 +179,7 @@ class LiveState:
             on_change(urgent)
 
     def _start(self, run: Run, at: float) -> None:
-        around = self._places.get(run.parent) if run.parent is not None else None
+        around = None if run.parent is None else self._where(run.parent)
         fields = _fields(run, at)
         if around is None:
             number, key = len(self._state["runs"]), None
@@ -189,14 +190,19 @@ class LiveState:
             if self._state["status"] == "waiting":
                 self.set_status("streaming")
         else:
-            number, name = around.number, fields["name"]
+            (number, parent), name = around, fields["name"]
             count = self._counts[number, name] = self._counts.get((number, name), 0) + 1
             key = name if count == 1 else f"{name}:{count}"
             path = f"/runs/{number}/logs/{escape(key)}"
-            fields["parent"] = around.key
+            fields["parent"] = parent
             self._state["runs"][number]["logs"][key] = fields
             self._operations.add({"op": "add", "path": path, "value": _fresh(fields)})
         self._places[run] = _Place(run, path, fields, number, key)
+
+    def _where(self, run: Run) -> tuple[int, str | None] | None:
+        """The number of its root and its key; a run may outlive the one around it."""
+        place = self._places.get(run)
+        return self._ended.get(run.id) if place is None else (place.number, place.key)
 
     def _chunk(self, run: Run, place: _Place, chunk: Any, at: float) -> None:
         entry = place.entry
@@ -258,6 +264,7 @@ class LiveState:
         if self._growing.pop(run, None) is not None:
             self._grow(place)
         del self._places[run]
+        self._ended[run.id] = (place.number, place.key)
         if place.entry["input"] is None and run.input is not MISSING:
             self._set(place, "input", data(run.input))
         self._set_output(place, data(run.output))

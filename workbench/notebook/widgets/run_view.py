@@ -67,6 +67,8 @@ class RunView(anywidget.AnyWidget):
     python = traitlets.Unicode().tag(sync=True)
     pinned = traitlets.Dict().tag(sync=True)
 
+    _finished: bool
+
     def __init__(
         self,
         live: LiveState,
