@@ -3,6 +3,7 @@
 import ast
 import concurrent.futures
 import io
+import json
 import re
 import signal
 import threading
@@ -325,6 +326,18 @@ def test_only_the_last_fifty_runs_are_kept(run, shell):
     assert [run.number for run in workbench.runs] == list(
         range(workbench.runs[-1].number - 49, workbench.runs[-1].number + 1)
     )
+
+
+def test_a_run_is_saved_by_the_name_s_ending_also_one_that_fails(run, shell, tmp_path):
+    run(JOKE.format(line=f"joke topic=bears --quiet --save {tmp_path}/run.json"))
+    state = json.loads((tmp_path / "run.json").read_text())
+    assert state["status"] == "done" and state["runs"][0]["name"] == "RunnableSequence"
+    run(f"path = {str(tmp_path / 'run.html')!r}\ndef boom(x): raise ValueError('boom')")
+    run("%%chain bad --input 3 --save path\nRunnableLambda(boom)", fail=True)
+    assert "boom" in (tmp_path / "run.html").read_text()
+    run(JOKE.format(line=f"joke topic=bears --bg --view none --save {tmp_path}/run.patch.json"))
+    assert run.result.result(10) == "Hi there"
+    assert json.loads((tmp_path / "run.patch.json").read_text())[0]["path"].startswith("/")
 
 
 def test_views_can_be_switched_off_and_asked_for(run, shell):

@@ -9,6 +9,7 @@ import pytest
 import workbench
 from workbench.components.prompts import ChatPromptTemplate
 from workbench.models.fake import FakeChatModel
+from workbench.notebook.chain_run import ChainRun, Job
 from workbench.runnables.function import RunnableLambda
 
 plus = RunnableLambda(lambda x: x + 1, name="plus")
@@ -155,6 +156,40 @@ def test_a_run_of_the_session_is_shown_again(capsys):
     assert capsys.readouterr().out == ""
     workbench.view(workbench.runs[-1])
     assert "Hi there" in capsys.readouterr().out
+
+
+def test_a_run_that_goes_on_is_followed_to_its_end(capsys):
+    go = threading.Event()
+    run = ChainRun(Job(RunnableLambda(lambda x: go.wait(10) and "the end"), 1, "later"), 7)
+    run.start()
+    threading.Timer(0.05, go.set).start()
+    workbench.view(run)
+    shown = capsys.readouterr().out
+    assert "the end" in shown and "later · ✓ done" in shown
+
+
+def test_patches_and_events_of_any_origin_are_shown(capsys):
+    chain = ChatPromptTemplate.from_template("about {topic}") | FakeChatModel(responses=["Hi there"])
+    patches = list(chain.stream_log({"topic": "bears"}))
+    workbench.view(patches, title="patches")
+    workbench.view(iter(patches), title="iterated")
+    workbench.view(chain.stream_events({"topic": "bears"}), title="events")
+    shown = capsys.readouterr().out
+    for title in ("patches", "iterated", "events"):
+        assert f"{title} · ✓ done" in shown
+    assert shown.count("Hi there") == 3
+
+    async def cell():
+        workbench.view(chain.astream_log({"topic": "bears"}), title="asynchronous")
+        while "asynchronous · ✓ done" not in capsys.readouterr().out:
+            await asyncio.sleep(0.005)
+
+    asyncio.run(asyncio.wait_for(cell(), 10))
+
+
+def test_what_cannot_be_shown_is_refused(capsys):
+    with pytest.raises(TypeError, match="expected a chain and its input"):
+        workbench.view(42)
 
 
 def test_a_chain_without_an_input_is_refused():

@@ -109,6 +109,15 @@ class ChainRun:
         """Whether it is over, in whatever way."""
         return self._future.done()
 
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when it is over, in a thread of its own; at once if it is over."""
+        if self.done():
+            callback()
+            return
+        self._future.add_done_callback(
+            lambda _: threading.Thread(target=callback, name="workbench-over", daemon=True).start()
+        )
+
     def stop(self) -> None:
         """End it and its requests; what was written is kept. From any thread; afterwards it does nothing."""
         if not self._future.done():
@@ -230,17 +239,27 @@ class ChainRun:
             output = await self._in_time([self.live, *observers])
         except asyncio.CancelledError:
             stopped = concurrent.futures.CancelledError(f"run {self.number} of {self.name} was stopped")
-            self._settle("cancelled", error=stopped)
+            await self._end("cancelled", when_over, error=stopped)
             raise
         except BaseException as error:
-            self._settle("cancelled" if isinstance(error, _OutOfTime) else "failed", error=error)
+            status: Status = "cancelled" if isinstance(error, _OutOfTime) else "failed"
+            await self._end(status, when_over, error=error)
             raise
-        else:
-            self._settle("done", output=output)
-            return output
-        finally:
+        await self._end("done", when_over, output=output)
+        return output
+
+    async def _end(self, status: Status, when_over: Callable[[], None] | None, **outcome: Any) -> None:
+        """Who waits for the outcome finds done what is to be done at the end."""
+        self._stop = lambda: None
+        self.live.set_status(status)
+        try:
             if when_over is not None:
                 await asyncio.to_thread(when_over)
+        except Exception as error:
+            outcome = {"error": outcome.get("error") or error}
+            raise
+        finally:
+            self._settle(status, **outcome)
 
     async def _in_time(self, observers: Observers) -> Any:
         __tracebackhide__ = True

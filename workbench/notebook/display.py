@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ..engine.runs import RunEvent
 from ..runnables.base import Runnable
 from ..tracing.live import LiveState
+from .background import SLICE_S
 from .cell_line import Pane
 from .chain_run import ChainRun, Job
 from .session import runs, settings
 
-__all__ = ["View", "display", "in_kernel", "new_view", "run_batch", "run_chain", "run_job", "show_run"]
+__all__ = [
+    "View",
+    "display",
+    "finish_when_over",
+    "in_kernel",
+    "new_view",
+    "run_batch",
+    "run_chain",
+    "run_job",
+    "show_run",
+]
 
 Observers = Sequence[Callable[[RunEvent], None]]
 
@@ -23,6 +36,12 @@ class View(Protocol):
 
     def show(self) -> None: ...
     def finish(self) -> None: ...
+
+
+class Ending(Protocol):
+    """Something that is over at some time: a ChainRun, a Followed."""
+
+    def when_over(self, callback: Callable[[], None]) -> None: ...
 
 
 def in_kernel() -> bool:
@@ -66,7 +85,7 @@ def new_view(
     if in_kernel():
         from .widgets.run_view import RunView
 
-        return RunView(live, on_stop=on_stop, title=title)
+        return RunView(live, on_stop=on_stop, on_rerun=on_rerun, python=python, title=title, view=view)
     from .terminal import TerminalView
 
     return TerminalView(live, title=title, view=view)
@@ -120,9 +139,25 @@ def run_job(
 
 
 def show_run(run: ChainRun, view: Pane | None = None) -> None:
-    """Show a run (again), with buttons that work."""
-    shown = _show(run, view)
-    if run.done():
+    """Show a run (again), with buttons that work. In a terminal it returns when the run is over; Ctrl-C
+    leaves the view, and the run goes on."""
+    finish_when_over(_show(run, view), run)
+
+
+def finish_when_over(shown: View, source: Ending) -> None:
+    """Finish a view when *source* is over: at once if it is; later in a notebook; a terminal, which has one
+    screen, is waited for."""
+    if in_kernel() or _in_a_loop():
+        source.when_over(shown.finish)
+        return
+    over = threading.Event()
+    source.when_over(over.set)
+    try:
+        while not over.wait(SLICE_S):
+            pass
+    except KeyboardInterrupt:
+        pass
+    finally:
         shown.finish()
 
 
@@ -162,17 +197,28 @@ def run_batch(
     return run_job(job, observers=observers, view="none" if quiet else None).output
 
 
+def _in_a_loop() -> bool:
+    """Whether waiting here would hold up an event loop, which may be what is waited for."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def _show(run: ChainRun, view: Pane | None) -> View:
     """The view of a run. Its buttons are for the run that it shows, which after Run again is another."""
     current = [run]
+    again_lock = threading.Lock()
 
     def stop() -> None:
         current[0].stop()
 
     def rerun() -> None:
-        if not current[0].done():
-            return
-        again = current[0] = runs.add(run.job)
+        with again_lock:
+            if not current[0].done():
+                return
+            again = current[0] = runs.add(run.job)
         # A cell that is over cannot show anything new: the view goes on with the new run's state.
         shown.restart(again.live)  # type: ignore[attr-defined]  # only widgets have this button
         again.start(when_over=shown.finish)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-__all__ = ["Figures", "figures", "reached"]
+__all__ = ["Figures", "figures", "reached", "root_numbers"]
 
 _MODELS = frozenset({"chat_model", "llm"})
 
@@ -28,6 +28,17 @@ def figures(document: Mapping[str, Any]) -> Figures:
     models = [entry for run in runs for entry in _entries(run) if entry["type"] in _MODELS]
     costs = [cost for entry in models if (cost := (entry.get("call") or {}).get("cost_usd")) is not None]
     return Figures(duration_s, sum(map(_tokens, models)) if models else None, sum(costs) if costs else None)
+
+
+def root_numbers(document: Mapping[str, Any]) -> list[int]:
+    """What to call the root runs, from 1: their places in the batch that they are, else in the document.
+
+    >>> root_numbers({"runs": [{"item": 1}, {"item": 0}]}), root_numbers({"runs": [{}, {"item": 0}]})
+    ([2, 1], [1, 2])
+    """
+    items = [run.get("item") for run in document["runs"]]
+    is_batch = None not in items and len(set(items)) == len(items)
+    return [item + 1 for item in items] if is_batch else list(range(1, len(items) + 1))
 
 
 def reached(document: Mapping[str, Any]) -> str:

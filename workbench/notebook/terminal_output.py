@@ -1,8 +1,9 @@
 """What the running chains have written so far, section by section, from the document of ``LiveState``.
 
 A *section* is one text that grows: the output of a root run, or of one parallel branch of it (told by the
-tag ``map:key:K`` of the runs in it). What is no text is shown as the value it is so far. While a root that streams nothing itself is still running, the models
-inside it are shown in its place, each under its own name. ``Outputs.read`` looks only at what is new.
+tag ``map:key:K`` of the runs in it). What is no text is shown as the value it is so far. While a root that
+streams nothing itself is still running, the models inside it are shown in its place, each under its own
+name. ``Outputs.read`` looks only at what is new.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from .run_figures import root_numbers
 from .terminal_text import Tail, clean, one_line
 
 __all__ = ["Outputs", "Section", "shown"]
@@ -111,6 +113,7 @@ class Outputs:
         self._roots: list[_Root] = []
         self._sections: dict[tuple[int, bool, tuple[str, ...]], Section] = {}
         self._labels: list[str] = []
+        self._numbers: list[int] = []
 
     @property
     def sections(self) -> list[Section]:
@@ -118,7 +121,7 @@ class Outputs:
 
         def place(item: tuple[tuple[int, bool, tuple[str, ...]], Section]) -> tuple[int, list[int]]:
             number, _, path = item[0]
-            return number, [self._roots[number].branches.get(key, -1) for key in path]
+            return self._numbers[number], [self._roots[number].branches.get(key, -1) for key in path]
 
         return [section for _, section in sorted(self._sections.items(), key=place)]
 
@@ -128,6 +131,7 @@ class Outputs:
 
     def read(self, document: Mapping[str, Any]) -> None:
         """Take in what came since the last time. Meant to be called under the document's lock."""
+        self._numbers = root_numbers(document)
         for number, run in enumerate(document["runs"]):
             if number == len(self._roots):
                 self._roots.append(_Root())
@@ -142,7 +146,7 @@ class Outputs:
 
     def heading(self, section: Section, many: bool) -> str:
         """What to write over a section: its branch and, with *many*, its root's number and input."""
-        root = f"{section.root + 1} {self._labels[section.root]}".rstrip() if many else ""
+        root = f"{self._numbers[section.root]} {self._labels[section.root]}".rstrip() if many else ""
         return ": ".join(filter(None, [root, section.label]))
 
     def _read_root(self, number: int, root: _Root, run: Mapping[str, Any]) -> None:

@@ -24,6 +24,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ..timing.units import count, duration, money, per_second, rate
+from .run_figures import root_numbers
 from .terminal_text import clean, cropped, one_line
 
 __all__ = ["Node", "RunTree", "failures", "glyphs", "header", "nodes", "overall", "seconds", "tree_lines"]
@@ -95,7 +96,7 @@ class Node:
     end: float | None
     chunks: int
     streams: bool
-    item: int | None
+    number: int
     call: Mapping[str, Any]
     error: Mapping[str, Any] | None
 
@@ -115,15 +116,17 @@ class Node:
 def nodes(document: Mapping[str, Any]) -> list[Node]:
     """All runs, depth first, children in the order in which they started."""
     found: list[Node] = []
-    for number, run in enumerate(document["runs"]):
-        found.append(_node(number, None, None, 0, run))
+    numbers = root_numbers(document)
+    for root, run in enumerate(document["runs"]):
+        found.append(_node(root, None, None, 0, run, numbers[root]))
         children: dict[str | None, list[str]] = {}
         for key, entry in run["logs"].items():
             children.setdefault(entry["parent"], []).append(key)
         pending = [(key, 1) for key in reversed(children.get(None, ()))]
         while pending:
             key, depth = pending.pop()
-            found.append(_node(number, key, run["logs"][key]["parent"], depth, run["logs"][key]))
+            entry = run["logs"][key]
+            found.append(_node(root, key, entry["parent"], depth, entry, numbers[root]))
             pending += [(child, depth + 1) for child in reversed(children.get(key, ()))]
     return found
 
@@ -219,7 +222,9 @@ def overall(found: list[Node], status: str) -> str:
     return next((bad for bad in ("failed", "cancelled") if any(n.status == bad for n in roots)), "done")
 
 
-def _node(root: int, key: str | None, parent: str | None, depth: int, run: Mapping[str, Any]) -> Node:
+def _node(
+    root: int, key: str | None, parent: str | None, depth: int, run: Mapping[str, Any], number: int
+) -> Node:
     return Node(
         root,
         key,
@@ -234,7 +239,7 @@ def _node(root: int, key: str | None, parent: str | None, depth: int, run: Mappi
         seconds(run["end_time"]),
         len(run["streamed_output"]),
         _streams(run),
-        run.get("item"),
+        number,
         run.get("call") or run["usage"] or {},
         run["error"],
     )
@@ -362,7 +367,7 @@ def _bar(line: Text, node: Node, width: int, look: Glyphs, now: float, axis: tup
 def _title(node: Node, many: bool) -> str:
     """The name, with the key of the branch it stands for, or its number among several roots."""
     if node.depth == 0:
-        return f"{(node.root if node.item is None else node.item) + 1} {node.name}" if many else node.name
+        return f"{node.number} {node.name}" if many else node.name
     return node.name if node.branch is None else f"{node.branch}: {node.name}"
 
 

@@ -25,7 +25,7 @@ from ..runnables.failures import explain
 from ..tracing.live import LiveState
 from .cell_line import Pane
 from .chain_run import ChainRun, Job
-from .display import View, new_view, run_job, show_run
+from .display import View, finish_when_over, in_kernel, new_view, run_job, show_run
 
 __all__ = ["view", "watch"]
 
@@ -139,13 +139,16 @@ def _follow(source: Any, title: str, pane: Pane | None) -> None:
     from .sources import live_from
 
     followed = live_from(source)
-    live = followed if isinstance(followed, LiveState) else followed.live
-    shown = new_view(live, title=title, on_stop=getattr(followed, "stop", lambda: None), view=pane)
+    if isinstance(followed, LiveState):
+        shown = new_view(followed, title=title, view=pane)
+        shown.show()
+        # A state that is not over stays open in a notebook; a terminal shows it as it is now.
+        if followed.status in ("done", "failed", "cancelled") or not in_kernel():
+            shown.finish()
+        return
+    shown = new_view(followed.live, title=title, on_stop=followed.stop, view=pane)
     shown.show()
-    if hasattr(followed, "when_over"):
-        followed.when_over(shown.finish)
-    else:
-        shown.finish()
+    finish_when_over(shown, followed)
 
 
 def _task_of(run: Run) -> asyncio.Task[Any] | None:
