@@ -650,3 +650,54 @@ def test_sigint_twice_still_restores_the_cursor(terminal: Any):
         time.sleep(0.01)
     view.end()
     assert view.has_cursor
+
+
+def shown_whole(live: LiveState, **options: Any) -> str:
+    console = Console(record=True, width=80, file=open(os.devnull, "w"))  # noqa: SIM115
+    with TerminalView(live, console=console, **options):
+        pass
+    return console.export_text()
+
+
+def test_the_pane_that_is_asked_for_is_shown():
+    live = LiveState()
+    RunnableLambda(lambda _: "the answer", name="ask").invoke("q", {"callbacks": [live]})
+    parts = {
+        pane: ("the answer" in text, "ask  chain" in text)
+        for pane in ("stream", "tree", "time", "all")
+        if (text := shown_whole(live, view=pane))
+    }
+    assert parts == {
+        "stream": (True, False),
+        "tree": (False, True),
+        "time": (False, True),
+        "all": (True, True),
+    }
+
+
+def test_what_the_models_cost_stands_in_the_first_lines():
+    live = LiveState()
+    run = Run("m", "chat_model", (live,), input="q")
+    run.start()
+    for token in ("a ", "b"):
+        run.chunk(token)
+    run.finish("a b")
+    document = live.snapshot()["state"]
+    document["runs"][0] |= {"call": {"output_tokens": 2, "input_tokens": 7, "cost_usd": 0.0123}}
+    assert "2 tokens from 7" in shown_whole(LiveState.of(document))
+    assert "$0.01" in shown_whole(LiveState.of(document))
+    document["runs"][0]["call"]["cost_usd"] = 0.0  # in this process: free
+    assert "$" not in shown_whole(LiveState.of(document))
+
+
+def test_items_of_a_batch_have_their_numbers_whichever_began_first():
+    live = LiveState()
+    for item, name in ((1, "second"), (0, "first")):
+        run = Run(name, "chain", (live,), input=name)
+        run.item = item
+        run.start()
+        run.chunk(f"of {name}")
+        run.finish(f"of {name}")
+    text = shown_whole(live)
+    assert text.index("1 first\nof first") < text.index("2 second\nof second")
+    assert "✓ 1 first" in text and "✓ 2 second" in text
