@@ -2,7 +2,9 @@
 
 import asyncio
 import csv
+import gc
 import io
+import weakref
 from datetime import datetime
 from enum import Enum
 
@@ -270,6 +272,26 @@ def test_what_stands_around_the_element_is_passed_over(run_chain):
         "a": "1 < 2"
     }
     assert run_chain(XMLOutputParser(parser="xml"), "<a><![CDATA[<b>]]></a>") == {"a": "<b>"}
+
+
+# Memory
+
+
+@pytest.mark.parametrize("text", ['{"a": "' + "b " * 50 + '"}', '["' + "b " * 50 + '", 1]'])
+def test_of_a_growing_value_only_the_last_is_kept(text):
+    total, values = Fold(), []
+    for chunk in JsonOutputParser().transform(iter(text)):
+        values.append(weakref.ref(Watched(chunk)) if isinstance(chunk, dict) else weakref.ref(chunk))
+        total.add(Watched(chunk) if isinstance(chunk, dict) else chunk)
+        del chunk
+    gc.collect()
+    assert len(values) > 50
+    assert sum(value() is not None for value in values) <= 1
+    assert total.value == JsonOutputParser().parse(text)
+
+
+class Watched(dict):
+    """A dict that can be referred to weakly."""
 
 
 # Subclasses

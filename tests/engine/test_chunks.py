@@ -1,6 +1,7 @@
 """How chunks add up."""
 
 import time
+import weakref
 
 import pytest
 
@@ -72,3 +73,19 @@ def test_add_joins_two():
 def test_pairs_and_many_add_up_alike_where_a_key_s_values_cannot_be_added():
     one, two = AddableDict(a=1, b="x"), AddableDict(a="s")
     assert add(one, two) == folded([one, two]) == {"a": "s", "b": "x"}
+
+
+def test_of_chunks_that_replace_each_other_only_the_last_is_kept():
+    class Snapshot:
+        """Something that can be referred to weakly and cannot be added."""
+
+    class Latest(list):
+        __latest__ = True
+
+    for kind in (Snapshot, Latest):
+        total, chunks = Fold(), [kind() for _ in range(100)]
+        last, references = chunks[-1], [weakref.ref(chunk) for chunk in chunks]
+        while chunks:
+            total.add(chunks.pop(0))
+        assert [reference() for reference in references if reference() is not None] == [last]
+        assert total.value is last

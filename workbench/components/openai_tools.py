@@ -9,16 +9,10 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..runnables.schema import json_schema
-from .tool_schema import (
-    Parameters,
-    arguments_model,
-    described_arguments,
-    function_doc,
-    function_name,
-    told_model,
-    typed_dict_model,
-)
+from .tool_docs import described_arguments, function_doc, function_name
+from .tool_schema import Parameters, arguments_model, told_model
 from .tools import BaseTool
+from .typed_dicts import typed_dict_model
 
 if TYPE_CHECKING:
     from types import FunctionType

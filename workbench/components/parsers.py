@@ -11,7 +11,7 @@ called; the methods of subclasses run in a worker thread under an event loop, si
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -145,12 +145,10 @@ class GrowingReader(Protocol):
 class GrowingList(list[Any]):
     """A list as far as it has come in a stream: the next one replaces it, rather than being added to it."""
 
+    __latest__ = True
+
     def __add__(self, other: Any) -> Any:
         return other if isinstance(other, GrowingList) else [*self, *other]
-
-    @classmethod
-    def __concat__(cls, parts: Sequence[GrowingList]) -> GrowingList:
-        return parts[-1]
 
 
 class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, WithJsonSchema
 
 from ..engine.modes import AnyScope
+from .base_tool import ArgsSchema, extras_of
 from .tool_calls import is_tool_call
 from .tool_schema import Parameters
-from .tools import ArgsSchema, StructuredTool, extras_of
+from .tools import StructuredTool
 
 __all__ = ["Tool"]
 

@@ -8,7 +8,6 @@ given by the program: it is checked, and not told.
 from __future__ import annotations
 
 import inspect
-import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +16,10 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr, ValidationError, create_model
 from pydantic.fields import FieldInfo
-from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..engine.config import RunnableConfig
 from ..runnables.schema import Keyed, keyed_model
+from .typed_dicts import absent
 
 __all__ = [
     "Arguments",
@@ -28,14 +27,10 @@ __all__ = [
     "InjectedToolCallId",
     "Parameters",
     "arguments_model",
-    "described_arguments",
-    "function_doc",
-    "function_name",
     "injected_fields",
     "is_secret",
     "named",
     "told_model",
-    "typed_dict_model",
 ]
 
 _ENGINES = ("run_manager", "callbacks")
@@ -201,7 +196,7 @@ class Arguments:
             name: getattr(values, field)
             for field, name in self.names.items()
             if field in values.model_fields_set
-            or type(values).model_fields[field].default_factory is not _absent
+            or type(values).model_fields[field].default_factory is not absent
         }
         if values.model_extra:
             arguments.update(values.model_extra)
@@ -270,49 +265,6 @@ def _is_mark(mark: Any, kind: type[InjectedToolArg]) -> bool:
     return isinstance(mark, kind) or (isinstance(mark, type) and issubclass(mark, kind))
 
 
-def typed_dict_model(kind: Any, *, nested: bool = False) -> type[BaseModel]:
-    """A TypedDict as a model: its keys with what its docstring or their annotations say of them.
-
-    An annotation may be ``Annotated[int, "what"]``, or ``Annotated[int, default, "what"]`` with ``...`` for
-    no default. *nested*: TypedDicts inside become models too.
-    """
-    hints = get_type_hints(kind, include_extras=True)
-    own = function_doc(kind) if kind.__doc__ != dict.__doc__ else ""
-    doc, described = described_arguments(own, hints, kind.__name__)
-    fields: dict[str, tuple[Any, dict[str, Any]]] = {}
-    for key, hint in hints.items():
-        options: dict[str, Any] = {} if key in kind.__required_keys__ else {"default_factory": _absent}
-        while getattr(get_origin(hint), "_name", None) in ("Required", "NotRequired", "ReadOnly"):
-            hint = get_args(hint)[0]
-        marks = _metadata(hint)
-        if len(marks) == 2 and isinstance(marks[1], str):
-            options = options if marks[0] is ... else {"default": marks[0]}
-        texts = [mark for mark in marks[-1:] if isinstance(mark, str)]
-        if text := described.get(key) or "".join(texts):
-            options["description"] = text
-        plain = get_args(hint)[0] if marks and (texts or len(marks) == 2) else hint
-        fields[key] = (_modelled(plain) if nested else plain, options)
-    model = keyed_model(kind.__name__, fields)
-    model.__doc__ = doc or None
-    return model
-
-
-def _absent() -> None:
-    """Stands for a key that a TypedDict may lack."""
-
-
-def _modelled(annotation: Any) -> Any:
-    """The annotation with models for the TypedDicts in it."""
-    if is_typeddict(annotation):
-        return typed_dict_model(annotation, nested=True)
-    origin, inside = get_origin(annotation), get_args(annotation)
-    if origin in (Union, types.UnionType):
-        return Union[tuple(map(_modelled, inside))]  # noqa: UP007  # of a tuple
-    if origin in (list, dict, set, tuple, frozenset):
-        return origin[tuple(each if each is ... else _modelled(each) for each in inside)]
-    return annotation
-
-
 @lru_cache(maxsize=512)
 def told_model(model: type[BaseModel]) -> type[BaseModel]:
     """The model without its injected fields. It describes; it has not the validators of the other."""
@@ -326,71 +278,3 @@ def told_model(model: type[BaseModel]) -> type[BaseModel]:
     told: type[BaseModel] = create_model(model.__name__, __config__=config, **fields)
     told.__doc__ = model.__doc__
     return told
-
-
-def function_name(fn: Any) -> str | None:
-    """The name of a function; None for a lambda and for what has none."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    name = getattr(fn, "__name__", None)
-    return None if name == "<lambda>" else name
-
-
-def function_doc(fn: Any) -> str:
-    """Its docstring without the indentation; "" if it has none of its own."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    doc = getattr(fn, "__doc__", None)
-    return inspect.cleandoc(doc) if isinstance(doc, str) else ""
-
-
-_SECTION = re.compile(
-    r"^(Args|Arguments|Parameters|Returns?|Yields?|Raises|Examples?|Notes?|Attributes):\s*$", re.MULTILINE
-)
-_ARGUMENT = re.compile(r"^(\s+)\*{0,2}(\w+)\s*(?:\([^)]*\))?:\s*(.*)$")
-
-
-def described_arguments(
-    doc: str, known: Mapping[str, Any], name: str, *, required: bool = False
-) -> tuple[str, dict[str, str]]:
-    """A docstring in Google's style as what stands before its sections, and what its arguments are.
-
-    Raises ValueError for an argument that is not *known*, and if *required* for a docstring that does not
-    describe any.
-
-    >>> described_arguments('''Add.
-    ...
-    ... Args:
-    ...     x: the first,
-    ...         a number
-    ... ''', {"x": int}, "add")
-    ('Add.', {'x': 'the first, a number'})
-    """
-    first = _SECTION.search(doc)
-    if required and known and not re.search(r"^(Args|Arguments|Parameters):\s*$", doc, re.MULTILINE):
-        raise ValueError(
-            f"tool {name!r}: parse_docstring=True expected an 'Args:' section in its docstring, got "
-            f"{doc!r:.80}; write one, or give error_on_invalid_docstring=False"
-        )
-    if first is None:
-        return doc, {}
-    described: dict[str, list[str]] = {}
-    indent, current = "", ""
-    sections = list(_SECTION.finditer(doc))
-    ends = [section.start() for section in sections[1:]] + [len(doc)]
-    for section, end in zip(sections, ends, strict=True):
-        if section[1] not in ("Args", "Arguments", "Parameters"):
-            continue
-        for line in doc[section.end() : end].splitlines():
-            found = _ARGUMENT.match(line)
-            if found is not None and (not indent or found[1] == indent):
-                indent, current = found[1], found[2]
-                described[current] = [found[3]]
-            elif current and line.strip():
-                described[current].append(line.strip())
-    if unknown := [key for key in described if key not in known]:
-        raise ValueError(
-            f"tool {name!r}: its docstring describes {unknown[0]!r}; expected one of the arguments "
-            f"{', '.join(map(repr, known)) or '(none)'}"
-        )
-    return doc[: first.start()].strip(), {key: " ".join(lines) for key, lines in described.items()}

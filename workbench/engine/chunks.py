@@ -4,7 +4,9 @@
 that parallel branches stream, ``Once`` is the stream of one known value.
 
 A class whose values are streamed in many small pieces can define ``__concat__``, a classmethod from a
-list of chunks to their sum; ``Fold`` then calls it once instead of adding pairwise.
+list of chunks to their sum; ``Fold`` then calls it once instead of adding pairwise. One each of whose chunks
+replaces the one before says ``__latest__ = True``, and so do, without saying it, all that define no ``+``:
+of these only the last is kept.
 """
 
 from __future__ import annotations
@@ -85,19 +87,24 @@ class Fold:
     'abc'
     """
 
-    __slots__ = ("_kind", "_parts")
+    __slots__ = ("_kind", "_parts", "_replaced")
 
     def __init__(self) -> None:
         self._parts: list[Any] = []
         self._kind: type | None = None
+        self._replaced = False
 
     def add(self, chunk: Any) -> None:
         if type(chunk) is self._kind:  # never None's, which is skipped below
-            self._parts.append(chunk)
+            if self._replaced:
+                self._parts = [chunk]
+            else:
+                self._parts.append(chunk)
         elif chunk is not None:
             if self._parts:
                 chunk = add(self.value, chunk)
-            self._kind = type(chunk)
+            self._kind = kind = type(chunk)
+            self._replaced = not hasattr(kind, "__add__") or getattr(kind, "__latest__", False)
             self._parts = [chunk]
 
     @property
