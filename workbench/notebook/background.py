@@ -60,7 +60,7 @@ class BackgroundTask(Generic[T]):
         except KeyboardInterrupt:
             self.cancel()
             concurrent.futures.wait([self._future], GRACE_S)
-            raise
+            raise KeyboardInterrupt from None  # without the frames of the waiting, which say nothing
         # Not result(): the traceback should show the user's frames, and none of concurrent.futures.
         error = self._future.exception()
         if error is not None:
