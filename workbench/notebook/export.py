@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from ..tracing.live import LiveState
 from ..tracing.operations import Op, plain_operations
 from .static import static_html
+from .static_words import visible
 
 __all__ = ["EMPTY", "export_file", "html_page", "patch_log", "save", "state_json"]
 
@@ -71,7 +73,7 @@ def patch_log(live: LiveState) -> list[Op]:
 def html_page(document: Mapping[str, Any], *, title: str) -> str:
     """A page of its own around the static twin."""
     body = static_html(document, id="page", in_notebook=False)
-    return _PAGE.replace("{title}", escape(title)).replace("{body}", body)
+    return _PAGE.substitute(title=escape(visible(title)), body=body)
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -96,14 +98,14 @@ _KINDS = {
     "html": (".html", "text/html"),
 }
 
-_PAGE = """<!doctype html>
+_PAGE = Template("""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
-<title>{title}</title>
+<title>$title</title>
 <style>
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
@@ -118,8 +120,8 @@ details > div, details > pre, details > details { margin-left: 1rem !important; 
 </style>
 </head>
 <body>
-<h1>{title}</h1>
-{body}
+<h1>$title</h1>
+$body
 </body>
 </html>
-"""
+""")
