@@ -26,7 +26,7 @@ class JsonInText:
     """Reads an answer; see the module. *lenient* takes JSON that ends early.
 
     >>> answer = JsonInText()
-    >>> for text in ("Sure! ```js", 'on\\\\n{"a": [1', ', 2', "]}``` Anything else?"):
+    >>> for text in ("Sure! ```js", 'on\\n{"a": [1', ', 2', "]}``` Anything else?"):
     ...     answer.feed(text)
     >>> answer.finish()
     >>> answer.value

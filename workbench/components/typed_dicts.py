@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import types
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..runnables.schema import keyed_model
@@ -27,14 +28,14 @@ def typed_dict_model(kind: Any, *, nested: bool = False) -> type[BaseModel]:
     for key, hint in hints.items():
         options: dict[str, Any] = {} if key in kind.__required_keys__ else {"default_factory": absent}
         hint = _unqualified(hint)
-        marks = getattr(hint, "__metadata__", ())
-        if len(marks) == 2 and isinstance(marks[1], str):
+        marks: tuple[Any, ...] = getattr(hint, "__metadata__", ())
+        text = marks[-1] if marks and isinstance(marks[-1], str) else ""
+        if text and len(marks) == 2 and not isinstance(marks[0], FieldInfo):
             options = options if marks[0] is ... else {"default": marks[0]}
-        texts = [mark for mark in marks[-1:] if isinstance(mark, str)]
-        if text := described.get(key) or "".join(texts):
+            hint = hint.__origin__
+        if text := described.get(key) or text:
             options["description"] = text
-        plain = hint.__origin__ if marks and (texts or len(marks) == 2) else hint
-        fields[key] = (_modelled(plain) if nested else plain, options)
+        fields[key] = (_modelled(hint) if nested else hint, options)
     model = keyed_model(kind.__name__, fields)
     model.__doc__ = doc or None
     return model
@@ -55,6 +56,8 @@ def _modelled(annotation: Any) -> Any:
     if is_typeddict(annotation):
         return typed_dict_model(annotation, nested=True)
     origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Annotated[(_modelled(annotation.__origin__), *annotation.__metadata__)]
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_modelled, inside))]  # noqa: UP007  # of a tuple
     if origin in (list, dict, set, tuple, frozenset):
