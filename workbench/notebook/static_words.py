@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..tracing.calls import MODELS
+from ..tracing.visible_text import visible
 
 __all__ = [
     "GLYPHS",
@@ -230,27 +231,6 @@ def _is_message(value: Any) -> bool:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
-
-
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
-)
-
-
-def visible(text: str) -> str:
-    r"""*text* with control characters, and those that turn its direction, as signs that can be seen.
-
-    >>> visible("a\x1b[31m\x00 b")
-    'a␛[31m␀ b'
-    """
-    return _INVISIBLE.sub(_sign, text) if _INVISIBLE.search(text) else text
-
-
-def _sign(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code == 0x0D:
-        return ""
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else f"<U+{code:04X}>"
 
 
 def _line(text: str) -> str:
