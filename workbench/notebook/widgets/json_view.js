@@ -7,14 +7,15 @@
  */
 
 import { element, setText } from "./values.js";
+import { visibleText } from "./visible_text.js";
 
 const MEMBERS_SHOWN = 100;
 const CHARACTERS_SHOWN = 2_000;
 const PREVIEW_MEMBERS = 4;
 
-/** @typedef {{open?: number | boolean}} JsonViewOptions  levels that start open; true: all */
+/** @typedef {{open?: number | boolean}} JsonOptions  levels that start open; true: all */
 
-/** A value as nodes that open and close. @param {unknown} value @param {JsonViewOptions} [options]
+/** A value as nodes that open and close. @param {unknown} value @param {JsonOptions} [options]
  * @returns {HTMLElement} */
 export function jsonView(value, options = {}) {
   return new JsonView(value, options).el;
@@ -22,7 +23,7 @@ export function jsonView(value, options = {}) {
 
 /** The same, for a value that changes. */
 export class JsonView {
-  /** @param {unknown} value @param {JsonViewOptions} [options] */
+  /** @param {unknown} value @param {JsonOptions} [options] */
   constructor(value, { open = 2 } = {}) {
     this.el = element("div", "wb-json-view");
     this.el.dir = "ltr";
@@ -83,14 +84,14 @@ class Leaf {
   }
 
   _draw() {
-    const shown = this._full.length > this._limit ? this._full.slice(0, this._limit) : this._full;
+    const cut = this._full.length > this._limit;
+    const shown = visibleText(cut ? this._full.slice(0, this._limit) : this._full);
     const before = this._text.data;
     if (shown !== before) {
       if (before && shown.startsWith(before)) this._text.appendData(shown.slice(before.length));
       else this._text.data = shown;
     }
-    const left = this._full.length - shown.length;
-    if (left > 0) {
+    if (cut) {
       if (this._more === null) {
         this._more = moreButton(() => {
           this._limit = Infinity;
@@ -98,7 +99,7 @@ class Leaf {
         });
         this.el.append(this._more);
       }
-      setText(this._more, `… ${left.toLocaleString("en")} more characters`);
+      setText(this._more, `… ${(this._full.length - this._limit).toLocaleString("en")} more characters`);
     } else if (this._more !== null) {
       this._more.remove();
       this._more = null;
@@ -213,7 +214,7 @@ function previewOf(value, count) {
     if (shown.length === PREVIEW_MEMBERS) break;
     const item = /** @type {any} */ (value)[key];
     const text = isContainer(item) ? (Array.isArray(item) ? "[…]" : "{…}") : JSON.stringify(shortened(item)) ?? "";
-    shown.push(Array.isArray(value) ? text : `${key}: ${text}`);
+    shown.push(visibleText(Array.isArray(value) ? text : `${key}: ${text}`));
   }
   const inner = shown.join(", ") + (count > shown.length ? ", …" : "");
   return Array.isArray(value) ? `[${inner}]` : `{${inner}}`;
@@ -226,8 +227,7 @@ function shortened(value) {
 
 /** @param {string} key */
 function keyNode(key) {
-  const node = element("bdi", "wb-json-key", key);
-  node.title = key;
+  const node = element("bdi", "wb-json-key", visibleText(key));
   return node;
 }
 

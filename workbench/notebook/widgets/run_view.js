@@ -1,149 +1,203 @@
 // @ts-check
 /**
- * The live view of a run: header with the Stop button, output, steps.
+ * The live view of a run: header with the controls, output, steps.
  *
  * One store per model takes the frames, from before the first view is there; every view of the model draws
  * from it, at most once per animation frame.
  */
 
-import { Store, escapeKey } from "./store.js";
+import { Downloads } from "./downloads.js";
+import { Header } from "./header.js";
+import { KernelWatch } from "./kernel_watch.js";
+import { place, runAt } from "./run_paths.js";
+import { escapeKey } from "./patch.js";
+import { Store } from "./store.js";
 import { StreamPane } from "./stream_pane.js";
-import { TreePane, place, runAt, tokenCount } from "./tree_pane.js";
-import { counted, duration, element, isModel, setText, time } from "./values.js";
+import { Totals, totalsOf } from "./totals.js";
+import { TreePane } from "./tree_pane.js";
+import { element, isModel } from "./values.js";
 
-/** @typedef {import("./store.js").Run} Run */
 /** @typedef {import("./store.js").State} State */
+/** @typedef {import("./header.js").Panes} Panes */
 /**
  * @typedef {{get(name: string): any, send(content: object): void,
  *   on(name: string, callback: (message: any) => void): void,
- *   widget_manager?: {kernel?: {status?: string, interrupt?: () => unknown}}}} Model
+ *   off?(name: string, callback: (message: any) => void): void,
+ *   widget_manager?: {kernel?: import("./kernel_watch.js").Kernel | null}}} Model
  */
 
 const HIDDEN_TAB_MS = 250;
 const TICK_MS = 100;
 const STOP_ANSWER_MS = 400;
+const NOTICE_MS = 6_000;
 
-const GONE = ["restarting", "autorestarting", "dead", "terminating"];
+const SYNCED = ["title", "view", "python", "can_rerun", "pinned"];
 
-/** @type {Record<string, string>} */
-const WORDS = { waiting: "Waiting", streaming: "Running", done: "Done", failed: "Failed", cancelled: "Stopped" };
-
-/** What the header says in numbers, kept up to date run by run. */
-class Totals {
-  constructor() {
-    this.start = Infinity;
-    this.end = -Infinity;
-    this.first = Infinity;
-    /** @type {Map<string, {tokens: number, model: boolean, first: number, last: number}>} */
-    this._runs = new Map();
+/** What all views of a model share. */
+class Session {
+  /** @param {Model} model */
+  constructor(model) {
+    this.model = model;
+    this.store = new Store((have) => this.send({ k: "sync", have }));
+    this._answers = 0;
+    this.onProblem = (/** @type {string} */ problem) => console.warn(`workbench: ${problem}`);
+    this.downloads = new Downloads(this.store, (content) => this.send(content), (problem) => this.onProblem(problem));
+    this.store.load(model.get("snapshot"));
+    model.on("change:snapshot", () => this.store.load(model.get("snapshot")));
+    model.on("msg:custom", (message) => this._receive(message));
   }
 
-  /** @param {string} row @param {Run} run @param {boolean} root */
-  update(row, run, root) {
-    if (!root && !isModel(run)) return;
-    const first = time(run.first_chunk_time);
-    const end = time(run.end_time);
-    if (root) {
-      this.start = Math.min(this.start, time(run.start_time));
-      if (end) this.end = Math.max(this.end, end);
-      if (first) this.first = Math.min(this.first, first);
-    }
-    this._runs.set(row, { tokens: tokenCount(run), model: isModel(run), first, last: end });
+  close() {
+    this.store.close();
+    this.downloads.close();
   }
 
-  /** Tokens of the models, or else chunks of the roots; per second while there were any.
-   * @param {number} now */
-  summary(now) {
-    const all = [...this._runs.values()];
-    const models = all.filter((run) => run.model);
-    const counted = models.length > 0 ? models : all;
-    let tokens = 0;
-    let first = Infinity; // of the models, where there are any: items of a batch do not stream
-    let last = -Infinity;
-    for (const run of counted) {
-      tokens += run.tokens;
-      if (run.first) first = Math.min(first, run.first);
-      if (run.first) last = Math.max(last, run.last || now);
+  /** @param {object} content */
+  send(content) {
+    try {
+      this.model.send(content);
+    } catch (error) {
+      console.warn("workbench: the kernel of this run cannot be reached:", error);
     }
-    const perSecond = tokens > 1 && last - first > 50 ? tokens / ((last - first) / 1000) : NaN;
-    return { tokens, perSecond, firstAfter: (Number.isFinite(this.first) ? this.first : first) - this.start, unit: models.length > 0 ? "token" : "chunk" };
+  }
+
+  /** Ask Python to stop the run. Some kernels hear nothing while a cell runs; those are interrupted. */
+  stop() {
+    const before = this._answers;
+    this.send({ k: "stop" });
+    setTimeout(() => {
+      if (this._answers === before) this.model.widget_manager?.kernel?.interrupt?.();
+    }, STOP_ANSWER_MS);
+  }
+
+  /** @param {any} message */
+  _receive(message) {
+    if (message?.k === "frame") this.store.frame(message);
+    else if (message?.k === "snap") this.store.load(message);
+    else if (message?.k === "ack") this._acknowledged(message);
+    else if (message?.k === "file") this.downloads.arrived(message);
+  }
+
+  /** @param {{of?: string, error?: string}} message */
+  _acknowledged(message) {
+    if (message.of === "stop") this._answers += 1;
+    if (typeof message.error !== "string") return;
+    if (message.of === "export") this.downloads.failed(message.error);
+    else this.onProblem(message.error);
   }
 }
 
-class Header {
-  /** @param {string} title @param {() => void} onStop */
-  constructor(title, onStop) {
-    this.el = element("header", "wb-header");
-    this.status = element("span", "wb-status");
-    this.status.setAttribute("role", "status");
-    const name = element("span", "wb-title", title);
-    name.title = title;
-    this._numbers = element("span", "wb-numbers");
-    this.elapsed = this._number("wb-elapsed", "Elapsed time");
-    this.first = this._number("wb-first", "Time to the first token");
-    this.tokens = this._number("wb-tokens", "Tokens the models wrote; chunks where no model took part");
-    this.speed = this._number("wb-speed", "Per second, from the first to the last");
-    this.stop = element("button", "wb-button wb-stop", "Stop");
-    this.stop.type = "button";
-    this.stop.title = "Stop the run";
-    this.stop.disabled = true;
-    this.stop.addEventListener("click", onStop);
-    this.el.append(this.status, name, this._numbers, this.stop);
-  }
-
-  /** @param {string} className @param {string} title */
-  _number(className, title) {
-    const node = element("span", `wb-number ${className}`);
-    node.title = title;
-    this._numbers.append(node);
-    return node;
-  }
-
-  /** @param {State} state @param {Totals} totals @param {number} now @param {boolean} lost */
-  update(state, totals, now, lost) {
-    const running = isActive(state) && !lost;
-    const { tokens, perSecond, firstAfter, unit } = totals.summary(now);
-    setText(this.status, lost ? "Kernel gone" : (WORDS[state.status] ?? state.status));
-    setText(this.elapsed, duration((isActive(state) ? now : totals.end) - totals.start));
-    setText(this.tokens, tokens > 0 ? counted(tokens, unit) : "");
-    setText(this.speed, Number.isNaN(perSecond) ? "" : `${perSecond.toFixed(perSecond < 100 ? 1 : 0)}/s`);
-    const first = duration(firstAfter);
-    setText(this.first, first ? `first ${first}` : "");
-    this.stop.disabled = !running;
-    if (!running) setText(this.stop, "Stop");
-  }
-}
-
-/** One view of a store in a page. */
+/** One view of a session in a page. */
 class RunView {
-  /** @param {HTMLElement} el @param {Store} store @param {string} title @param {() => void} onStop
-   * @param {() => boolean} isGone whether the run died with its kernel */
-  constructor(el, store, title, onStop, isGone) {
+  /** @param {HTMLElement} el @param {Session} session */
+  constructor(el, session) {
     this.el = el;
-    this._isGone = isGone;
-    this._lost = false;
-    this.store = store;
+    this._session = session;
+    this._model = session.model;
+    this.store = session.store;
     this._totals = new Totals();
-    this._header = new Header(title, () => {
-      setText(this._header.stop, "Stopping…");
-      onStop();
-    });
-    this._stream = new StreamPane();
-    this._tree = new TreePane();
-    el.append(this._header.el, this._stream.el, this._tree.el);
+    /** @type {import("./totals.js").Summary | null} */
+    this._pinned = null;
+    /** @type {State | null} */
+    this._compared = null;
+    this._isPinning = false;
+    this._streamIsStale = false;
     /** @type {Set<string> | null} */
     this._touched = null;
     this._scheduled = false;
     /** @type {ReturnType<typeof setInterval> | null} */
     this._ticking = null;
-    this._unsubscribe = store.subscribe((touched) => this._onChange(touched));
+    this._header = this._makeHeader();
+    this._stream = new StreamPane();
+    this._tree = new TreePane({ onSelect: (path) => this._onSelect(path), store: this.store });
+    el.append(this._header.el, this._stream.el, this._tree.el);
+    this._watch = new KernelWatch(() => this._model.widget_manager?.kernel, () => this._onGone());
+    session.onProblem = (problem) => this._notify(problem);
+    this._onTrait = () => this._readTraits();
+    for (const name of SYNCED) this._model.on(`change:${name}`, this._onTrait);
+    this._unsubscribe = this.store.subscribe((touched) => this._onChange(touched));
+    this._show(panesOf(this._model.get("view")));
+    this._readPinned();
     this.paint();
   }
 
   close() {
     this._unsubscribe();
+    for (const name of SYNCED) this._model.off?.(`change:${name}`, this._onTrait);
     if (this._ticking !== null) clearInterval(this._ticking);
+    this._watch.close();
+    this._header.toolbar.close();
+    this._stream.close();
+    this._tree.close();
     this.el.replaceChildren();
+  }
+
+  _makeHeader() {
+    const session = this._session;
+    return new Header(this._model.get("title") ?? "", {
+      stop: () => session.stop(),
+      rerun: () => session.send({ k: "rerun" }),
+      pin: () => session.send({ k: this._isPinning ? "unpin" : "pin" }),
+      python: () => String(this._model.get("python") ?? ""),
+      download: (what) => session.downloads.start(what, this._watch.gone),
+    }, (panes) => this._show(panes));
+  }
+
+  /** @param {Panes} panes */
+  _show(panes) {
+    this.el.dataset.view = panes;
+    this._header.panes.choose(panes);
+    const stream = panes === "all" || panes === "stream";
+    const tree = panes !== "stream";
+    this._stream.el.hidden = !stream;
+    this._tree.el.hidden = !tree;
+    this._tree.setView(panes === "time" ? "time" : "tree");
+    if (stream && this._streamIsStale) this._stream.paint(this.store.state, null);
+    this._streamIsStale = !stream;
+  }
+
+  _readTraits() {
+    this._header.rename(this._model.get("title") ?? "");
+    this._readPinned();
+    this._tick();
+  }
+
+  /** The pinned run, unless it is the one that is shown. */
+  _readPinned() {
+    const pinned = this._model.get("pinned");
+    const told = Array.isArray(pinned?.state?.runs) && pinned.state.runs.length > 0 ? /** @type {State} */ (pinned.state) : null;
+    this._isPinning = told !== null;
+    const own = told !== null && told.runs[0].id === this.store.state.runs[0]?.id;
+    const compared = own ? null : told;
+    if (compared === this._compared) return;
+    this._compared = compared;
+    this._pinned = compared && totalsOf(compared, escapeKey).summary(NaN);
+    this._stream.setPinned(compared);
+    this._tree.setPinned(compared);
+  }
+
+  /** A step that is looked at belongs to an item: show that. @param {string | null} path */
+  _onSelect(path) {
+    const at = path === null ? null : place(path);
+    if (at) this._stream.select(at.number);
+  }
+
+  _onGone() {
+    this.el.classList.add("wb-gone");
+    this._tick();
+    this._keepTicking(false);
+    if (!this._isLost) this._header.notice("The kernel of this run is gone. What it sent is kept.");
+  }
+
+  /** Whether the run died with its kernel. */
+  get _isLost() {
+    return this._watch.gone && isActive(this.store.state);
+  }
+
+  /** @param {string} text */
+  _notify(text) {
+    this._header.notice(text);
+    setTimeout(() => this._header.notice(""), NOTICE_MS);
   }
 
   /** @param {Set<string> | null} touched */
@@ -162,21 +216,16 @@ class RunView {
     const { state } = this.store;
     const touched = this._touched;
     this._touched = new Set();
-    this.el.dataset.status = this._lost ? "lost" : state.status;
     if (touched === null) this._paintAll(state);
     else this._paintTouched(state, touched);
-    this._keepTicking(isActive(state) && !this._lost);
+    this._keepTicking(isActive(state) && !this._watch.gone);
   }
 
   /** @param {State} state */
   _paintAll(state) {
-    for (const [number, root] of state.runs.entries()) {
-      this._totals.update(`/runs/${number}`, root, true);
-      for (const [key, run] of Object.entries(root.logs ?? {})) {
-        this._totals.update(`/runs/${number}/logs/${escapeKey(key)}`, run, false);
-      }
-    }
-    this._stream.paint(state, null);
+    this._totals = totalsOf(state, escapeKey);
+    this._readPinned();
+    this._paintStream(state, null);
     this._tree.paint(state, null);
   }
 
@@ -196,22 +245,36 @@ class RunView {
       if (run) this._totals.update(at.row, run, run === root);
       if (run && (run === root || isModel(run))) roots.add(at.number);
     }
-    this._stream.paint(state, roots);
+    this._paintStream(state, roots);
     this._tree.paint(state, rows);
+  }
+
+  /** @param {State} state @param {Set<number> | null} roots */
+  _paintStream(state, roots) {
+    if (this._stream.el.hidden) this._streamIsStale = true;
+    else this._stream.paint(state, roots);
   }
 
   _tick() {
     const { state } = this.store;
     const now = Math.max(Date.now() - this.store.clockOffset, this._totals.start);
-    if (isActive(state) && !this._lost && this._isGone()) {
-      this._lost = true;
-      this.el.dataset.status = "lost";
-      this._keepTicking(false);
-      return;
-    }
-    this._header.update(state, this._totals, now, this._lost);
-    const end = isActive(state) ? now : this._totals.end;
-    if (Number.isFinite(this._totals.start)) this._tree.tick(now, end - this._totals.start);
+    const active = isActive(state);
+    if (active) this._watch.check();
+    const lost = this._isLost;
+    this.el.dataset.status = lost ? "lost" : state.status;
+    const running = active && !lost;
+    const summary = this._totals.summary(now);
+    this._header.update(state, summary, this._pinned, { running, lost, total: itemTotal(state) });
+    this._header.toolbar.update({
+      running,
+      gone: this._watch.gone,
+      canStop: true,
+      canRerun: Boolean(this._model.get("can_rerun")),
+      python: Boolean(this._model.get("python")),
+      pinned: this._isPinning,
+      hasRuns: state.runs.length > 0,
+    });
+    if (Number.isFinite(this._totals.start)) this._tree.tick(now, summary.elapsedMs);
   }
 
   /** Times and the axis move ten times a second: they touch every row, which tokens must not.
@@ -231,6 +294,18 @@ function isActive(state) {
   return state.runs.length > 0 && (state.status === "waiting" || state.status === "streaming");
 }
 
+/** Items of a batch: those that have started, or as many as there will be where that is known.
+ * @param {State} state */
+function itemTotal(state) {
+  const told = /** @type {{items?: unknown}} */ (state).items;
+  return typeof told === "number" ? Math.max(told, state.runs.length) : state.runs.length;
+}
+
+/** @param {unknown} view @returns {Panes} */
+function panesOf(view) {
+  return view === "stream" || view === "tree" || view === "time" ? view : "all";
+}
+
 /** Hidden tabs get no animation frames, so a timer runs against them. @param {() => void} paint */
 function oncePerFrame(paint) {
   let done = false;
@@ -244,39 +319,14 @@ function oncePerFrame(paint) {
   requestAnimationFrame(run);
 }
 
-/**
- * Ask Python to stop the run. Some kernels hear nothing while a cell runs; those are interrupted.
- * @param {Model} model @param {() => boolean} answered
- */
-function stop(model, answered) {
-  model.send({ k: "stop" });
-  setTimeout(() => {
-    if (!answered()) model.widget_manager?.kernel?.interrupt?.();
-  }, STOP_ANSWER_MS);
-}
-
 export default () => {
-  /** @type {Store} */
-  let store;
-  let answers = 0;
+  /** @type {Session} */
+  let session;
   return {
     /** @param {{model: Model}} context */
     initialize({ model }) {
-      store = new Store((have) => {
-        try {
-          model.send({ k: "sync", have });
-        } catch (error) {
-          console.warn("workbench: the kernel of this run cannot be reached:", error);
-        }
-      });
-      store.load(model.get("snapshot"));
-      model.on("change:snapshot", () => store.load(model.get("snapshot")));
-      model.on("msg:custom", (message) => {
-        if (message?.k === "frame") store.frame(message);
-        else if (message?.k === "snap") store.load(message);
-        else if (message?.k === "ack") answers += 1;
-      });
-      return () => store.close();
+      session = new Session(model);
+      return () => session.close();
     },
 
     /** @param {{model: Model, el: HTMLElement}} context */
@@ -290,10 +340,7 @@ export default () => {
       const body = element("div", "wb-body");
       root.append(hideTwin, body);
       el.append(root);
-      const view = new RunView(body, store, model.get("title"), () => {
-        const before = answers;
-        stop(model, () => answers > before);
-      }, () => GONE.includes(model.widget_manager?.kernel?.status ?? ""));
+      const view = new RunView(body, session);
       return () => {
         view.close();
         root.remove();

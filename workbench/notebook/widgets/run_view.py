@@ -57,7 +57,7 @@ class RunView(anywidget.AnyWidget):
     """
 
     _esm = join_modules(_HERE / "run_view.js")
-    _css = (_HERE / "run_view.css").read_text(encoding="utf-8")
+    _css = "\n".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.glob("*.css")))
 
     run_id = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)

@@ -1,317 +1,214 @@
 // @ts-check
 /**
- * The output of the root runs, as it arrives.
+ * The output of the root runs, as it arrives: of one run, or of the items of a batch.
  *
- * ``Output`` shows the output of one run: text in one block, parallel branches in one block per key.
- * ``StreamPane`` holds one ``Output`` per root run and follows the tail unless the reader scrolled up.
+ * Follows the tail unless the reader scrolled up. A pinned run stands beside the current one, item by item.
  */
 
-import {
-  branchesOf,
-  copyText,
-  element,
-  hasToolCalls,
-  inputLine,
-  isDocument,
-  isMessage,
-  isModel,
-  isRecord,
-  messagesOf,
-  setText,
-  shownText,
-  textOf,
-} from "./values.js";
+import { BatchPane, MOST_TABS, itemOrder } from "./batch_pane.js";
+import { copyButton } from "./details.js";
+import { FollowTail } from "./follow_tail.js";
+import { ItemView } from "./item_view.js";
+import { Segments } from "./segments.js";
+import { element, inputLine } from "./values.js";
+import { visibleText } from "./visible_text.js";
 
-/** @typedef {import("./store.js").Run} Run */
 /** @typedef {import("./store.js").State} State */
-/** @typedef {{id: string, el: HTMLElement, output: Output, failed: boolean,
- *   preview: {id: string, output: Output} | null}} Item */
-
-const DEEPEST_BRANCH = 3;
-const TAIL_PX = 24;
-
-/** One text that grows: a text node that tokens are appended to. */
-class Block {
-  /** @param {string[]} keys */
-  constructor(keys) {
-    this.el = element("div", "wb-block");
-    this.key = keys[0];
-    this.text = "";
-    this._last = "";
-    // Branches may stream their whole text so far (a JSON parser does) instead of what is new.
-    this._cumulative = keys.length > 0;
-    /** @type {string[]} */
-    this._parts = [];
-    if (keys.length > 0) this.el.append(element("div", "wb-block-label", keys.join(" › ")));
-    const pre = element("pre", "wb-text");
-    this._node = document.createTextNode("");
-    pre.append(this._node);
-    this.el.append(pre);
-  }
-
-  /** @param {string} part */
-  append(part) {
-    if (this._cumulative) {
-      this._parts.push(part);
-      this._cumulative = part.startsWith(this._last);
-      this._last = part;
-      if (this._cumulative) return this.set(part);
-      return this.set(this._parts.splice(0).join(""));
-    }
-    this.text += part;
-    this._node.appendData(part);
-  }
-
-  /** @param {string} text */
-  set(text) {
-    if (text === this.text) return;
-    if (text.startsWith(this.text)) this._node.appendData(text.slice(this.text.length));
-    else this._node.data = text;
-    this.text = text;
-  }
-}
-
-/** The output of one run. */
-export class Output {
-  /** @param {string} waiting what to say while there is nothing to show */
-  constructor(waiting = "") {
-    this.el = element("div", "wb-output");
-    this._waiting = waiting;
-    this._hint = element("div", "wb-hint", waiting);
-    this._blocks = element("div", "wb-blocks");
-    this.el.append(this._hint, this._blocks);
-    /** @type {Map<string, Block>} */
-    this._byPath = new Map();
-    /** @type {string[]} keys of the branches in the order of their runs */
-    this._order = [];
-    this._seen = 0;
-    this._onlyText = true;
-    this._ended = false;
-  }
-
-  /** Show what is new in *run*; cheap when nothing is. @param {Run} run */
-  update(run) {
-    const chunks = run.streamed_output;
-    if (this._seen < chunks.length && this._byPath.size === 0) this._order = branchOrder(run);
-    while (this._seen < chunks.length) {
-      if (typeof chunks[this._seen] === "string") {
-        this._block([]).append(this._textFrom(chunks));
-      } else {
-        this._onlyText = false;
-        this._place(chunks[this._seen], [], false);
-        this._seen += 1;
-      }
-    }
-    if (run.end_time && !this._ended) this._end(run);
-    const hint = this._byPath.size > 0 ? "" : this._ended ? (run.error ? "" : "no output") : this._waiting;
-    setText(this._hint, hint);
-    this._hint.hidden = hint === "";
-  }
-
-  /** The tokens up to the next chunk that is none, as one text: appending to a long one copies it.
-   * @param {unknown[]} chunks */
-  _textFrom(chunks) {
-    const start = this._seen;
-    while (typeof chunks[this._seen] === "string") this._seen += 1;
-    return chunks.slice(start, this._seen).join("");
-  }
-
-  /** All of it as text, for the clipboard. */
-  get text() {
-    const blocks = [...this._byPath];
-    if (blocks.length === 1) return blocks[0][1].text;
-    return blocks.map(([path, block]) => `${path}:\n${block.text}`).join("\n\n");
-  }
-
-  /** @param {Run} run */
-  _end(run) {
-    this._ended = true;
-    const output = run.final_output;
-    if (output === null || output === undefined) return;
-    if (this._onlyText && this._byPath.size > 0 && !hasToolCalls(output)) return; // the whole text is here, and was perhaps cut there
-    if (this._byPath.size === 0 && isRecord(output) && !allText(output)) this._block([]).set(shownText(output));
-    else this._place(output, [], true);
-  }
-
-  /** @param {unknown} value @param {string[]} keys @param {boolean} whole instead of an addition */
-  _place(value, keys, whole) {
-    if (isBranches(value) && keys.length < DEEPEST_BRANCH) {
-      for (const [key, item] of Object.entries(value)) this._place(item, [...keys, key], whole);
-      return;
-    }
-    const text = textOf(value);
-    if (text !== null && !whole) this._block(keys).append(text);
-    else if (value !== null || whole) this._block(keys).set(shownText(value));
-  }
-
-  /** Among the others in the order of the branches. @param {Block} block @param {string | undefined} key */
-  _insert(block, key) {
-    const rank = this._rank(key);
-    const others = [...this._byPath.values()].filter((other) => other !== block);
-    const next = others.filter((other) => this._rank(other.key) > rank).map((other) => other.el);
-    const after = [...this._blocks.children].find((el) => next.includes(/** @type {HTMLDivElement} */ (el)));
-    this._blocks.insertBefore(block.el, after ?? null);
-  }
-
-  /** @param {string | undefined} key */
-  _rank(key) {
-    const rank = key === undefined ? -1 : this._order.indexOf(key);
-    return rank < 0 ? this._order.length : rank;
-  }
-
-  /** @param {string[]} keys */
-  _block(keys) {
-    const path = keys.join(" › ");
-    let block = this._byPath.get(path);
-    if (!block) {
-      block = new Block(keys);
-      this._byPath.set(path, block);
-      this._insert(block, keys[0]);
-    }
-    return block;
-  }
-}
-
-/** Branches of a parallel step are tagged with their key. @param {Run} run */
-function branchOrder(run) {
-  return Object.values(run.logs ?? {}).flatMap(branchesOf);
-}
-
-/** What failed, in words, with the traceback to open. @param {import("./store.js").RunError} error
- * @param {string} [where] names of the steps down to the one that failed */
-export function errorNode(error, where = "") {
-  const box = element("div", "wb-error");
-  if (where) box.append(element("div", "wb-error-where", where));
-  const line = element("div", "wb-error-line");
-  const message = error.message ? `: ${error.message}` : "";
-  line.append(element("span", "wb-error-type", error.type), element("span", "", message));
-  box.append(line);
-  if (error.traceback) {
-    const details = element("details");
-    details.append(element("summary", "", "Traceback"), element("pre", "wb-text", error.traceback));
-    box.append(details);
-  }
-  return box;
-}
-
-/** The way down to the step whose error the root run ended with: ``RunnableSequence > my_llm``.
- * @param {Run} root */
-function failedStep(root) {
-  const logs = root.logs ?? {};
-  const names = [root.name];
-  let around = "";
-  for (;;) {
-    const inner = Object.entries(logs).find(
-      ([, run]) => (run.parent ?? "") === around && run.error?.message === root.error?.message,
-    );
-    if (!inner || names.length > Object.keys(logs).length) return names.length > 1 ? names.join(" > ") : "";
-    around = inner[0];
-    names.push(inner[1].name);
-  }
-}
-
-/** The model that started last, of those that have written something. @param {Run} root */
-function lastWriter(root) {
-  const wrote = (/** @type {Run} */ run) => isModel(run) && run.streamed_output.length > 0;
-  return Object.values(root.logs ?? {}).findLast(wrote);
-}
+/** @typedef {import("./output.js").TextMode} TextMode */
+/** @typedef {import("./batch_pane.js").Arrangement} Arrangement */
 
 export class StreamPane {
   constructor() {
     this.el = element("section", "wb-stream");
     this.el.setAttribute("aria-label", "Output");
+    /** @type {TextMode} */
+    this._mode = "text";
+    /** @type {Arrangement | ""} what the reader chose */
+    this._arrangement = "";
+    /** @type {State} */
+    this._state = { status: "waiting", runs: [] };
+    /** @type {string[]} ids of the runs that are shown */
+    this._ids = [];
+    /** @type {ItemView | null} */
+    this._single = null;
+    /** @type {BatchPane | null} */
+    this._batch = null;
+    /** @type {State | null} */
+    this._pinned = null;
+    /** @type {ItemView | null} */
+    this._pinnedView = null;
+    const bar = element("div", "wb-bar-line");
+    this._arrangements = new Segments("Arrangement of the items", [
+      ["grid", "Grid", "All items side by side"],
+      ["tabs", "Tabs", "One item at a time"],
+    ], (value) => this._arrange(/** @type {Arrangement} */ (value)));
+    this._modes = new Segments("Form of the text", [
+      ["text", "Text", "The text as it came"],
+      ["markdown", "Markdown", "The text with its Markdown rendered"],
+    ], (value) => this._setMode(/** @type {TextMode} */ (value)));
+    this._modes.choose("text");
+    this._arrangements.el.hidden = this._modes.el.hidden = true;
+    const copy = copyButton("Copy", "Copy the whole output", () => this._allText());
+    copy.classList.add("wb-copy");
+    const tools = element("span", "wb-bar-tools");
+    tools.append(this._arrangements.el, this._modes.el, copy);
+    bar.append(element("span", "wb-bar-title", "Output"), tools);
     this._scroll = element("div", "wb-scroll");
     this._scroll.tabIndex = 0;
     this._scroll.setAttribute("role", "region");
     this._scroll.setAttribute("aria-label", "Output text");
-    this._copy = element("button", "wb-button wb-copy", "Copy");
-    this._copy.type = "button";
-    this._copy.title = "Copy the output";
-    this._copy.addEventListener("click", () => this._copyAll());
-    this.el.append(this._scroll, this._copy);
-    this._follow = true;
-    this._scroll.addEventListener("scroll", () => {
-      this._follow = this._scroll.scrollHeight - this._scroll.scrollTop - this._scroll.clientHeight < TAIL_PX;
-    }, { passive: true });
-    /** @type {Item[]} */
-    this._items = [];
     this._hint = element("div", "wb-hint", "Nothing has run yet");
-    this._scroll.append(this._hint);
+    this._beside = element("div", "wb-beside");
+    this._current = element("div", "wb-current");
+    this._pin = element("div", "wb-pinned-output");
+    this._pin.hidden = true;
+    this._beside.append(this._current, this._pin);
+    this._scroll.append(this._hint, this._beside);
+    this._jump = element("button", "wb-button wb-jump", "Jump to end");
+    this._jump.type = "button";
+    this._jump.title = "Follow the output again";
+    this._jump.hidden = true;
+    this._jump.addEventListener("click", () => {
+      this._tail.jump();
+      this._scroll.focus({ preventScroll: true });
+    });
+    this.el.append(bar, this._scroll, this._jump);
+    this._tail = new FollowTail(this._scroll, () => this._offerJump());
+  }
+
+  close() {
+    this._batch?.close();
   }
 
   /** @param {State} state @param {Iterable<number> | null} touched numbers of root runs; null: all */
   paint(state, touched) {
-    if (this._items.some((item, number) => item.id !== state.runs[number]?.id)) {
-      for (const item of this._items) item.el.remove();
-      this._items = [];
-    }
+    this._state = state;
+    if (this._ids.some((id, number) => id !== state.runs[number]?.id)) this._clear();
+    for (let number = this._ids.length; number < state.runs.length; number += 1) this._ids.push(state.runs[number].id);
     this._hint.hidden = state.runs.length > 0;
-    while (this._items.length < state.runs.length) this._add(state.runs[this._items.length]);
-    for (const number of touched ?? state.runs.keys()) this._update(this._items[number], state.runs[number]);
-    this._scroll.classList.toggle("wb-batch", state.runs.length > 1);
-    if (this._follow) this._scroll.scrollTop = this._scroll.scrollHeight;
+    if (state.runs.length > 1) this._paintBatch(state, touched);
+    else if (state.runs.length === 1) this._paintSingle(state);
+    this._offerMarkdown();
+    this._tail.update(this._isGrowing);
+    this._offerJump();
   }
 
-  /** @param {Run} run */
-  _add(run) {
-    const el = element("div", "wb-item");
-    const heading = element("div", "wb-item-head");
-    heading.append(
-      element("span", "wb-item-number", String(this._items.length + 1)),
-      element("span", "wb-item-input", inputLine(run.input) || run.name),
-    );
-    const output = new Output("waiting for the first token…");
-    el.append(heading, output.el);
-    this._scroll.append(el);
-    this._items.push({ id: run.id, el, output, preview: null, failed: false });
+  get _isGrowing() {
+    return this._state.status === "waiting" || this._state.status === "streaming";
   }
 
-  /** @param {Item | undefined} item @param {Run | undefined} run */
-  _update(item, run) {
-    if (!item || !run) return;
-    item.output.update(run);
-    this._updatePreview(item, run);
-    if (run.error && !item.failed) {
-      item.failed = true;
-      const stopped = run.status === "cancelled";
-      item.el.append(
-        stopped ? element("div", "wb-note wb-stopped", "■ stopped here") : errorNode(run.error, failedStep(run)),
-      );
+  _offerJump() {
+    this._jump.hidden = this._tail.following || !this._isGrowing;
+  }
+
+  /** Show the item of a root run, where one is shown at a time. @param {number} number */
+  select(number) {
+    this._batch?.select(number);
+  }
+
+  /** @param {State | null} state */
+  setPinned(state) {
+    this._pinned = state;
+    if (state && this._batch) this._arrange("tabs");
+    this._paintPinned();
+  }
+
+  _clear() {
+    this._ids = [];
+    this._single = null;
+    this._batch?.close();
+    this._batch = null;
+    this._current.replaceChildren();
+    this._tail.release();
+  }
+
+  /** @param {State} state */
+  _paintSingle(state) {
+    if (!this._single) {
+      this._single = new ItemView(this._mode);
+      this._current.replaceChildren(this._single.el);
+      this._paintPinned();
     }
+    this._single.update(state, 0);
   }
 
-  /** A run that does not stream (an item of a batch) shows what its last model writes until it ends.
-   * @param {Item} item @param {Run} run */
-  _updatePreview(item, run) {
-    const writing = run.end_time || run.streamed_output.length > 0 ? undefined : lastWriter(run);
-    item.output.el.hidden = writing !== undefined;
-    if (item.preview && item.preview.id !== writing?.id) {
-      item.preview.output.el.remove();
-      item.preview = null;
+  /** @param {State} state @param {Iterable<number> | null} touched */
+  _paintBatch(state, touched) {
+    const anew = this._batch === null;
+    const batch = (this._batch ??= new BatchPane(this._mode, () => this._paintPinned()));
+    if (anew) {
+      this._single = null;
+      this._current.replaceChildren(batch.el);
+      this._arrangements.el.hidden = false;
     }
-    if (!writing) return;
-    if (!item.preview) {
-      item.preview = { id: writing.id, output: new Output() };
-      item.preview.output.el.classList.add("wb-preview");
-      item.output.el.after(item.preview.output.el);
+    const many = state.runs.length > MOST_TABS;
+    const arrangement = this._arrangement || (many || this._pinned ? "tabs" : "grid");
+    this._arrangements.choose(arrangement);
+    this._arrangements.rename("tabs", many ? "List" : "Tabs");
+    batch.paint(state, anew ? null : touched, arrangement);
+  }
+
+  _paintPinned() {
+    const run = this._pinnedNumber();
+    this._pin.hidden = run < 0;
+    this._beside.classList.toggle("wb-compared", run >= 0);
+    if (run < 0 || !this._pinned) {
+      this._pin.replaceChildren();
+      this._pinnedView = null;
+      return;
     }
-    item.preview.output.update(writing);
+    this._pinnedView = new ItemView(this._mode);
+    this._pinnedView.update(this._pinned, run);
+    const label = element("div", "wb-block-label wb-pinned-label", "Pinned");
+    const input = inputLine(this._pinned.runs[run].input);
+    if (input) label.append(element("bdi", "wb-pinned-input", visibleText(input)));
+    this._pin.replaceChildren(label, this._pinnedView.el);
   }
 
-  async _copyAll() {
-    const copied = await copyText(this._items.map((item) => item.output.text).join("\n\n"));
-    setText(this._copy, copied ? "Copied" : "Not copied");
-    setTimeout(() => setText(this._copy, "Copy"), 1200);
+  /** The root run of the pinned state that belongs beside the one shown; -1: none. */
+  _pinnedNumber() {
+    if (!this._pinned || this._pinned.runs.length === 0) return -1;
+    if (!this._batch) return this._pinned.runs.length === 1 || this._state.runs.length > 0 ? 0 : -1;
+    const place = itemOrder(this._state).indexOf(this._batch.selected);
+    return place < 0 ? -1 : (itemOrder(this._pinned)[place] ?? -1);
   }
-}
 
-/** @param {unknown} value @returns {value is Record<string, unknown>} */
-function isBranches(value) {
-  if (!isRecord(value) || isMessage(value) || isDocument(value) || messagesOf(value)) return false;
-  return Object.keys(value).length > 0;
-}
+  /** @param {Arrangement} arrangement */
+  _arrange(arrangement) {
+    this._arrangement = arrangement;
+    this._tail.release();
+    this.paint(this._state, null);
+    this._paintPinned();
+  }
 
-/** @param {Record<string, unknown>} value @returns {boolean} */
-function allText(value) {
-  return Object.values(value).every((item) => textOf(item) !== null);
+  _views() {
+    const views = this._single ? [this._single] : (this._batch?.views ?? []);
+    return this._pinnedView ? [...views, this._pinnedView] : views;
+  }
+
+  _offerMarkdown() {
+    if (this._modes.el.hidden && this._views().some((view) => view.looksLikeMarkdown)) this._modes.el.hidden = false;
+  }
+
+  /** @param {TextMode} mode */
+  _setMode(mode) {
+    this._mode = mode;
+    this._single?.setMode(mode);
+    this._batch?.setMode(mode);
+    this._pinnedView?.setMode(mode);
+    this._tail.release();
+    this._tail.update(false);
+  }
+
+  _allText() {
+    if (this._single) return this._single.text;
+    return itemOrder(this._state).map((number) => this._textOf(number)).join("\n\n");
+  }
+
+  /** @param {number} number */
+  _textOf(number) {
+    const view = new ItemView("text");
+    view.update(this._state, number);
+    return view.text;
+  }
 }

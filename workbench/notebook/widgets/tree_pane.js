@@ -1,523 +1,400 @@
 // @ts-check
 /**
- * The runs as a collapsible tree with a shared time axis.
+ * The runs as a tree on a shared time axis, with the panel of the selected one and the raw data behind it.
  *
- * One row per run, nested by ``parent`` and known by its path in the document (``/runs/0/logs/my_llm``).
- * Rows are made once and then only changed where a frame touched them, so that focus, selection and what
- * the reader opened stay as they are. Bars are placed by CSS from the run's own times and two variables of
- * the pane, ``--wb-now`` and ``--wb-total`` (milliseconds): the axis grows without touching any row.
+ * Here the parts meet: the model says which rows there are, virtual rows put those in view into the page, and
+ * a frame redraws only what it touched. Focus, selection and what the reader opened stay as they are while
+ * runs come. A run that fails is selected, unless the reader has selected something.
  */
 
-import { escapeKey, unescapeKey } from "./store.js";
-import { Output, errorNode } from "./stream_pane.js";
-import {
-  branchesOf,
-  counted,
-  duration,
-  element,
-  isDocument,
-  isMessage,
-  isModel,
-  json,
-  messagesOf,
-  preview,
-  setAttribute,
-  setText,
-  time,
-  valueNode,
-} from "./values.js";
+import { Details } from "./details.js";
+import { PatchesPane, StatePane } from "./raw_pane.js";
+import { runAt } from "./run_paths.js";
+import { wordsOf } from "./tree_filter.js";
+import { TreeBar } from "./tree_bar.js";
+import { keyAction } from "./tree_keys.js";
+import { TreeModel } from "./tree_model.js";
+import { TreeRow } from "./tree_row.js";
+import { element, setText } from "./values.js";
+import { VirtualRows } from "./virtual_rows.js";
+import { Axis, spanOf } from "./waterfall.js";
 
-/** @typedef {import("./store.js").Run} Run */
 /** @typedef {import("./store.js").State} State */
-/** @typedef {import("./store.js").Status} Status */
+/** @typedef {import("./store.js").Store} Store */
+/** @typedef {import("./tree_model.js").TreeNode} TreeNode */
+/** @typedef {import("./waterfall.js").Span} Span */
 
-/** Rows that arrive after this many start closed, but for roots. */
-const MOST_OPEN = 80;
-
-/** @type {Record<Status, string>} shapes, so that colour is not needed to tell them apart */
-const GLYPHS = { waiting: "○", streaming: "▸", done: "✓", failed: "✕", cancelled: "■" };
-
-/** @type {Record<string, [string, string]>} glyph and words */
-const TYPES = {
-  chain: ["»", "chain"],
-  chat_model: ["M", "chat model"],
-  llm: ["M", "model"],
-  prompt: ["P", "prompt"],
-  parser: ["{}", "parser"],
-  retriever: ["R", "retriever"],
-  tool: ["T", "tool"],
-};
-
-/** Output tokens of a run: as the model counted them, else the chunks it streamed. @param {Run} run */
-export function tokenCount(run) {
-  return run.usage?.output_tokens ?? run.streamed_output.length;
-}
-
-/** @param {Run} run */
-export function isRunning(run) {
-  return !run.end_time;
-}
-
-/** The number of the root run, the key of the run in it ("" for the root), and the field, as touched.
- * @param {string} path @returns {{row: string, number: number, field: string} | null} */
-export function place(path) {
-  const parts = path.split("/");
-  if (parts[1] !== "runs" || parts.length < 3) return null;
-  const nested = parts[3] === "logs" && parts.length > 4;
-  return {
-    row: parts.slice(0, nested ? 5 : 3).join("/"),
-    number: Number(parts[2]),
-    field: parts[nested ? 5 : 3] ?? "",
-  };
-}
-
-/** @param {State} state @param {string} path of a row @returns {Run | undefined} */
-export function runAt(state, path) {
-  const [, , number, , key] = path.split("/");
-  const root = state.runs[Number(number)];
-  if (key === undefined || !root?.logs) return key === undefined ? root : undefined;
-  const name = unescapeKey(key);
-  return Object.hasOwn(root.logs, name) ? root.logs[name] : undefined;
-}
-
-class Row {
-  /** @type {number} */
-  level = 1;
-
-  /** @type {Row[]} */
-  children = [];
-
-  /** @type {HTMLUListElement} */
-  group = element("ul", "wb-group");
-
-  /** @param {TreePane} pane @param {string} path @param {Run} run @param {Row | null} parent */
-  constructor(pane, path, run, parent) {
-    this.pane = pane;
-    this.path = path;
-    this.run = run;
-    this.parent = parent;
-    if (parent) this.level = parent.level + 1;
-    /** @type {Details | null} */
-    this.details = null;
-    const [glyph, words] = TYPES[run.type] ?? ["·", run.type];
-    this.el = element("li", "wb-node");
-    this.el.dataset.type = run.type;
-    this.el.dataset.path = this.path;
-    this.el.setAttribute("role", "treeitem");
-    this.el.setAttribute("aria-level", String(this.level));
-    this.el.tabIndex = -1;
-    this.line = element("div", "wb-row");
-    this.line.style.setProperty("--wb-level", String(this.level - 1));
-    const name = element("span", "wb-cell-name");
-    this.twisty = element("span", "wb-twisty");
-    this.twisty.setAttribute("aria-hidden", "true");
-    const icon = element("span", "wb-icon", glyph);
-    icon.title = words;
-    const label = element("span", "wb-name", run.name);
-    label.title = run.name;
-    this.note = element("span", "wb-row-note");
-    const branches = parent ? branchesOf(run).map((key) => element("span", "wb-branch", key)) : [];
-    name.append(this.twisty, icon, ...branches, label, this.note);
-    this.status = element("span", "wb-cell-status");
-    this.glyph = element("span", "wb-glyph");
-    this.word = element("span", "wb-word");
-    this.status.append(this.glyph, this.word);
-    this.tokens = element("span", "wb-cell-number wb-cell-tokens");
-    this.time = element("span", "wb-cell-number wb-cell-time");
-    this.track = element("span", "wb-track");
-    this.mark = element("span", "wb-bar-mark");
-    this.stream = element("span", "wb-bar-stream");
-    this.track.append(element("span", "wb-bar"), this.stream, this.mark);
-    this.line.append(name, this.status, this.tokens, this.time, this.track);
-    this.group.setAttribute("role", "group");
-    this.group.hidden = true;
-    this.el.append(this.line, this.group);
-    (parent ? parent.group : this.pane.list).append(this.el);
-    parent?.children.push(this);
-    parent?._becomeParent();
-    this.update("");
-  }
-
-  /** Show what changed. @param {string} field of the run that was touched; "" for all of it */
-  update(field) {
-    const { run } = this;
-    if (field === "" || field === "streamed_output" || field === "usage") {
-      const count = tokenCount(run);
-      // Of steps that pass on something else than text, the number of chunks says nothing.
-      const shown = isModel(run) ? count > 0 : count > 1 && typeof run.streamed_output[0] === "string";
-      setText(this.tokens, shown ? count.toLocaleString("en") : "");
-    }
-    if (field !== "streamed_output") this._updateStatus();
-    this.details?.update(field);
-  }
-
-  _updateStatus() {
-    const { run } = this;
-    this.el.dataset.status = run.status;
-    setText(this.glyph, GLYPHS[run.status] ?? "?");
-    setText(this.word, run.status === "done" ? "" : run.status);
-    this.glyph.title = run.status;
-    const { error } = run;
-    const own = error && run.status === "failed" && !this._failedInside(error.message);
-    setText(this.note, own ? preview(`${error.type}: ${error.message}`, 120) : "");
-    const start = time(run.start_time) - this.pane.origin;
-    const first = time(run.first_chunk_time) - this.pane.origin;
-    this.track.style.setProperty("--wb-start", String(start));
-    const streams = !Number.isNaN(first) && (isRunning(run) || run.streamed_output.length > 1);
-    this.stream.hidden = this.mark.hidden = !streams;
-    this.track.classList.toggle("wb-waits", streams || isRunning(run));
-    if (!Number.isNaN(first)) this.track.style.setProperty("--wb-first", String(first));
-    if (run.end_time) this.track.style.setProperty("--wb-end", String(time(run.end_time) - this.pane.origin));
-    const firstAfter = time(run.first_chunk_time) - time(run.start_time);
-    this.track.title = Number.isNaN(firstAfter) ? "" : `first token after ${duration(firstAfter)}`;
-    this.tick(NaN);
-    const words = TYPES[run.type]?.[1] ?? run.type;
-    const took = run.end_time ? `, ${this.time.textContent}` : "";
-    const tokens = run.end_time && isModel(run) ? `, ${counted(tokenCount(run), "token")}` : "";
-    setAttribute(this.el, "aria-label", `${run.name}, ${words}, ${run.status}${took}${tokens}`);
-  }
-
-  /** @param {number} now milliseconds on the sender's clock */
-  tick(now) {
-    const end = this.run.end_time ? time(this.run.end_time) : now;
-    const text = duration(end - time(this.run.start_time));
-    if (text) setText(this.time, text);
-  }
-
-  /** Whether a step in this one failed of the same. @param {string} message */
-  _failedInside(message) {
-    return this.children.some((row) => row.run.error?.message === message);
-  }
-
-  _becomeParent() {
-    if (this.el.hasAttribute("aria-expanded")) return;
-    this.expand(this.level === 1 || this.pane.size < MOST_OPEN);
-  }
-
-  /** @param {boolean} open */
-  expand(open) {
-    setAttribute(this.el, "aria-expanded", String(open));
-    this.group.hidden = !open;
-  }
-
-  get expanded() {
-    return this.el.getAttribute("aria-expanded");
-  }
-
-  toggleDetails() {
-    if (this.details) {
-      this.details.el.remove();
-      this.details = null;
-    } else {
-      this.details = new Details(this);
-      this.line.after(this.details.el);
-    }
-    this.el.classList.toggle("wb-open", this.details !== null);
-  }
-}
-
-/** What one run got, gave and cost; made when its row is opened. */
-class Details {
-  /** @param {Row} row */
-  constructor(row) {
-    this.row = row;
-    this.el = element("div", "wb-details");
-    this.el.style.setProperty("--wb-level", String(row.level - 1));
-    /** @type {Map<string, HTMLElement>} */
-    this._sections = new Map();
-    for (const title of ["Error", "Input", "Output", "Facts", "Events"]) {
-      const section = element("section", "wb-section");
-      section.append(element("h4", "wb-section-title", title), element("div", "wb-section-body"));
-      this._sections.set(title, section);
-      this.el.append(section);
-    }
-    this._output = new Output("nothing yet");
-    this.update("");
-  }
-
-  /** @param {string} field */
-  update(field) {
-    const { run } = this.row;
-    const all = field === "";
-    if (all || field === "error") this._set("Error", run.error && errorNode(run.error));
-    if (all || field === "input") this._set("Input", isEmpty(run.input) ? null : valueNode(run.input));
-    if (all || field === "streamed_output" || field === "end_time") this._updateOutput(run);
-    if (all || field === "events") {
-      const lines = run.events.map(eventLine).join("\n");
-      this._set("Events", lines ? element("pre", "wb-text wb-json", lines) : null);
-    }
-    if (field !== "streamed_output") this._set("Facts", facts(run));
-  }
-
-  /** @param {Run} run */
-  _updateOutput(run) {
-    const output = run.final_output;
-    if (run.end_time && (isMessage(output) || messagesOf(output) || isDocuments(output))) {
-      this._set("Output", valueNode(output));
-      return;
-    }
-    this._output.update(run);
-    const body = this._body("Output");
-    if (this._output.el.parentNode !== body) this._set("Output", this._output.el);
-  }
-
-  /** @param {string} title @param {Node | null} content nothing hides the section */
-  _set(title, content) {
-    const section = this._sections.get(title);
-    if (!section) return;
-    section.hidden = content === null;
-    const body = this._body(title);
-    if (content) body.replaceChildren(content);
-    else body.replaceChildren();
-  }
-
-  /** @param {string} title */
-  _body(title) {
-    return /** @type {HTMLElement} */ (this._sections.get(title)?.lastElementChild);
-  }
-}
+const ROW_PX = 25;
+const MOST_PX = 425;
 
 export class TreePane {
-  constructor() {
+  /** @param {{onSelect?: (path: string | null) => void, store?: Store | null}} [options]
+   * *onSelect* is called when the reader selects a run; *store* has the operations to show */
+  constructor({ onSelect = () => {}, store = null } = {}) {
+    this._onSelect = onSelect;
+    this._model = new TreeModel();
+    /** @type {State} */
+    this._state = { status: "waiting", runs: [] };
+    /** @type {TreeNode | null} the row that keys move from */
+    this._current = null;
+    /** @type {TreeNode | null} the row whose details are shown */
+    this._selected = null;
+    this._choseSelf = false;
+    this._now = NaN;
+    this._span = 1;
+    /** @type {Map<string, Span> | null} */
+    this._ghosts = null;
+    this._ghostsEnd = 0;
+    /** @type {import("./tree_bar.js").Tab} */
+    this._tab = "steps";
+    this._axis = new Axis();
+    this._rows = this._makeRows();
+    this._bar = new TreeBar({
+      onTab: (tab) => this._showTab(tab),
+      onQuery: (query) => this._onQuery(query),
+      onOpenAll: (open) => this._openAll(open),
+      onLeave: () => this._focusRow(),
+    }, { patches: store !== null });
+    this._details = new Details(() => this._leaveDetails());
+    this._statePane = new StatePane();
+    this._patches = store === null ? null : new PatchesPane(() => store.operations);
+    this._nothing = element("div", "wb-hint wb-nothing");
+    this._nothing.hidden = true;
+    this._steps = element("div", "wb-steps-tab");
+    const table = element("div", "wb-steps-table");
+    table.append(headRow(this._axis), this._rows.el, this._nothing);
+    this._steps.append(table, this._details.el);
     this.el = element("section", "wb-steps");
     this.el.setAttribute("aria-label", "Steps");
-    this._axis = element("span", "wb-axis");
-    const head = element("div", "wb-row wb-head");
-    head.setAttribute("aria-hidden", "true");
-    head.append(
-      element("span", "wb-cell-name", "Step"),
-      element("span", "wb-cell-status", "Status"),
-      element("span", "wb-cell-number wb-cell-tokens", "Tokens"),
-      element("span", "wb-cell-number wb-cell-time", "Time"),
-      this._axis,
-    );
-    this.list = element("ul", "wb-tree");
-    this.list.setAttribute("role", "tree");
-    this.list.setAttribute("aria-label", "Steps of the run");
-    this.el.append(head, this.list);
-    /** @type {Map<string, Row>} */
-    this._rows = new Map();
-    /** @type {Set<Row>} */
-    this._running = new Set();
-    /** @type {Row | null} */
-    this._current = null;
-    this._step = 0;
-    /** Start of the first run: milliseconds since the epoch. */
-    this.origin = NaN;
-    this.list.addEventListener("click", (event) => this._onClick(event));
-    this.list.addEventListener("keydown", (event) => this._onKey(event));
+    this.el.style.setProperty("--wb-row-height", `${ROW_PX}px`);
+    this.el.append(this._bar.el, this._steps);
+    this.el.addEventListener("keydown", (event) => this._onKey(event));
   }
 
   get size() {
-    return this._rows.size;
+    return this._model.nodes.size;
   }
 
-  /** @param {State} state @param {Map<string, Set<string>> | null} touched fields by row; null: everything */
+  /** @param {State} state @param {Map<string, Set<string>> | null} touched fields by path; null: everything */
   paint(state, touched) {
-    if (Number.isNaN(this.origin) && state.runs.length > 0) this.origin = time(state.runs[0].start_time);
-    if (touched === null) {
-      this._paintAll(state);
+    this._state = state;
+    const changed = this._model.update(state, touched);
+    this._draw(changed);
+    this._selectFailed(touched);
+    const fields = touched === null ? null : touched.get(this._selected?.path ?? "");
+    if (this._selected && fields !== undefined) this._details.show(this._selected.run, fields, this._now);
+    this._paintRaw();
+  }
+
+  /** @param {number} now milliseconds on the sender's clock @param {number} span milliseconds the axis is long */
+  tick(now, span) {
+    this._now = now;
+    this._span = span;
+    for (const row of this._rows.rows()) row.tick(now);
+    this._details.tick(now);
+    this._setAxis();
+  }
+
+  /** Select a run and bring it into view, opening what is around it; null closes the details.
+   * @param {string | null} path @param {{focus?: boolean}} [options] */
+  select(path, { focus = false } = {}) {
+    const node = path === null ? null : (this._model.nodes.get(path) ?? null);
+    if (path !== null && node === null) return;
+    if (node) this._bringUp(node);
+    this._setSelected(node);
+    if (focus && node) this._focusRow();
+  }
+
+  /** Bars of another run below those of this one, aligned by the names of the steps; null: none.
+   * @param {State | null} state */
+  setPinned(state) {
+    this._ghosts = state === null ? null : spansByName(state);
+    this._ghostsEnd = Math.max(0, ...[...(this._ghosts?.values() ?? [])].map((span) => span.end || 0));
+    this.el.classList.toggle("wb-pinned", this._ghosts !== null);
+    this._setAxis();
+    this._rows.refillAll();
+  }
+
+  /** @param {"tree" | "time"} view *time*: wide bars, and how long each step took by itself */
+  setView(view) {
+    this.el.dataset.view = view;
+  }
+
+  close() {
+    this._rows.close();
+    this._statePane.close();
+    this._patches?.close();
+  }
+
+  /** @returns {VirtualRows<TreeRow, TreeNode>} */
+  _makeRows() {
+    const rows = new VirtualRows({
+      rowPx: ROW_PX,
+      maxPx: MOST_PX,
+      make: () => new TreeRow(),
+      fill: (/** @type {TreeRow} */ row, /** @type {TreeNode} */ node) => this._fill(row, node),
+      keyOf: (/** @type {TreeNode} */ node) => node.path,
+    });
+    const { list } = rows;
+    list.classList.add("wb-tree");
+    list.setAttribute("role", "tree");
+    list.setAttribute("aria-label", "Steps of the run");
+    list.addEventListener("click", (event) => this._onClick(event));
+    list.addEventListener("keydown", (event) => this._onTreeKey(event));
+    list.addEventListener("focusin", (event) => this._onFocus(event));
+    return rows;
+  }
+
+  /** @param {Set<string> | null} changed paths; null: all */
+  _draw(changed) {
+    if (this._model.relist()) {
+      this._relisted();
       return;
     }
-    for (const [path, fields] of touched) {
-      const known = this._rows.get(path);
-      const row = known ?? this._rowAt(state, path);
-      if (known) for (const field of fields) known.update(field);
-      if (row) this._track(row);
+    if (changed === null) {
+      this._rows.refillAll();
+      return;
+    }
+    // What is in a run shows in its row too: where it is at, whether it failed itself.
+    const paths = new Set(changed);
+    for (const path of changed) {
+      for (let node = this._model.nodes.get(path)?.parent; node && !paths.has(node.path); node = node.parent) paths.add(node.path);
+    }
+    for (const path of paths) this._rows.refill(path);
+  }
+
+  /** The rows are other ones: keep the focus where it was, or on what is around it. */
+  _relisted() {
+    const { rows, nodes, matching, isFiltering } = this._model;
+    const hadFocus = this._hasFocus();
+    if (this._selected && nodes.get(this._selected.path) !== this._selected) this._setSelected(nodes.get(this._selected.path) ?? null);
+    let index = this._current ? rows.indexOf(this._current) : -1;
+    for (let node = this._current?.parent; index < 0 && node; node = node.parent) index = rows.indexOf(node);
+    this._current = rows[Math.max(index, 0)] ?? null;
+    this._rows.kept = Math.max(index, 0);
+    this._rows.setItems(rows);
+    if (hadFocus && !this._hasFocus()) this._focusRow();
+    this._bar.setCounts(nodes.size, matching);
+    this._bar.setChoices(this._model.types, this._model.tags);
+    this._nothing.hidden = rows.length > 0;
+    setText(this._nothing, isFiltering ? "No step like that. Escape shows all." : "No steps yet");
+  }
+
+  /** @param {TreeRow} row @param {TreeNode} node */
+  _fill(row, node) {
+    row.show(node, {
+      origin: this._model.origin,
+      now: this._now,
+      open: this._model.isOpen(node),
+      selected: node === this._selected,
+      current: node === this._current,
+      words: this._model.isFiltering ? wordsOf(this._model.query.text) : [],
+      ghost: this._ghosts?.get(node.alike) ?? null,
+    });
+    row.el.classList.toggle("wb-aside", this._model.isFiltering && !node.matches);
+  }
+
+  _setAxis() {
+    const total = Math.max(this._span, this._ghostsEnd, 1);
+    this.el.style.setProperty("--wb-now", String(this._now - this._model.origin));
+    this.el.style.setProperty("--wb-total", String(total));
+    if (this._axis.update(total)) this.el.style.setProperty("--wb-step", String(this._axis.step));
+  }
+
+  /** @param {Map<string, Set<string>> | null} touched */
+  _selectFailed(touched) {
+    if (this._choseSelf || this._selected) return;
+    for (const [number, root] of this._state.runs.entries()) {
+      if (root.status !== "failed" || (touched !== null && !touched.has(`/runs/${number}`))) continue;
+      const node = this._model.failed(this._state, number);
+      if (node) this._bringUp(node);
+      this._setSelected(node, false);
+      return;
     }
   }
 
-  /** @param {number} now milliseconds on the sender's clock @param {number} total length of the axis */
-  tick(now, total) {
-    for (const row of this._running) row.tick(now);
-    const length = Math.max(total, 1);
-    this.el.style.setProperty("--wb-now", String(now - this.origin));
-    this.el.style.setProperty("--wb-total", String(length));
-    this._drawAxis(length);
+  /** Make a node the current one, in view. @param {TreeNode} node */
+  _bringUp(node) {
+    if (this._tab !== "steps") this._bar.setTab("steps");
+    if (!this._model.isShown(node)) this._bar.clear();
+    this._model.openAround(node);
+    this._current = node;
+    this._draw(new Set());
+    this._moveTo(node);
   }
 
-  /** @param {State} state */
-  _paintAll(state) {
-    for (const row of this._rows.values()) {
-      if (runAt(state, row.path)?.id !== row.run.id) this._clear();
-    }
-    for (const [number, root] of state.runs.entries()) {
-      this._refresh(`/runs/${number}`, root, state);
-      for (const [key, run] of Object.entries(root.logs ?? {})) {
-        this._refresh(`/runs/${number}/logs/${escapeKey(key)}`, run, state);
-      }
-    }
+  /** @param {TreeNode} node */
+  _moveTo(node) {
+    const before = this._current;
+    this._current = node;
+    this._rows.kept = this._model.rows.indexOf(node);
+    this._rows.reveal(this._rows.kept);
+    if (before) this._rows.refill(before.path);
+    this._rows.refill(node.path);
   }
 
-  /** @param {string} path @param {Run} run @param {State} state */
-  _refresh(path, run, state) {
-    const known = this._rows.get(path);
-    const row = known ?? this._rowAt(state, path);
-    if (known) {
-      known.run = run;
-      known.update("");
-    }
-    if (row) this._track(row);
+  /** @param {TreeNode | null} node @param {boolean} [chosen] by the reader */
+  _setSelected(node, chosen = true) {
+    const before = this._selected;
+    if (before === node) return;
+    this._selected = node;
+    this._choseSelf ||= chosen;
+    if (before) this._rows.refill(before.path);
+    if (node) this._rows.refill(node.path);
+    this._details.show(node?.run ?? null, null, this._now);
+    if (chosen) this._onSelect(node?.path ?? null);
   }
 
-  /** @param {Row} row */
-  _track(row) {
-    if (isRunning(row.run)) this._running.add(row);
-    else this._running.delete(row);
+  /** @param {boolean} open */
+  _openAll(open) {
+    this._model.setAllOpen(open);
+    this._draw(null);
   }
 
-  /** The row of a run, made with those around it if it is new. @param {State} state @param {string} path
-   * @returns {Row | null} */
-  _rowAt(state, path) {
-    const known = this._rows.get(path);
-    if (known) return known;
-    const run = runAt(state, path);
-    if (!run) return null;
-    const root = path.split("/", 3).join("/");
-    const around = typeof run.parent === "string" ? `${root}/logs/${escapeKey(run.parent)}` : root;
-    const parent = path === root ? null : (around !== path && this._rowAt(state, around)) || this._rowAt(state, root);
-    const row = new Row(this, path, run, parent);
-    this._rows.set(path, row);
-    if (!this._current) this._setCurrent(row);
-    return row;
+  /** @param {TreeNode} node @param {boolean} open */
+  _setOpen(node, open) {
+    this._model.setOpen(node, open);
+    this._draw(null);
   }
 
-  _clear() {
-    this._rows.clear();
-    this._running.clear();
-    this._current = null;
-    this.list.replaceChildren();
+  /** @param {import("./tree_filter.js").Query} query */
+  _onQuery(query) {
+    this._model.setQuery(query);
+    this._draw(null);
+    this._bar.sayFound(this._model.matching);
   }
 
-  /** Ticks at round times, at most five. @param {number} total */
-  _drawAxis(total) {
-    const rough = total / 5;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = power * ([1, 2, 5].find((nice) => nice * power >= rough) ?? 10);
-    const count = Math.floor((total * 0.9) / step) + 1; // the last needs room for its text
-    if (step !== this._step || count !== this._axis.childElementCount) {
-      this._step = step;
-      this.el.style.setProperty("--wb-step", String(step));
-      this._axis.replaceChildren();
-      for (let number = 0; number < count; number += 1) {
-        const tick = element("span", "wb-axis-tick", number === 0 ? "0" : axisText(number * step));
-        tick.style.setProperty("--wb-at", String(number * step));
-        this._axis.append(tick);
-      }
-    }
+  /** @param {import("./tree_bar.js").Tab} tab */
+  _showTab(tab) {
+    this._tab = tab;
+    const shown = { steps: this._steps, state: this._statePane.el, patches: this._patches?.el ?? this._steps }[tab];
+    this.el.replaceChildren(this._bar.el, shown);
+    this._paintRaw();
+    if (tab === "steps") this._rows.draw();
   }
 
-  /** @param {Row} row */
-  _setCurrent(row) {
-    if (this._current) this._current.el.tabIndex = -1;
-    this._current = row;
-    row.el.tabIndex = 0;
+  _paintRaw() {
+    const run = this._selected ? (runAt(this._state, this._selected.path) ?? null) : null;
+    if (this._tab === "state") this._statePane.update(this._state, run);
+    else if (this._tab === "patches") this._patches?.update();
   }
 
-  /** @param {Row | undefined | null} row */
-  _focus(row) {
-    if (!row) return;
-    this._setCurrent(row);
-    row.el.focus({ preventScroll: true });
-    row.line.scrollIntoView({ block: "nearest" });
-  }
-
-  /** @param {EventTarget | null} target @returns {Row | undefined} */
-  _rowOf(target) {
-    const node = target instanceof Element ? target.closest("li.wb-node") : null;
-    return node instanceof HTMLElement ? this._rows.get(node.dataset.path ?? "") : undefined;
+  /** @param {EventTarget | null} target @returns {TreeNode | undefined} */
+  _nodeOf(target) {
+    const row = target instanceof Element ? target.closest(".wb-node") : null;
+    return row instanceof HTMLElement ? this._model.nodes.get(row.dataset.path ?? "") : undefined;
   }
 
   /** @param {MouseEvent} event */
   _onClick(event) {
-    const target = /** @type {Element} */ (event.target);
-    const row = target.closest(".wb-row") ? this._rowOf(target) : undefined;
-    if (!row) return;
-    if (target.closest(".wb-twisty") && row.expanded !== null) row.expand(row.expanded !== "true");
-    else row.toggleDetails();
-    this._focus(row);
+    const node = this._nodeOf(event.target);
+    if (!node) return;
+    this._moveTo(node);
+    const twisty = /** @type {Element} */ (event.target).closest(".wb-twisty");
+    if (twisty && node.hasChildren) this._setOpen(node, !this._model.isOpen(node));
+    else this._setSelected(node === this._selected ? null : node);
+    this._focusRow();
   }
 
-  /** Keys of the ARIA tree pattern. @param {KeyboardEvent} event */
+  /** @param {FocusEvent} event */
+  _onFocus(event) {
+    const node = this._nodeOf(event.target);
+    if (node && node !== this._current) this._moveTo(node);
+  }
+
+  /** Keys of the whole pane. @param {KeyboardEvent} event */
   _onKey(event) {
-    const row = this._rowOf(event.target);
-    if (!row || event.target !== row.el || event.ctrlKey || event.metaKey || event.altKey) return;
-    const visible = this._visible();
-    const index = visible.indexOf(row);
-    switch (event.key) {
-      case "ArrowDown": this._focus(visible[index + 1]); break;
-      case "ArrowUp": this._focus(visible[index - 1]); break;
-      case "Home": this._focus(visible[0]); break;
-      case "End": this._focus(visible[visible.length - 1]); break;
-      case "ArrowRight":
-        if (row.expanded === "false") row.expand(true);
-        else if (row.expanded === "true") this._focus(visible[index + 1]);
-        break;
-      case "ArrowLeft":
-        if (row.expanded === "true") row.expand(false);
-        else this._focus(row.parent);
-        break;
-      case "Enter":
-      case " ": row.toggleDetails(); break;
-      default: return;
-    }
+    const typing = event.target instanceof Element && event.target.matches("input, select, textarea");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this._tab !== "steps") this._bar.setTab("steps");
+    this._bar.search.focus();
+    this._bar.search.select();
     event.preventDefault();
     event.stopPropagation();
   }
 
-  /** @returns {Row[]} rows that are not inside a closed one, from top to bottom */
-  _visible() {
-    const nodes = /** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll("li.wb-node"));
-    const rows = [];
-    for (const node of nodes) {
-      const row = node.parentElement?.closest("ul[hidden]") ? undefined : this._rows.get(node.dataset.path ?? "");
-      if (row) rows.push(row);
+  /** @param {KeyboardEvent} event */
+  _onTreeKey(event) {
+    const node = this._current;
+    if (!node || event.key === "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { rows } = this._model;
+    const shown = { length: rows.length, at: (/** @type {number} */ index) => this._keyRow(rows[index]) };
+    const action = keyAction(event.key, shown, rows.indexOf(node), this._rows.page);
+    if (action === null) return;
+    event.preventDefault();
+    event.stopPropagation();
+    switch (action.kind) {
+      case "move": this._moveAndFollow(rows[action.index]); break;
+      case "open": this._setOpen(node, true); break;
+      case "close": this._setOpen(node, false); break;
+      case "details": this._setSelected(node === this._selected ? null : node); break;
+      case "siblings": this._openSiblings(node); break;
+      case "leave": this._leave(); break;
     }
-    return rows;
+  }
+
+  /** @param {TreeNode} node */
+  _keyRow(node) {
+    return { level: node.level, hasChildren: node.hasChildren, open: this._model.isOpen(node), name: node.name };
+  }
+
+  /** Open details go along with the focus. @param {TreeNode} node */
+  _moveAndFollow(node) {
+    this._moveTo(node);
+    if (this._selected) this._setSelected(node);
+    this._focusRow();
+  }
+
+  /** @param {TreeNode} node */
+  _openSiblings(node) {
+    for (const sibling of node.parent ? node.parent.children : this._model.roots) {
+      if (sibling.hasChildren) this._model.setOpen(sibling, true);
+    }
+    this._draw(null);
+  }
+
+  /** Escape: first the details close, then what was looked for is forgotten. */
+  _leave() {
+    if (this._selected) this._setSelected(null);
+    else if (this._model.isFiltering) this._bar.clear();
+  }
+
+  _leaveDetails() {
+    this._setSelected(null);
+    this._focusRow();
+  }
+
+  _focusRow() {
+    if (this._current) this._rows.rowOf(this._current.path)?.el.focus({ preventScroll: true });
+  }
+
+  _hasFocus() {
+    const root = /** @type {Document | ShadowRoot} */ (this.el.getRootNode());
+    return root.activeElement !== undefined && this._rows.list.contains(root.activeElement);
   }
 }
 
-/** @param {Run} run @returns {HTMLElement} */
-function facts(run) {
-  const list = element("dl", "wb-facts");
-  const first = time(run.first_chunk_time) - time(run.start_time);
-  add("started", run.start_time ? new Date(run.start_time).toLocaleTimeString() : "");
-  add("first token after", duration(first));
-  const streaming = time(run.end_time) - time(run.first_chunk_time);
-  const count = tokenCount(run);
-  if (count > 1 && streaming > 0) add("speed", `${((count - 1) / (streaming / 1000)).toFixed(1)} tokens/s`);
-  for (const [key, value] of Object.entries(run.usage ?? {})) {
-    if (typeof value === "number") add(key.replaceAll("_", " "), value.toLocaleString("en"));
-  }
-  add("tags", run.tags.join(", "));
-  for (const [key, value] of Object.entries(run.metadata)) {
-    add(key, typeof value === "string" ? value : JSON.stringify(value));
-  }
-  add("run id", run.id);
-  return list;
-
-  /** @param {string} term @param {string} text */
-  function add(term, text) {
-    if (text) list.append(element("dt", "", term), element("dd", "", text));
-  }
+/** @param {Axis} axis */
+function headRow(axis) {
+  const head = element("div", "wb-row wb-head");
+  head.setAttribute("aria-hidden", "true");
+  head.append(
+    element("span", "wb-cell-name", "Step"),
+    element("span", "wb-cell-status", "Status"),
+    element("span", "wb-cell-number wb-cell-tokens", "Tokens"),
+    element("span", "wb-cell-number wb-cell-own", "Own time"),
+    element("span", "wb-cell-number wb-cell-time", "Time"),
+    axis.el,
+  );
+  return head;
 }
 
-/** @param {{name: string, data: unknown}} event */
-function eventLine(event) {
-  return `${event.name}  ${json(event.data)}`;
-}
-
-/** @param {unknown} value */
-function isEmpty(value) {
-  return value === null || value === undefined || value === "";
-}
-
-/** @param {unknown} value */
-function isDocuments(value) {
-  return Array.isArray(value) && value.length > 0 && value.every(isDocument);
-}
-
-/** @param {number} ms */
-function axisText(ms) {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${Number((ms / 1000).toFixed(2))} s`;
+/** When each step of a run was, by the names down to it. @param {State} state */
+function spansByName(state) {
+  const model = new TreeModel();
+  model.update(state, null);
+  /** @type {Map<string, Span>} */
+  const spans = new Map();
+  for (const node of model.nodes.values()) spans.set(node.alike, spanOf(node.run, model.origin));
+  return spans;
 }

@@ -1,0 +1,177 @@
+"""One live view on a bare page: the widget's own modules and styles, with a model that the test plays.
+
+No kernel and no JupyterLab: what Python would send is sent by the test, what the view sends is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+from ..browser import Browser
+
+__all__ = ["ViewPage", "entry", "root", "snapshot", "stamp"]
+
+WIDGETS = Path(__file__).parents[2] / "workbench/notebook/widgets"
+ORIGIN = "http://view.test"
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>view</title>
+<style>body {{ margin: 12px; font: 13px sans-serif; background: {paper}; color-scheme: {scheme}; }}</style>
+<style>{css}</style></head><body><main><div id="view"></div></main><script type="module">
+import widget from "./run_view.js";
+const listeners = {{}};
+window.traits = {traits};
+window.sent = [];
+window.kernel = {{ status: "busy", interrupted: 0, interrupt() {{ this.interrupted += 1; }}, slots: [],
+  statusChanged: {{ connect: (slot) => window.kernel.slots.push(slot), disconnect: () => undefined }} }};
+const model = {{
+  get: (name) => window.traits[name],
+  send: (content) => window.sent.push(content),
+  on: (name, callback) => (listeners[name] ??= []).push(callback),
+  off: (name, callback) => {{ listeners[name] = (listeners[name] ?? []).filter((other) => other !== callback); }},
+  widget_manager: {{ kernel: window.kernel }},
+}};
+const emit = (name, value) => (listeners[name] ?? []).forEach((callback) => callback(value));
+window.receive = (message) => emit("msg:custom", message);
+window.setTrait = (name, value) => {{ window.traits[name] = value; emit(`change:${{name}}`); }};
+window.setKernel = (status) => {{ window.kernel.status = status; window.kernel.slots.forEach((slot) => slot()); }};
+let seq = window.traits.snapshot.seq;
+window.frame = (ops) => {{
+  window.receive({{ k: "frame", a: seq, b: seq + ops.length, t: Date.now(), ops }});
+  seq += ops.length;
+}};
+const made = await widget();
+made.initialize({{ model }});
+window.closeView = made.render({{ model, el: document.getElementById("view") }});
+window.painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));
+window.ready = true;
+</script></body></html>"""
+
+
+def stamp(ms: float) -> str:
+    """A time of the document, *ms* after one o'clock."""
+    return f"2026-03-01T13:00:{ms / 1000:06.3f}"
+
+
+def root(id: str = "r0", **fields: Any) -> dict[str, Any]:
+    """A root run."""
+    return {**entry(id, **fields), "item": fields.get("item"), "logs": fields.get("logs", {})}
+
+
+def entry(id: str, **fields: Any) -> dict[str, Any]:
+    """A run under way, but for *fields*."""
+    empty = {
+        "id": id,
+        "name": "RunnableSequence",
+        "type": "chain",
+        "tags": [],
+        "metadata": {},
+        "status": "streaming",
+        "input": "hi",
+        "start_time": stamp(0),
+        "first_chunk_time": stamp(200),
+        "end_time": None,
+        "streamed_output": [],
+        "final_output": None,
+        "error": None,
+        "usage": None,
+        "events": [],
+        "call": None,
+        "parent": None,
+    }
+    return {**empty, **fields}
+
+
+def snapshot(*runs: dict[str, Any], status: str = "streaming", seq: int = 1) -> dict[str, Any]:
+    return {"seq": seq, "state": {"status": status, "runs": list(runs)}}
+
+
+class ViewPage:
+    """A page of *browser* with one view; ``body`` is its outermost element."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        document: dict[str, Any],
+        *,
+        width: int = 1000,
+        dark: bool = False,
+        **traits: Any,
+    ) -> None:
+        self.page = browser.page()
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        synced = {
+            "run_id": "x",
+            "title": "chain",
+            "view": "all",
+            "python": "",
+            "can_rerun": False,
+            "pinned": {},
+        }
+        self._html = PAGE.format(
+            css="\n".join(path.read_text() for path in sorted(WIDGETS.glob("*.css"))),
+            traits=json.dumps({**synced, **traits, "snapshot": document}).replace("<", "\\u003c"),
+            paper="#111" if dark else "#fff",
+            scheme="dark" if dark else "light",
+        )
+        self.page.route("**/*", self._serve)
+        self.page.goto(f"{ORIGIN}/index.html")
+        self.page.wait_for_function("window.ready === true")
+        self.body = self.page.locator(".wb-body")
+        self.painted()
+
+    def painted(self) -> None:
+        """Until what was sent has been drawn."""
+        self.page.evaluate("window.painted()")
+
+    def frame(self, *ops: dict[str, Any]) -> None:
+        self.page.evaluate("(ops) => window.frame(ops)", list(ops))
+        self.painted()
+
+    def say(self, *tokens: str, run: int = 0) -> None:
+        """A run streams text."""
+        self.frame({"op": "append", "path": f"/runs/{run}/streamed_output", "values": list(tokens)})
+
+    def end(self, output: Any, run: int = 0, *, status: str = "done", ms: float = 1000) -> None:
+        """A run ends, and the whole with it."""
+        path = f"/runs/{run}"
+        self.frame(
+            {"op": "replace", "path": f"{path}/final_output", "value": output},
+            {"op": "replace", "path": f"{path}/end_time", "value": stamp(ms)},
+            {"op": "replace", "path": f"{path}/status", "value": status},
+            {"op": "replace", "path": "/status", "value": status},
+        )
+
+    def set(self, trait: str, value: Any) -> None:
+        self.page.evaluate("([name, value]) => window.setTrait(name, value)", [trait, value])
+        self.painted()
+
+    def receive(self, message: dict[str, Any]) -> None:
+        self.page.evaluate("(message) => window.receive(message)", message)
+        self.painted()
+
+    @property
+    def sent(self) -> list[dict[str, Any]]:
+        """What the view sent, but for its requests for the state."""
+        sent: list[dict[str, Any]] = self.page.evaluate("window.sent")
+        return [message for message in sent if message["k"] != "sync"]
+
+    def close(self) -> None:
+        self.page.close()
+
+    def _serve(self, route: Any) -> None:
+        path = route.request.url.removeprefix(ORIGIN).lstrip("/")
+        file = WIDGETS / path
+        if path == "index.html":
+            route.fulfill(body=self._html, content_type="text/html")
+        elif route.request.url.startswith(ORIGIN) and file.is_file():
+            route.fulfill(body=file.read_text(), content_type=mimetypes.guess_type(path)[0] or "text/plain")
+        else:
+            route.abort()
