@@ -1,6 +1,8 @@
 """OpenAIEmbeddings over real HTTP, and the local embeddings."""
 
 import asyncio
+import subprocess
+import sys
 
 import openai
 import pytest
@@ -146,6 +148,16 @@ def test_local_embeddings_find_what_a_question_means():
     model = LocalEmbeddings()
     assert len(model.embed_query("a")) == 256
     assert model.embed_documents([]) == []
+
+
+def test_local_embeddings_leave_the_logging_of_the_process_alone():
+    pytest.importorskip("wordllama")
+    program = (
+        "import logging; from workbench import init_embeddings; init_embeddings('local').embed_query('a'); "
+        "root = logging.getLogger(); print(root.handlers, root.level)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[] 30\n"
 
 
 def test_without_wordllama_the_extra_is_named(monkeypatch):

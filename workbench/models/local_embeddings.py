@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,9 +41,23 @@ class LocalEmbeddings(Embeddings):
 @cache
 def _model() -> Any:
     try:
-        import wordllama
+        with _root_logger_as_it_is():
+            import wordllama
     except ImportError as error:
         raise MissingDependencyError.for_extra("the local embeddings", "wordllama", "local") from error
     # A plain load() looks for the tokenizer in another folder than the wheel's, and then goes online.
     folder = Path(wordllama.__file__).parent
     return wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
+
+
+@contextmanager
+def _root_logger_as_it_is() -> Iterator[None]:
+    """wordllama's import sets up logging for the whole process, and every library's notes would then appear
+    in the notebook. What the user has set up stays."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
