@@ -40,6 +40,15 @@ def test_a_name_alone_is_a_local_model_s_or_openai_s():
     assert type(init_chat_model("gpt-4o")) is ChatOpenAI
 
 
+def test_a_provider_alone_has_its_usual_model():
+    assert init_chat_model("local") == init_chat_model("local:smollm2")
+    assert init_chat_model("openai", api_key="x").model == ChatOpenAI(api_key="x").model
+    with pytest.raises(ValueError, match='after "ollama:"'):
+        init_chat_model("ollama")
+    with pytest.raises(ValueError, match="unknown provider 'magic'"):
+        init_chat_model("magic:")
+
+
 @pytest.mark.parametrize("name", ["any-model", "org/any-model:7b", "smollm2"])
 def test_an_address_is_enough_whatever_the_model_is_called(run_chain, name):
     with ChatServer() as server:

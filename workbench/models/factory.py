@@ -51,8 +51,9 @@ def init_chat_model(
     ``"azure_openai:DEPLOYMENT"``, or any name with the ``base_url`` of an OpenAI-compatible server.
 
     Without a name: the one OPENAI_API_KEY or OPENAI_BASE_URL stand for if either is set (its name from
-    OPENAI_MODEL), else the local model; a line on stderr says which, once. A name without a provider is
-    looked for among the local models, then taken as OpenAI's. *options* go to the model's class.
+    OPENAI_MODEL), else the local model; a line on stderr says which, once. A provider alone, ``"local"``, has
+    its usual model. A name without a provider is looked for among the local models, then taken as OpenAI's.
+    *options* go to the model's class.
 
     ``configurable_fields``: options (``"model"``, ``"temperature"``, ...; ``"any"`` for all) that a call may
     set under ``config["configurable"]``, there called ``PREFIX_NAME`` with a *config_prefix*. "any" lets the
@@ -125,7 +126,7 @@ def _split(model: str | None, provider: str | None, options: Mapping[str, Any]) 
     if not isinstance(model, str) or not model.strip():
         raise TypeError(f'init_chat_model: expected a name such as "local:smollm2", got {model!r}')
     head, colon, tail = model.partition(":")
-    if colon and head in _PROVIDERS:
+    if head in _PROVIDERS and (colon or not options.get("base_url")):
         return head, tail or None
     if options.get("base_url"):
         return "openai", model  # that server's own name, in which a colon may stand for anything
