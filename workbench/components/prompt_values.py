@@ -1,0 +1,73 @@
+"""Prompt values: filled-in prompts, which models of text and of messages both take."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ..runnables.schema import Described
+from .message_conversion import get_buffer_string
+from .message_html import messages_html
+from .message_types import AnyMessage, BaseMessage, ChatMessage, HumanMessage
+
+__all__ = ["ChatPromptValue", "ChatPromptValueConcrete", "PromptValue", "StringPromptValue"]
+
+
+class PromptValue(Described):
+    """A filled-in prompt, for models of text or of messages."""
+
+    def __view_data__(self) -> dict[str, Any]:
+        """What a view shows: the fields without the type, which schemas and JSON have."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "type"}
+
+    def to_string(self) -> str:
+        """As one text, for models of text."""
+        raise NotImplementedError(f"{type(self).__name__} must define to_string()")
+
+    def to_messages(self) -> list[BaseMessage]:
+        """As messages, for chat models."""
+        raise NotImplementedError(f"{type(self).__name__} must define to_messages()")
+
+
+class StringPromptValue(PromptValue):
+    """String prompt value."""
+
+    text: str
+    type: Literal["StringPromptValue"] = Field(default="StringPromptValue", repr=False)
+
+    def to_string(self) -> str:
+        return self.text
+
+    def to_messages(self) -> list[BaseMessage]:
+        return [HumanMessage(content=self.text)]
+
+    def _repr_html_(self) -> str:
+        return messages_html([ChatMessage(content=self.text, role="prompt")])
+
+
+class ChatPromptValue(PromptValue):
+    """A prompt that is a list of messages."""
+
+    messages: list[BaseMessage]
+    type: Literal["ChatPromptValue"] = "ChatPromptValue"
+
+    def to_string(self) -> str:
+        return get_buffer_string(self.messages)
+
+    def to_messages(self) -> list[BaseMessage]:
+        return list(self.messages)
+
+    def __repr_args__(self) -> Any:
+        yield "messages", self.messages
+
+    def _repr_html_(self) -> str:
+        return messages_html(self.messages)
+
+
+class ChatPromptValueConcrete(ChatPromptValue):
+    """Chat prompt value which explicitly lists out the message types it accepts.
+    For use in external schemas."""
+
+    messages: list[AnyMessage]  # type: ignore[assignment]  # narrower, for the schema
+    type: Literal["ChatPromptValueConcrete"] = "ChatPromptValueConcrete"  # type: ignore[assignment]  # its own
