@@ -209,7 +209,10 @@ def _how(kind: Hashable) -> Literal["as it is", "directly", "by its method"]:
 def _for(
     piece: BaseMessagePromptTemplate | BaseChatPromptTemplate, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The values that a part of a prompt knows of."""
+    """The values that a part of a prompt knows of; for a prompt that names none, as one that chooses examples
+    may, all of them."""
+    if isinstance(piece, BaseChatPromptTemplate) and not piece.input_variables:
+        return dict(values)
     optional = getattr(piece, "optional_variables", ())
     names = (*piece.input_variables, *optional)
     return {name: values[name] for name in names if name in values}

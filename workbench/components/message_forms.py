@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,8 +80,9 @@ def _placeholder(template: Any) -> MessagesPlaceholder:
     optional = True
     if isinstance(template, list | tuple) and len(template) == 2 and isinstance(template[1], bool):
         template, optional = template
-    if not isinstance(template, str) or template[:1] != "{" or template[-1:] != "}":
+    place = re.fullmatch(r"\{{1,2}\s*([^{}]+?)\s*\}{1,2}", template) if isinstance(template, str) else None
+    if place is None:
         raise ValueError(
             f"placeholder: expected a variable's name in braces such as '{{history}}', got {template!r}"
         )
-    return MessagesPlaceholder(template[1:-1].strip(), optional=optional)
+    return MessagesPlaceholder(place[1], optional=optional)

@@ -137,7 +137,8 @@ class MessagesPlaceholder(BaseMessagePromptTemplate):
 
 
 class _Placeholder(ChatMessage):
-    _titles = {"chat": "Messages Placeholder"}
+    def _title(self) -> str:
+        return "Messages Placeholder"
 
 
 class MessageTemplate(BaseMessagePromptTemplate):

@@ -135,7 +135,7 @@ class BaseMessage(Described):
     def pretty_repr(self, html: bool = False) -> str:
         """The message under a heading that names the speaker; with *html*, the heading in bold for a
         terminal."""
-        heading = f"{f' {self._titles.get(self.type, self.type.title())} Message ':=^80}"
+        heading = f"{f' {self._title()} ':=^80}"
         if html:
             heading = f"\033[1m{heading}\033[0m"
         named = f"\nName: {self.name}" if self.name else ""
@@ -143,6 +143,9 @@ class BaseMessage(Described):
 
     def pretty_print(self) -> None:
         print(self.pretty_repr())
+
+    def _title(self) -> str:
+        return f"{self._titles.get(self.type, self.type.title())} Message"
 
     def _pretty_body(self) -> str:
         if isinstance(self.content, str):

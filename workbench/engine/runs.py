@@ -73,8 +73,9 @@ class Run:
     ``time.perf_counter``, None until they are known. ``input`` is MISSING while it still streams in;
     ``output`` is what came out, also if only part. ``waited_s``: seconds its calls waited for a place under
     ``max_concurrency`` or for a worker thread, after its start; ``got_place`` and ``left_place``: when the
-    last of them got its place and gave it back, None without a limit. ``idle_s``: seconds its stream stood still while the reader of its chunks
-    worked; ``last_chunk``: when it gave the last one, 0.0 before the first.
+    last of them got its place and gave it back, None without a limit. ``idle_s``: seconds its stream stood
+    still while the reader of its chunks worked; ``last_chunk``: when it gave the last one, 0.0 before the
+    first.
     ``step`` is what runs; ``inherited`` says how many of the tags, from the first, its nested runs get too;
     ``item`` is the index of the input of the batch that called it.
     ``streams`` is true for a step that was given a stream. ``pending``: what observers have scheduled and its
