@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from ..components.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
 from ..engine.modes import AnyScope
+from ..runnables.base import Runnable
 from ..tracing.callbacks import LLMResult
 from .language import Answer, BaseLanguageModel, missing
 
@@ -123,6 +124,37 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
     ) -> LLMResult:
         """``generate`` on the running event loop."""
         return await self._agenerate_all(_lists(messages), stop, callbacks, kwargs)
+
+    def bind_tools(
+        self, tools: Sequence[Any], *, tool_choice: Any = None, **kwargs: Any
+    ) -> Runnable[Any, AIMessage]:
+        """This model, told of tools that it may ask to have called. A model that can be defines it; *kwargs*
+        are arguments of every call."""
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot call tools: define bind_tools(tools, *, tool_choice=None, "
+            "**kwargs), which returns self.bind(...) with what its _generate and _stream are to be given"
+        )
+
+    def with_structured_output(
+        self, schema: Any, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[Any, Any]:
+        """A chain that answers with what *schema* describes: an instance of a pydantic model, or a dict for
+        a TypedDict, a JSON schema with a title or a function's description. It asks for a tool call, so the
+        model must have ``bind_tools``; see ``ChatOpenAI`` for *include_raw* and what is raised."""
+        kwargs.pop("method", None), kwargs.pop("strict", None)  # only some models have a choice
+        if kwargs:
+            raise TypeError(f"with_structured_output: unknown arguments {', '.join(kwargs)}")
+        if not self._has_bind_tools():
+            raise NotImplementedError(
+                f"{type(self).__name__} has no bind_tools, which with_structured_output needs; "
+                "or ask for JSON in the prompt: prompt | model | PydanticOutputParser(pydantic_object=...)"
+            )
+        from .structured import structured
+
+        return structured(self, schema, "function_calling", include_raw=include_raw)
+
+    def _has_bind_tools(self) -> bool:
+        return type(self).bind_tools is not BaseChatModel.bind_tools
 
     def _prepared(self, input: Any) -> list[BaseMessage]:
         return convert_to_messages(input)

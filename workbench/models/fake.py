@@ -13,8 +13,10 @@ from typing import Any
 from pydantic import Field, PrivateAttr, field_validator
 
 from ..components.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
+from ..runnables.base import Runnable
 from .base import BaseChatModel, ChatGeneration, ChatResult, whole
 from .llm import LLM
+from .structured import Method, structured, tool_arguments
 
 __all__ = ["FakeChatModel", "FakeListLLM", "GenericFakeChatModel"]
 
@@ -34,6 +36,32 @@ class _Fake(BaseChatModel):
 
     def _next_response(self) -> Any:
         raise NotImplementedError
+
+    def bind_tools(
+        self,
+        tools: Sequence[Any],
+        *,
+        tool_choice: Any = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[Any, AIMessage]:
+        """The model itself, with arguments that are checked as ``ChatOpenAI`` does: what it answers, and so
+        which tools it calls, is in its responses."""
+        told = tool_arguments(tools, tool_choice, strict=strict, parallel_tool_calls=parallel_tool_calls)
+        return self.bind(**told, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: Any = None,
+        *,
+        method: Method = "function_calling",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[Any, Any]:
+        """As for ``ChatOpenAI``: the responses are messages with tool calls, for the other methods JSON."""
+        return structured(self, schema, method, include_raw=include_raw, strict=strict, **kwargs)
 
     def _generate(
         self,

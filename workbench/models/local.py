@@ -5,21 +5,30 @@ The first call pulls the weights if they are not there, and starts the server on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, closing
 from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from ..components.messages import BaseMessage
+from ..components.messages import AIMessageChunk, BaseMessage
+from .base import ChatResult
+from .local_calls import CallReader, called
+from .local_requests import constrained
 from .openai import ChatOpenAI
 
 __all__ = ["ChatLocal"]
+
+_JSON_TOKENS = 768
 
 
 class ChatLocal(ChatOpenAI):
     """A chat model in this process, on llama.cpp; see ``workbench models list`` for what there is.
 
-    ``max_tokens`` is 256 unless told otherwise: small models like to go on.
+    ``max_tokens`` is 256 unless told otherwise: small models like to go on; 768 where it writes JSON.
+
+    Tools (one call at a time) and structured output are kept to by a grammar: what it writes always fits the
+    schema, whether it makes sense or not. ValueError for a schema with patterns, "not" or endless recursion.
     """
 
     model: str = Field(default="smollm2", alias="model_name")
@@ -61,5 +70,74 @@ class ChatLocal(ChatOpenAI):
     ) -> dict[str, Any]:
         from .server import REQUEST_OPTIONS
 
+        if _forms(extra) and "max_tokens" not in self.model_fields_set:
+            extra = {"max_tokens": _JSON_TOKENS, **extra}
         # With these a stream can be cancelled while its prompt is still being read.
-        return super()._request(messages, stop, {**REQUEST_OPTIONS, **extra} if stream else extra, stream)
+        request = super()._request(messages, stop, {**REQUEST_OPTIONS, **extra} if stream else extra, stream)
+        return constrained(request)
+
+    # Tools: calls are in the text
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _with_calls(super()._generate(messages, stop, run_manager, **kwargs), kwargs)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return _with_calls(await super()._agenerate(messages, stop, run_manager, **kwargs), kwargs)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> Generator[AIMessageChunk, None, None]:
+        stream = super()._stream(messages, stop, run_manager, **kwargs)
+        if not kwargs.get("tools"):
+            yield from stream
+            return
+        reader = CallReader()
+        with closing(stream):
+            for chunk in stream:
+                yield from reader.read(chunk)
+        yield from reader.rest()
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: Any = None,
+        **kwargs: Any,
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        reader = CallReader() if kwargs.get("tools") else None
+        async with aclosing(super()._astream(messages, stop, run_manager, **kwargs)) as stream:
+            async for chunk in stream:
+                if reader is None:
+                    yield chunk
+                    continue
+                for piece in reader.read(chunk):
+                    yield piece
+        for piece in reader.rest() if reader is not None else ():
+            yield piece
+
+
+def _forms(extra: Mapping[str, Any]) -> bool:
+    return bool(extra.get("tools") or extra.get("response_format"))
+
+
+def _with_calls(result: ChatResult, kwargs: Mapping[str, Any]) -> ChatResult:
+    if kwargs.get("tools"):
+        for generation in result.generations:
+            generation.message = called(generation.message)
+    return result

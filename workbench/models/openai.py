@@ -7,19 +7,21 @@ note that names model and address; an answer that is cut off or none at all is a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from pydantic import Field
 
-from ..components.messages import AIMessageChunk, BaseMessage
+from ..components.messages import AIMessage, AIMessageChunk, BaseMessage
+from ..runnables.base import Runnable
 from .base import BaseChatModel, ChatResult
 from .openai_chunks import ChatAnswer
 from .openai_client import OpenAIClient
 from .openai_messages import chat_result, to_openai
 from .openai_request import as_body, given_fields, parsed
 from .openai_stream import EventStream, aevents_of, events_of
+from .structured import Method, structured, tool_arguments
 
 __all__ = ["ChatOpenAI"]
 
@@ -88,6 +90,45 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
     def _llm_type(self) -> str:
         return "openai-chat"
 
+    def bind_tools(
+        self,
+        tools: Sequence[Any],
+        *,
+        tool_choice: Any = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[Any, AIMessage]:
+        """This model, told of *tools*: whatever ``convert_to_openai_tool`` takes.
+
+        *tool_choice*: "auto", "none", "any" (also "required" or True: it must call one), or the name of the
+        one it must call. *strict* has the server keep to their schemas; without *parallel_tool_calls* (False)
+        it makes one call at most. *kwargs* are arguments of every call.
+        """
+        told = tool_arguments(tools, tool_choice, strict=strict, parallel_tool_calls=parallel_tool_calls)
+        return self.bind(**told, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: Any = None,
+        *,
+        method: Method = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[Any, Any]:
+        """A chain that answers with what *schema* describes: an instance of a pydantic model, or a dict for
+        a TypedDict, a JSON schema with a title or a function's description. A stream gives dicts as they
+        grow, and an instance as soon as there is enough for one.
+
+        *method*: "json_schema" has the server keep to the schema (*strict*: exactly; pydantic models are
+        strict unless that is False); "function_calling" asks for a tool call; "json_mode" only for JSON,
+        which the prompt must describe. A refusal, an answer cut off, without the call or that does not fit
+        raises OutputParserError; with *include_raw* the output is ``{"raw": message, "parsed": ...,
+        "parsing_error": ...}`` instead. *kwargs* are arguments of every call.
+        """
+        return structured(self, schema, method, include_raw=include_raw, strict=strict, **kwargs)
+
     # Answers
 
     def _generate(
@@ -129,7 +170,7 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         stop: list[str] | None = None,
         run_manager: Any = None,
         **kwargs: Any,
-    ) -> Iterator[AIMessageChunk]:
+    ) -> Generator[AIMessageChunk, None, None]:
         client = self._connected()
         request = self._request(messages, stop, kwargs, stream=True)
         create = client.chat.completions.with_streaming_response.create
