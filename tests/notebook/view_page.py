@@ -18,25 +18,37 @@ WIDGETS = Path(__file__).parents[2] / "workbench/notebook/widgets"
 ORIGIN = "http://view.test"
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>view</title>
-<style>body {{ margin: 12px; font: 13px sans-serif; background: {paper}; color-scheme: {scheme}; }}</style>
+<style>
+body {{ margin: 12px; font: 13px sans-serif; background: {paper}; color-scheme: {scheme}; }}
+</style>
 <style>{css}</style></head><body><main><div id="view"></div></main><script type="module">
 import widget from "./run_view.js";
 const listeners = {{}};
 window.traits = {traits};
 window.sent = [];
-window.kernel = {{ status: "busy", interrupted: 0, interrupt() {{ this.interrupted += 1; }}, slots: [],
-  statusChanged: {{ connect: (slot) => window.kernel.slots.push(slot), disconnect: () => undefined }} }};
+window.kernel = {{
+  status: "busy",
+  interrupted: 0,
+  interrupt() {{ this.interrupted += 1; }},
+  slots: [],
+  statusChanged: {{ connect: (slot) => window.kernel.slots.push(slot), disconnect: () => undefined }},
+}};
 const model = {{
   get: (name) => window.traits[name],
   send: (content) => window.sent.push(content),
   on: (name, callback) => (listeners[name] ??= []).push(callback),
-  off: (name, callback) => {{ listeners[name] = (listeners[name] ?? []).filter((other) => other !== callback); }},
+  off: (name, callback) => {{
+    listeners[name] = (listeners[name] ?? []).filter((other) => other !== callback);
+  }},
   widget_manager: {{ kernel: window.kernel }},
 }};
 const emit = (name, value) => (listeners[name] ?? []).forEach((callback) => callback(value));
 window.receive = (message) => emit("msg:custom", message);
 window.setTrait = (name, value) => {{ window.traits[name] = value; emit(`change:${{name}}`); }};
-window.setKernel = (status) => {{ window.kernel.status = status; window.kernel.slots.forEach((slot) => slot()); }};
+window.setKernel = (status) => {{
+  window.kernel.status = status;
+  window.kernel.slots.forEach((slot) => slot());
+}};
 let seq = window.traits.snapshot.seq;
 window.frame = (ops) => {{
   window.receive({{ k: "frame", a: seq, b: seq + ops.length, t: Date.now(), ops }});
@@ -45,7 +57,8 @@ window.frame = (ops) => {{
 const made = await widget();
 made.initialize({{ model }});
 window.closeView = made.render({{ model, el: document.getElementById("view") }});
-window.painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));
+const frameDrawn = () => new Promise((done) => requestAnimationFrame(() => done(true)));
+window.painted = () => frameDrawn().then(frameDrawn);
 window.ready = true;
 </script></body></html>"""
 

@@ -69,7 +69,7 @@ export class TreeRow {
     if (!node || !(all || isRunning(node.run))) return;
     setText(this._time, tookText(node.run, now));
     const inside = node.children.map((child) => child.run);
-    setText(this._own, inside.length > 0 && !Number.isNaN(now) ? duration(ownTime(node.run, inside, now)) : "");
+    setText(this._own, inside.length > 0 ? duration(ownTime(node.run, inside, now)) : "");
   }
 
   /** @param {TreeNode} node @param {RowContext} context */
