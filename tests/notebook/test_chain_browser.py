@@ -109,7 +109,7 @@ def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(notebook: NotebookPage
     )
     shoot(notebook, 3, f"mid_{name.lower()}")
     assert body.get_attribute("data-status") == "streaming"
-    assert body.locator(".wb-block-label").all_text_contents() == ["joke", "poem"]
+    assert body.locator(".wb-block-label bdi").all_text_contents() == ["joke", "poem"]
     notebook.wait(3, timeout_s=60)
     shoot(notebook, 3, f"end_{name.lower()}")
     assert body.locator(".wb-status").inner_text() == "Done"
