@@ -34,6 +34,11 @@ class BasePromptTemplate(RunnableSerializable[Any, PromptValue]):
     ``input_variables`` must be given, ``optional_variables`` may. ``partial_variables`` are filled in
     already: values, or functions that give one when it is needed. ``input_types`` state the types of
     variables in the input schema, where they are not text.
+
+    >>> from workbench import PromptTemplate
+    >>> prompt = PromptTemplate.from_template("{greeting}, {name}!").partial(greeting="Hello")
+    >>> prompt.input_variables, prompt.invoke("Ada").to_string()
+    (['name'], 'Hello, Ada!')
     """
 
     run_type = "prompt"
@@ -155,7 +160,15 @@ class BasePromptTemplate(RunnableSerializable[Any, PromptValue]):
 
 class BaseChatPromptTemplate(BasePromptTemplate):
     """Base of prompts that are messages: subclass and define ``format_messages(**kwargs)``, and
-    ``aformat_messages`` if it can await."""
+    ``aformat_messages`` if it can await.
+
+    >>> from workbench import BaseChatPromptTemplate, HumanMessage
+    >>> class Ask(BaseChatPromptTemplate):
+    ...     def format_messages(self, **kwargs):
+    ...         return [HumanMessage(f"What is {kwargs['thing']}?")]
+    >>> Ask(input_variables=["thing"]).invoke("a runnable").to_messages()
+    [HumanMessage(content='What is a runnable?')]
+    """
 
     def format_messages(self, /, **kwargs: Any) -> list[BaseMessage]:
         """The messages with these values filled in. KeyError names what is missing."""

@@ -39,6 +39,15 @@ class BaseTool(RunnableSerializable[Any, Any]):
     ``handle_tool_error`` is for a ToolException, ``handle_validation_error`` for arguments that do not fit:
     False raises them; otherwise they become the output: True a short text, a text itself, a function what
     it makes of the error. Every other exception is raised.
+
+    >>> from workbench import BaseTool
+    >>> class Add(BaseTool):
+    ...     name: str = "add"
+    ...     description: str = "The sum of two numbers."
+    ...     def _run(self, x: int, y: int) -> int:
+    ...         return x + y
+    >>> Add().invoke({"x": 1, "y": 2})
+    3
     """
 
     run_type: ClassVar[str] = "tool"

@@ -36,6 +36,13 @@ class ChatPromptTemplate(BaseChatPromptTemplate):
     ``MessagesPlaceholder``, other parts and prompts, and ``("placeholder", "{history}")``, which is an
     optional placeholder. A template is a text, or a list of parts of a message. *template_format* is that of
     the texts given here.
+
+    >>> from workbench import ChatPromptTemplate
+    >>> prompt = ChatPromptTemplate([("placeholder", "{history}"), ("human", "{question}")])
+    >>> prompt.invoke({"history": [("human", "hi"), ("ai", "hello")], "question": "Why?"}).to_messages()
+    [HumanMessage(content='hi'), AIMessage(content='hello'), HumanMessage(content='Why?')]
+    >>> ChatPromptTemplate.from_template("tell me a joke about {topic}").invoke("bears").to_messages()
+    [HumanMessage(content='tell me a joke about bears')]
     """
 
     messages: list[Any]

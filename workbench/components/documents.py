@@ -16,7 +16,12 @@ __all__ = ["Document"]
 
 
 class Document(Described):
-    """A text and its metadata; ``id`` is a store's name for it, which its repr leaves out."""
+    """A text and its metadata; ``id`` is a store's name for it, which its repr leaves out.
+
+    >>> from workbench import Document
+    >>> Document("bears sleep in winter", metadata={"page": 3})
+    Document(page_content='bears sleep in winter', metadata={'page': 3})
+    """
 
     page_content: str
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -12,7 +12,17 @@ __all__ = ["DeterministicFakeEmbedding", "Embeddings"]
 
 class Embeddings(ABC):
     """Subclass and define ``embed_documents`` and ``embed_query``; the ``a`` forms run them in a thread
-    unless they are defined too. All vectors of one model have the same length."""
+    unless they are defined too. All vectors of one model have the same length.
+
+    >>> from workbench import Embeddings
+    >>> class Lengths(Embeddings):
+    ...     def embed_documents(self, texts):
+    ...         return [[float(len(text)), 1.0] for text in texts]
+    ...     def embed_query(self, text):
+    ...         return self.embed_documents([text])[0]
+    >>> Lengths().embed_query("bears")
+    [5.0, 1.0]
+    """
 
     @abstractmethod
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
@@ -33,7 +43,14 @@ class Embeddings(ABC):
 
 class DeterministicFakeEmbedding(Embeddings):
     """For tests: a normally distributed vector of *size* floats, always the same for the same text, that
-    means nothing."""
+    means nothing.
+
+    >>> from workbench import DeterministicFakeEmbedding
+    >>> embeddings = DeterministicFakeEmbedding(size=256)
+    >>> one, again = embeddings.embed_query("bears"), embeddings.embed_query("bears")
+    >>> len(one), one == again
+    (256, True)
+    """
 
     def __init__(self, *, size: int) -> None:
         if size < 1:

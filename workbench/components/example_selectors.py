@@ -31,7 +31,19 @@ Example = dict[str, Any]
 
 class BaseExampleSelector(ABC):
     """Subclass and define ``add_example`` and ``select_examples``; the ``a`` forms run them in a thread
-    unless they are defined too."""
+    unless they are defined too.
+
+    >>> from workbench import BaseExampleSelector
+    >>> class Latest(BaseExampleSelector):
+    ...     def __init__(self, examples):
+    ...         self.examples = examples
+    ...     def add_example(self, example):
+    ...         self.examples.append(example)
+    ...     def select_examples(self, input_variables):
+    ...         return self.examples[-1:]
+    >>> Latest([{"q": "1+1", "a": "2"}, {"q": "2+2", "a": "4"}]).select_examples({"q": "3+3"})
+    [{'q': '2+2', 'a': '4'}]
+    """
 
     @abstractmethod
     def add_example(self, example: Example) -> Any:
@@ -61,7 +73,17 @@ def count_words(text: str) -> int:
 
 class LengthBasedExampleSelector(BaseModel, BaseExampleSelector):
     """The first examples that fit beside the input: together up to ``max_length``, as ``get_text_length``
-    counts (words, unless it counts something else). An example is as long as ``example_prompt`` makes it."""
+    counts (words, unless it counts something else). An example is as long as ``example_prompt`` makes it.
+
+    >>> from workbench import LengthBasedExampleSelector, PromptTemplate
+    >>> selector = LengthBasedExampleSelector(
+    ...     examples=[{"q": "big", "a": "small"}, {"q": "hot", "a": "cold"}],
+    ...     example_prompt=PromptTemplate("Q: {q} A: {a}"),
+    ...     max_length=6,
+    ... )
+    >>> selector.select_examples({"q": "loud"})
+    [{'q': 'big', 'a': 'small'}]
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -176,7 +198,20 @@ class _StoreExampleSelector(BaseModel, BaseExampleSelector):
 
 class SemanticSimilarityExampleSelector(_StoreExampleSelector):
     """The ``k`` examples nearest in meaning to the input. ``from_examples`` makes one; ``vectorstore`` is a
-    VectorStore, or what searches and adds texts as it does."""
+    VectorStore, or what searches and adds texts as it does.
+
+    >>> from workbench import DeterministicFakeEmbedding, InMemoryVectorStore
+    >>> from workbench import SemanticSimilarityExampleSelector
+    >>> selector = SemanticSimilarityExampleSelector.from_examples(
+    ...     [{"q": "big", "a": "small"}, {"q": "hot", "a": "cold"}],
+    ...     DeterministicFakeEmbedding(size=64),  # for real use: init_embeddings()
+    ...     InMemoryVectorStore,
+    ...     k=1,
+    ...     input_keys=["q"],
+    ... )
+    >>> selector.select_examples({"q": "hot"})
+    [{'q': 'hot', 'a': 'cold'}]
+    """
 
     def select_examples(self, input_variables: Mapping[str, Any]) -> list[Example]:
         query, options = self._request(input_variables)
@@ -188,7 +223,16 @@ class SemanticSimilarityExampleSelector(_StoreExampleSelector):
 
 
 class MaxMarginalRelevanceExampleSelector(_StoreExampleSelector):
-    """``k`` of the ``fetch_k`` examples nearest to the input, chosen to be unlike each other."""
+    """``k`` of the ``fetch_k`` examples nearest to the input, chosen to be unlike each other.
+
+    >>> from workbench import DeterministicFakeEmbedding, InMemoryVectorStore
+    >>> from workbench import MaxMarginalRelevanceExampleSelector
+    >>> selector = MaxMarginalRelevanceExampleSelector.from_examples(
+    ...     [{"q": "big"}, {"q": "hot"}], DeterministicFakeEmbedding(size=64), InMemoryVectorStore, k=1
+    ... )
+    >>> selector.select_examples({"q": "hot"})
+    [{'q': 'hot'}]
+    """
 
     fetch_k: int = Field(default=20, gt=0)
 

@@ -83,6 +83,16 @@ class FewShotPromptTemplate(_FewShot, StringPromptTemplate):
     """``prefix``, examples and ``suffix`` with ``example_separator`` between them, as one text.
 
     Prefix and suffix are templates in ``template_format``, each of its own; an empty one is left out.
+
+    >>> from workbench import FewShotPromptTemplate, PromptTemplate
+    >>> prompt = FewShotPromptTemplate(
+    ...     examples=[{"word": "big", "opposite": "small"}],
+    ...     example_prompt=PromptTemplate("{word} -> {opposite}"),
+    ...     suffix="{word} ->",
+    ...     example_separator="; ",
+    ... )
+    >>> prompt.format(word="hot")
+    'big -> small; hot ->'
     """
 
     example_prompt: StringPromptTemplate
@@ -143,6 +153,14 @@ class FewShotChatMessagePromptTemplate(_FewShot, BaseChatPromptTemplate):
 
     ``example_prompt`` makes the messages of one example. With an ``example_selector``, ``input_variables``
     are those of the chat prompt that it chooses by.
+
+    >>> from workbench import ChatPromptTemplate, FewShotChatMessagePromptTemplate
+    >>> examples = FewShotChatMessagePromptTemplate(
+    ...     examples=[{"word": "big", "opposite": "small"}],
+    ...     example_prompt=ChatPromptTemplate([("human", "{word}"), ("ai", "{opposite}")]),
+    ... )
+    >>> ChatPromptTemplate([examples, ("human", "{word}")]).invoke("hot").to_messages()
+    [HumanMessage(content='big'), AIMessage(content='small'), HumanMessage(content='hot')]
     """
 
     example_prompt: BaseMessagePromptTemplate | BaseChatPromptTemplate

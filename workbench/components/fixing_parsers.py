@@ -100,6 +100,11 @@ class OutputFixingParser(_AskingAgain[T], Generic[T]):
     ``completion`` and ``error``.
 
     A stream is gathered. Raises the last OutputParserError.
+
+    >>> from workbench import FakeChatModel, JsonOutputParser, OutputFixingParser
+    >>> model = FakeChatModel(responses=['{"setup": "Knock, knock."}'])
+    >>> OutputFixingParser.from_llm(model, JsonOutputParser()).invoke("A joke: Knock, knock.")
+    {'setup': 'Knock, knock.'}
     """
 
     @classmethod
@@ -123,6 +128,13 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
     ``completion`` and ``error``: ``{"completion": chain, "prompt_value": prompt} | retry_parser``.
 
     A stream is gathered. Raises the last OutputParserError.
+
+    >>> from workbench import DatetimeOutputParser, FakeChatModel, PromptTemplate, RetryOutputParser
+    >>> model = FakeChatModel(responses=["1969-07-20"])
+    >>> parser = RetryOutputParser.from_llm(model, DatetimeOutputParser(format="%Y-%m-%d"))
+    >>> prompt = PromptTemplate.from_template("When was {event}?").invoke("the moon landing")
+    >>> parser.parse_with_prompt("In July 1969.", prompt)
+    datetime.datetime(1969, 7, 20, 0, 0)
     """
 
     @property
@@ -160,7 +172,14 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
 
 
 class RetryWithErrorOutputParser(RetryOutputParser[T], Generic[T]):
-    """A RetryOutputParser whose default prompt tells the error too."""
+    """A RetryOutputParser whose default prompt tells the error too.
+
+    >>> from workbench import DatetimeOutputParser, FakeChatModel, PromptTemplate, RetryWithErrorOutputParser
+    >>> model = FakeChatModel(responses=["1969-07-20"])
+    >>> parser = RetryWithErrorOutputParser.from_llm(model, DatetimeOutputParser(format="%Y-%m-%d"))
+    >>> parser.parse_with_prompt("In July 1969.", PromptTemplate.from_template("When?").invoke({}))
+    datetime.datetime(1969, 7, 20, 0, 0)
+    """
 
     @classmethod
     def _template(cls) -> str:

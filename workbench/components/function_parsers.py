@@ -36,7 +36,14 @@ class OutputFunctionsParser(BaseGenerationOutputParser[Any]):
 
 class JsonOutputFunctionsParser(BaseCumulativeTransformOutputParser[Any]):
     """The arguments of a message's function call, as they grow in a stream; without *args_only* a dict of
-    ``name`` and ``arguments``. *strict*: line ends inside a text are an error."""
+    ``name`` and ``arguments``. *strict*: line ends inside a text are an error.
+
+    >>> from workbench import AIMessage, JsonOutputFunctionsParser
+    >>> call = {"name": "add", "arguments": '{"x": 1, "y": 2}'}
+    >>> answer = AIMessage("", additional_kwargs={"function_call": call})
+    >>> JsonOutputFunctionsParser().invoke(answer)
+    {'x': 1, 'y': 2}
+    """
 
     strict: bool = False
     args_only: bool = True
@@ -72,7 +79,14 @@ class JsonOutputFunctionsParser(BaseCumulativeTransformOutputParser[Any]):
 
 
 class JsonKeyOutputFunctionsParser(JsonOutputFunctionsParser):
-    """One of the arguments: the one named *key_name*. OutputParserError if there is no such."""
+    """One of the arguments: the one named *key_name*. OutputParserError if there is no such.
+
+    >>> from workbench import AIMessage, JsonKeyOutputFunctionsParser
+    >>> call = {"name": "add", "arguments": '{"x": 1, "y": 2}'}
+    >>> answer = AIMessage("", additional_kwargs={"function_call": call})
+    >>> JsonKeyOutputFunctionsParser(key_name="y").invoke(answer)
+    2
+    """
 
     key_name: str
 
@@ -87,7 +101,17 @@ class JsonKeyOutputFunctionsParser(JsonOutputFunctionsParser):
 
 class PydanticOutputFunctionsParser(OutputFunctionsParser):
     """The arguments of a message's function call as an instance of *pydantic_schema*: a model, or a dict of
-    models by the name of the function."""
+    models by the name of the function.
+
+    >>> from pydantic import BaseModel
+    >>> from workbench import AIMessage, PydanticOutputFunctionsParser
+    >>> class Joke(BaseModel):
+    ...     setup: str
+    >>> call = {"name": "Joke", "arguments": '{"setup": "Knock, knock."}'}
+    >>> answer = AIMessage("", additional_kwargs={"function_call": call})
+    >>> PydanticOutputFunctionsParser(pydantic_schema=Joke).invoke(answer)
+    Joke(setup='Knock, knock.')
+    """
 
     pydantic_schema: type[BaseModel] | dict[str, type[BaseModel]]
 
@@ -115,7 +139,17 @@ class PydanticOutputFunctionsParser(OutputFunctionsParser):
 
 
 class PydanticAttrOutputFunctionsParser(PydanticOutputFunctionsParser):
-    """The attribute *attr_name* of that instance."""
+    """The attribute *attr_name* of that instance.
+
+    >>> from pydantic import BaseModel
+    >>> from workbench import AIMessage, PydanticAttrOutputFunctionsParser
+    >>> class Joke(BaseModel):
+    ...     setup: str
+    >>> call = {"name": "Joke", "arguments": '{"setup": "Knock, knock."}'}
+    >>> answer = AIMessage("", additional_kwargs={"function_call": call})
+    >>> PydanticAttrOutputFunctionsParser(pydantic_schema=Joke, attr_name="setup").invoke(answer)
+    'Knock, knock.'
+    """
 
     attr_name: str
 

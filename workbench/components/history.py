@@ -28,6 +28,19 @@ class BaseChatMessageHistory:
 
     A subclass gives ``messages`` (an attribute or property), ``add_messages`` and ``clear``; one that
     waits for a network overrides the ``a`` forms too, which otherwise call the plain ones.
+
+    >>> from workbench import BaseChatMessageHistory
+    >>> class Notebook(BaseChatMessageHistory):
+    ...     def __init__(self):
+    ...         self.messages = []
+    ...     def add_messages(self, messages):
+    ...         self.messages.extend(messages)
+    ...     def clear(self):
+    ...         self.messages = []
+    >>> history = Notebook()
+    >>> history.add_user_message("hi")
+    >>> history.messages
+    [HumanMessage(content='hi')]
     """
 
     messages: list[BaseMessage]
@@ -65,7 +78,15 @@ class BaseChatMessageHistory:
 
 
 class InMemoryChatMessageHistory(BaseChatMessageHistory):
-    """Messages in a list; they are gone with the process."""
+    """Messages in a list; they are gone with the process.
+
+    >>> from workbench import InMemoryChatMessageHistory
+    >>> history = InMemoryChatMessageHistory()
+    >>> history.add_user_message("hi")
+    >>> history.add_ai_message("hello")
+    >>> history.messages
+    [HumanMessage(content='hi'), AIMessage(content='hello')]
+    """
 
     def __init__(self, messages: Iterable[BaseMessage] = ()) -> None:
         self.messages = list(messages)
@@ -90,6 +111,17 @@ class RunnableWithMessageHistory(Runnable[Input, Output]):
     Where it gives a dict, *output_messages_key* is the answer.
 
     A call that fails, or a stream that is closed early, leaves the history as it was.
+
+    >>> from workbench import FakeChatModel, InMemoryChatMessageHistory, RunnableWithMessageHistory
+    >>> histories = {}
+    >>> def of_session(session_id):
+    ...     return histories.setdefault(session_id, InMemoryChatMessageHistory())
+    >>> talk = RunnableWithMessageHistory(FakeChatModel(responses=["hello", "still here"]), of_session)
+    >>> config = {"configurable": {"session_id": "ada"}}
+    >>> talk.invoke("hi", config), talk.invoke("are you there?", config)
+    (AIMessage(content='hello'), AIMessage(content='still here'))
+    >>> len(histories["ada"].messages)
+    4
     """
 
     def __init__(

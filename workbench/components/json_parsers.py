@@ -24,6 +24,13 @@ class JsonOutputParser(BaseCumulativeTransformOutputParser[Any]):
     value of its own, but shares the parts that are finished with the later ones. *diff*: it gives lists of
     JSON Patch operations (RFC 6902) instead, which add up. *partial*: JSON that ends early is no error.
     *strict*: line ends inside a text are one. *pydantic_object* is for the format instructions only.
+
+    >>> from workbench import FakeChatModel, JsonOutputParser
+    >>> chain = FakeChatModel(responses=['Sure! {"animal": "bear", "legs": 4}']) | JsonOutputParser()
+    >>> chain.invoke("a bear, as JSON")
+    {'animal': 'bear', 'legs': 4}
+    >>> list(JsonOutputParser().transform(['{"animal": "be', 'ar"}']))
+    [{'animal': 'be'}, {'animal': 'bear'}]
     """
 
     pydantic_object: Any = None
@@ -96,6 +103,17 @@ class PydanticOutputParser(JsonOutputParser, Generic[M]):
     A stream gives an instance as soon as there is enough for one, and again when it has changed.
     OutputParserError carries the text as ``llm_output``, and as ``observation`` what the model should have
     written otherwise. A stream of *diff* tells of the instances as JSON.
+
+    >>> from pydantic import BaseModel
+    >>> from workbench import PydanticOutputParser
+    >>> class Animal(BaseModel):
+    ...     name: str
+    ...     legs: int
+    >>> parser = PydanticOutputParser(pydantic_object=Animal)
+    >>> parser.invoke('{"name": "bear", "legs": 4}')
+    Animal(name='bear', legs=4)
+    >>> "JSON schema" in parser.get_format_instructions()  # for the prompt
+    True
     """
 
     pydantic_object: type[M]

@@ -30,7 +30,15 @@ class ItemReader(Protocol):
 
 
 class ListOutputParser(BaseTransformOutputParser[list[str]]):
-    """Subclass and define ``parse(text)``: the items of the whole text, which a stream then waits for."""
+    """Subclass and define ``parse(text)``: the items of the whole text, which a stream then waits for.
+
+    >>> from workbench import ListOutputParser
+    >>> class Lines(ListOutputParser):
+    ...     def parse(self, text):
+    ...         return text.splitlines()
+    >>> Lines().invoke(chr(10).join(["bears", "cats"]))
+    ['bears', 'cats']
+    """
 
     def _reader(self) -> ItemReader | None:
         return None

@@ -43,7 +43,13 @@ _KEPT = frozenset({"id", "type", "index", "name", "role"})
 
 
 class BaseMessageChunk(BaseMessage):
-    """A piece of a message; pieces add up."""
+    """A piece of a message; pieces add up.
+
+    >>> from workbench import AIMessageChunk, BaseMessageChunk
+    >>> chunk = AIMessageChunk("Hel")
+    >>> isinstance(chunk, BaseMessageChunk), (chunk + AIMessageChunk("lo")).content
+    (True, 'Hello')
+    """
 
     _same: ClassVar[tuple[str, ...]] = ()
     """Fields that all pieces of one message have in common."""
@@ -66,27 +72,52 @@ class BaseMessageChunk(BaseMessage):
 
 
 class HumanMessageChunk(HumanMessage, BaseMessageChunk):
-    """A piece of a human message."""
+    """A piece of a human message.
+
+    >>> from workbench import HumanMessageChunk
+    >>> HumanMessageChunk("Hel") + HumanMessageChunk("lo")
+    HumanMessageChunk(content='Hello')
+    """
 
 
 class SystemMessageChunk(SystemMessage, BaseMessageChunk):
-    """A piece of a system message."""
+    """A piece of a system message.
+
+    >>> from workbench import SystemMessageChunk
+    >>> SystemMessageChunk("Be ") + SystemMessageChunk("brief.")
+    SystemMessageChunk(content='Be brief.')
+    """
 
 
 class FunctionMessageChunk(FunctionMessage, BaseMessageChunk):
-    """A piece of a function's result."""
+    """A piece of a function's result.
+
+    >>> from workbench import FunctionMessageChunk
+    >>> FunctionMessageChunk("4", name="add") + FunctionMessageChunk("2", name="add")
+    FunctionMessageChunk(content='42', name='add')
+    """
 
     _same = ("name",)
 
 
 class ChatMessageChunk(ChatMessage, BaseMessageChunk):
-    """A piece of a message in some role."""
+    """A piece of a message in some role.
+
+    >>> from workbench import ChatMessageChunk
+    >>> ChatMessageChunk("To be, ", role="hamlet") + ChatMessageChunk("or not", role="hamlet")
+    ChatMessageChunk(content='To be, or not', role='hamlet')
+    """
 
     _same = ("role",)
 
 
 class ToolMessageChunk(ToolMessage, BaseMessageChunk):
-    """A piece of a tool's result; an error in one piece is one of the whole."""
+    """A piece of a tool's result; an error in one piece is one of the whole.
+
+    >>> from workbench import ToolMessageChunk
+    >>> ToolMessageChunk("4", tool_call_id="call-1") + ToolMessageChunk("2", tool_call_id="call-1")
+    ToolMessageChunk(content='42', tool_call_id='call-1')
+    """
 
     _same = ("tool_call_id",)
 
@@ -106,6 +137,10 @@ class AIMessageChunk(AIMessage, BaseMessageChunk):
 
     ``tool_calls`` holds those whose arguments are a JSON object by now, or the beginning of one as long as
     the answer goes on.
+
+    >>> from workbench import AIMessageChunk
+    >>> AIMessageChunk("Hel") + AIMessageChunk("lo")
+    AIMessageChunk(content='Hello')
     """
 
     tool_call_chunks: list[ToolCallChunk] = Field(default_factory=list)
@@ -161,7 +196,12 @@ class AIMessageChunk(AIMessage, BaseMessageChunk):
 
 
 def message_chunk_to_message(chunk: BaseMessage) -> BaseMessage:
-    """The whole message that a chunk stands for; a message that is none comes back as it is."""
+    """The whole message that a chunk stands for; a message that is none comes back as it is.
+
+    >>> from workbench import AIMessageChunk, message_chunk_to_message
+    >>> message_chunk_to_message(AIMessageChunk("Hel") + AIMessageChunk("lo"))
+    AIMessage(content='Hello')
+    """
     if not isinstance(chunk, BaseMessageChunk):
         return chunk
     kind: type[BaseMessage] = type(chunk).__mro__[1]

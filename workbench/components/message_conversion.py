@@ -102,7 +102,12 @@ def convert_to_message(thing: Any) -> BaseMessage:
 
 def convert_to_messages(things: Any) -> list[BaseMessage]:
     """A list of messages from what models accept: text, a prompt value, or a list of messages, pairs and
-    dicts. TypeError says what came otherwise."""
+    dicts. TypeError says what came otherwise.
+
+    >>> from workbench import convert_to_messages
+    >>> convert_to_messages([("system", "Be brief."), {"role": "user", "content": "hi"}])
+    [SystemMessage(content='Be brief.'), HumanMessage(content='hi')]
+    """
     if hasattr(things, "to_messages"):
         return list(things.to_messages())
     if isinstance(things, str | BaseMessage):
@@ -165,12 +170,24 @@ def message_to_dict(message: BaseMessage) -> dict[str, Any]:
 
 
 def messages_to_dict(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """Each message as ``message_to_dict`` has it."""
+    """Each message as ``message_to_dict`` has it.
+
+    >>> import json
+    >>> from workbench import HumanMessage, messages_from_dict, messages_to_dict
+    >>> saved = json.dumps(messages_to_dict([HumanMessage("hi")]))
+    >>> messages_from_dict(json.loads(saved))
+    [HumanMessage(content='hi')]
+    """
     return [message_to_dict(message) for message in messages]
 
 
 def messages_from_dict(messages: Sequence[Mapping[str, Any]]) -> list[BaseMessage]:
-    """Messages from what ``messages_to_dict`` gave. ValueError says what came otherwise."""
+    """Messages from what ``messages_to_dict`` gave. ValueError says what came otherwise.
+
+    >>> from workbench import HumanMessage, messages_from_dict, messages_to_dict
+    >>> messages_from_dict(messages_to_dict([HumanMessage("hi")]))
+    [HumanMessage(content='hi')]
+    """
     found = []
     for item in messages:
         if not isinstance(item, Mapping) or "type" not in item or "data" not in item:
@@ -181,7 +198,13 @@ def messages_from_dict(messages: Sequence[Mapping[str, Any]]) -> list[BaseMessag
 
 
 def get_buffer_string(messages: Any, human_prefix: str = "Human", ai_prefix: str = "AI") -> str:
-    """Messages as one text, a line each: ``Human: ...``. Requests to call tools follow as JSON."""
+    """Messages as one text, a line each: ``Human: ...``. Requests to call tools follow as JSON.
+
+    >>> from workbench import get_buffer_string
+    >>> print(get_buffer_string([("human", "hi"), ("ai", "hello")]))
+    Human: hi
+    AI: hello
+    """
     names = {
         "human": human_prefix,
         "ai": ai_prefix,

@@ -36,7 +36,18 @@ Part = StringPromptTemplate | DictPromptTemplate
 
 
 class BaseMessagePromptTemplate(BaseModel):
-    """Subclass and define ``input_variables`` and ``format_messages(**kwargs)``, which is given those."""
+    """Subclass and define ``input_variables`` and ``format_messages(**kwargs)``, which is given those.
+
+    >>> from workbench import BaseMessagePromptTemplate, ChatPromptTemplate, HumanMessage
+    >>> class Shouted(BaseMessagePromptTemplate):
+    ...     @property
+    ...     def input_variables(self):
+    ...         return ["question"]
+    ...     def format_messages(self, **kwargs):
+    ...         return [HumanMessage(kwargs["question"].upper())]
+    >>> ChatPromptTemplate([Shouted()]).invoke("why?").to_messages()
+    [HumanMessage(content='WHY?')]
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
@@ -94,6 +105,11 @@ class MessagesPlaceholder(BaseMessagePromptTemplate):
     """A place for a list of messages in a chat prompt: ``MessagesPlaceholder("history", optional=True)``.
 
     ``n_messages`` keeps only the last so many. What can be made into messages is made into them.
+
+    >>> from workbench import ChatPromptTemplate, MessagesPlaceholder
+    >>> prompt = ChatPromptTemplate([MessagesPlaceholder("history", n_messages=1), ("human", "{question}")])
+    >>> prompt.invoke({"history": [("human", "hi"), ("ai", "hello")], "question": "why?"}).to_messages()
+    [AIMessage(content='hello'), HumanMessage(content='why?')]
     """
 
     variable_name: str
@@ -250,25 +266,45 @@ class MessageTemplate(BaseMessagePromptTemplate):
 
 
 class HumanMessagePromptTemplate(MessageTemplate):
-    """A human's message with places for values."""
+    """A human's message with places for values.
+
+    >>> from workbench import HumanMessagePromptTemplate
+    >>> HumanMessagePromptTemplate.from_template("Tell me of {topic}.").format_messages(topic="bears")
+    [HumanMessage(content='Tell me of bears.')]
+    """
 
     _kind = HumanMessage
 
 
 class AIMessagePromptTemplate(MessageTemplate):
-    """A model's message with places for values."""
+    """A model's message with places for values.
+
+    >>> from workbench import AIMessagePromptTemplate
+    >>> AIMessagePromptTemplate.from_template("I like {topic}.").format_messages(topic="bears")
+    [AIMessage(content='I like bears.')]
+    """
 
     _kind = AIMessage
 
 
 class SystemMessagePromptTemplate(MessageTemplate):
-    """A system message with places for values."""
+    """A system message with places for values.
+
+    >>> from workbench import SystemMessagePromptTemplate
+    >>> SystemMessagePromptTemplate.from_template("Answer in {language}.").format_messages(language="Korean")
+    [SystemMessage(content='Answer in Korean.')]
+    """
 
     _kind = SystemMessage
 
 
 class ChatMessagePromptTemplate(MessageTemplate):
-    """A message in the role ``role`` with places for values."""
+    """A message in the role ``role`` with places for values.
+
+    >>> from workbench import ChatMessagePromptTemplate
+    >>> ChatMessagePromptTemplate.from_template("{line}", role="hamlet").format_messages(line="To be")
+    [ChatMessage(content='To be', role='hamlet')]
+    """
 
     role: str
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator, with_config
 from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
 
-from ..runnables.schema import Described
+from ..runnables.schema import Described, without_examples
 
 if TYPE_CHECKING:
     from .prompts import ChatPromptTemplate
@@ -63,8 +63,18 @@ class UsageMetadata(TypedDict, total=False):
     output_token_details: OutputTokenDetails
 
 
+@with_config(ConfigDict(extra="allow", json_schema_extra=without_examples))
 class ToolCall(TypedDict):
-    """A model's request to call a tool."""
+    """A model's request to call a tool.
+
+    >>> from workbench import ToolCall, tool
+    >>> @tool
+    ... def add(x: int, y: int) -> int:
+    ...     "The sum of two numbers."
+    ...     return x + y
+    >>> add.invoke(ToolCall(name="add", args={"x": 1, "y": 2}, id="call-1", type="tool_call")).content
+    '3'
+    """
 
     name: str
     args: dict[str, Any]
@@ -96,7 +106,13 @@ _ABOUT_THE_CALL = ("id", "response_metadata", "usage_metadata", "chunk_position"
 
 class BaseMessage(Described):
     """A message; its ``type`` says who speaks. Its repr says what it says; ``str`` and views also say what
-    is known of the call that it came from."""
+    is known of the call that it came from.
+
+    >>> from workbench import HumanMessage
+    >>> message = HumanMessage("hi", name="ada")
+    >>> message.type, message.content, message.name
+    ('human', 'hi', 'ada')
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -181,7 +197,12 @@ class BaseMessage(Described):
 
 
 class HumanMessage(BaseMessage):
-    """A Message from a human."""
+    """A Message from a human.
+
+    >>> from workbench import FakeChatModel, HumanMessage
+    >>> FakeChatModel(responses=["a bear"]).invoke([HumanMessage("What is this?")])
+    AIMessage(content='a bear')
+    """
 
     type: Literal["human"] = "human"
     example: bool = False
@@ -189,19 +210,40 @@ class HumanMessage(BaseMessage):
 
 class SystemMessage(BaseMessage):
     """A Message for priming AI behavior, usually passed in as the first of a sequence
-    of input messages."""
+    of input messages.
+
+    >>> from workbench import FakeChatModel, HumanMessage, SystemMessage
+    >>> FakeChatModel(responses=["Arr!"]).invoke([SystemMessage("You are a pirate."), HumanMessage("hi")])
+    AIMessage(content='Arr!')
+    """
 
     type: Literal["system"] = "system"
 
 
 class AIMessage(BaseMessage):
-    """A Message from an AI."""
+    """A Message from an AI.
+
+    >>> from workbench import AIMessage
+    >>> AIMessage("The sum is 3.", usage_metadata={"input_tokens": 9, "output_tokens": 5, "total_tokens": 14})
+    AIMessage(content='The sum is 3.')
+    >>> asked = AIMessage("", tool_calls=[{"name": "add", "args": {"x": 1, "y": 2}, "id": "call-1"}])
+    >>> asked.tool_calls[0]["args"]
+    {'x': 1, 'y': 2}
+    """
 
     type: Literal["ai"] = "ai"
     example: bool = False
     tool_calls: list[ToolCall] = Field(default_factory=list)
     invalid_tool_calls: list[dict[str, Any]] = Field(default_factory=list)
     usage_metadata: dict[str, Any] | None = None
+
+    @field_validator("tool_calls", mode="before")
+    @classmethod
+    def _say_their_type(cls, calls: Any) -> Any:
+        """A call need not say that it is one."""
+        if not isinstance(calls, list):
+            return calls
+        return [{**call, "type": "tool_call"} if _is_untyped(call) else call for call in calls]
 
     def _pretty_body(self) -> str:
         lines = [super()._pretty_body()]
@@ -215,7 +257,16 @@ class AIMessage(BaseMessage):
 
 
 class ToolMessage(BaseMessage):
-    """A Message for passing the result of executing a tool back to a model."""
+    """A Message for passing the result of executing a tool back to a model.
+
+    >>> from workbench import ToolMessage, tool
+    >>> @tool
+    ... def add(x: int, y: int) -> int:
+    ...     "The sum of two numbers."
+    ...     return x + y
+    >>> add.invoke({"name": "add", "args": {"x": 1, "y": 2}, "id": "call-1", "type": "tool_call"})
+    ToolMessage(content='3', name='add', tool_call_id='call-1')
+    """
 
     type: Literal["tool"] = "tool"
     tool_call_id: str
@@ -224,21 +275,36 @@ class ToolMessage(BaseMessage):
 
 
 class FunctionMessage(BaseMessage):
-    """A Message for passing the result of executing a function back to a model."""
+    """A Message for passing the result of executing a function back to a model.
+
+    >>> from workbench import FunctionMessage
+    >>> FunctionMessage("3", name="add")
+    FunctionMessage(content='3', name='add')
+    """
 
     type: Literal["function"] = "function"
     name: str
 
 
 class ChatMessage(BaseMessage):
-    """A Message that can be assigned an arbitrary speaker (i.e. role)."""
+    """A Message that can be assigned an arbitrary speaker (i.e. role).
+
+    >>> from workbench import ChatMessage
+    >>> ChatMessage("To be, or not to be", role="hamlet")
+    ChatMessage(content='To be, or not to be', role='hamlet')
+    """
 
     type: Literal["chat"] = "chat"
     role: str
 
 
 class RemoveMessage(BaseMessage):
-    """Stands for the removal of the message with that ``id`` from a history; it has no content."""
+    """Stands for the removal of the message with that ``id`` from a history; it has no content.
+
+    >>> from workbench import RemoveMessage
+    >>> RemoveMessage("msg-1").id
+    'msg-1'
+    """
 
     type: Literal["remove"] = "remove"
     content: Content = ""
@@ -268,3 +334,7 @@ def _shown_call(call: Any) -> str:
     if call.get("error"):
         lines.append(f"    error: {call['error']}")
     return "\n".join(lines)
+
+
+def _is_untyped(call: Any) -> bool:
+    return isinstance(call, dict) and "type" not in call

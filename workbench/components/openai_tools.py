@@ -28,6 +28,14 @@ def convert_to_openai_tool(
     *thing*: a tool, a function, a pydantic model or TypedDict, a JSON schema with a title, or a dict that
     is one already; tools of the server's own (``{"type": "web_search"}``) stay as they are. *strict* asks the
     server to keep to the schema. TypeError for anything else.
+
+    >>> from pydantic import BaseModel
+    >>> from workbench import convert_to_openai_tool
+    >>> class Joke(BaseModel):
+    ...     "A joke."
+    ...     setup: str
+    >>> convert_to_openai_tool(Joke)["function"]["name"]
+    'Joke'
     """
     if isinstance(thing, Mapping) and _is_server_tool(thing):
         return dict(thing)
@@ -40,6 +48,14 @@ def convert_to_openai_function(thing: Any, *, strict: bool | None = None) -> dic
 
     With *strict* its objects have all their keys, and no others, as the server's strict mode asks: a model
     then gives a value also for what has a default.
+
+    >>> from workbench import convert_to_openai_function
+    >>> def add(x: int, y: int) -> int:
+    ...     "The sum of two numbers."
+    ...     return x + y
+    >>> told = convert_to_openai_function(add)
+    >>> told["name"], told["description"], sorted(told["parameters"]["properties"])
+    ('add', 'The sum of two numbers.', ['x', 'y'])
     """
     if isinstance(thing, Mapping) and thing.get("type") == "function" and "function" in thing:
         function = dict(thing["function"])

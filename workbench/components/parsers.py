@@ -41,7 +41,15 @@ _PARSING = ("parse", "aparse", "parse_result", "aparse_result", "_diff")
 
 class BaseLLMOutputParser(RunnableSerializable[Any, T], Generic[T]):
     """Subclass and define ``parse_result(generations)``: a list of one generation, with the ``text`` and the
-    ``message`` (None if text came). ``partial=True`` asks for what is known before the end."""
+    ``message`` (None if text came). ``partial=True`` asks for what is known before the end.
+
+    >>> from workbench import AIMessage, BaseLLMOutputParser
+    >>> class Length(BaseLLMOutputParser):
+    ...     def parse_result(self, result, *, partial=False):
+    ...         return len(result[0].text)
+    >>> Length().invoke(AIMessage("hello"))
+    5
+    """
 
     run_type = "parser"
 
@@ -87,12 +95,31 @@ class BaseLLMOutputParser(RunnableSerializable[Any, T], Generic[T]):
 
 
 class BaseGenerationOutputParser(BaseLLMOutputParser[T], Generic[T]):
-    """For parsers of messages rather than of their text."""
+    """For parsers of messages rather than of their text.
+
+    >>> from workbench import AIMessage, BaseGenerationOutputParser
+    >>> class Tokens(BaseGenerationOutputParser):
+    ...     def parse_result(self, result, *, partial=False):
+    ...         return result[0].message.usage_metadata["total_tokens"]
+    >>> usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+    >>> Tokens().invoke(AIMessage("hi", usage_metadata=usage))
+    3
+    """
 
 
 class BaseOutputParser(BaseLLMOutputParser[T], Generic[T]):
     """Subclass and define ``parse(text)``; raise OutputParserError for text that does not have the form. It
-    takes a message or text, and gathers a stream first."""
+    takes a message or text, and gathers a stream first.
+
+    >>> from workbench import BaseOutputParser, FakeChatModel, OutputParserError
+    >>> class YesOrNo(BaseOutputParser):
+    ...     def parse(self, text):
+    ...         if text.strip().lower() not in ("yes", "no"):
+    ...             raise OutputParserError(f"expected yes or no, got {text!r}", llm_output=text)
+    ...         return text.strip().lower() == "yes"
+    >>> (FakeChatModel(responses=["Yes"]) | YesOrNo()).invoke("Do bears sleep in winter?")
+    True
+    """
 
     def parse(self, text: str) -> T:
         """The parsed form of a model's whole text. Raises OutputParserError if it has none."""
@@ -123,7 +150,15 @@ class BaseOutputParser(BaseLLMOutputParser[T], Generic[T]):
 
 
 class BaseTransformOutputParser(BaseOutputParser[T], Generic[T]):
-    """A parser whose outputs for the chunks of a stream add up to that for the whole."""
+    """A parser whose outputs for the chunks of a stream add up to that for the whole.
+
+    >>> from workbench import BaseTransformOutputParser
+    >>> class Shout(BaseTransformOutputParser):
+    ...     def parse(self, text):
+    ...         return text.upper()
+    >>> list(Shout().transform(["hel", "lo"]))
+    ['HEL', 'LO']
+    """
 
     async def _transform(
         self, source: ChunkStream, scope: AnyScope, **kwargs: Any
@@ -153,7 +188,15 @@ class GrowingList(list[Any]):
 
 class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):
     """A parser whose output grows with the stream; the last is that for the whole. *diff*: a stream tells,
-    for each output, how it differs from the one before (``_diff``)."""
+    for each output, how it differs from the one before (``_diff``).
+
+    >>> from workbench import BaseCumulativeTransformOutputParser
+    >>> class Words(BaseCumulativeTransformOutputParser):
+    ...     def parse(self, text):
+    ...         return text.split()
+    >>> list(Words().transform(["one ", "two"]))
+    [['one'], ['one', 'two']]
+    """
 
     diff: bool = False
 
@@ -199,7 +242,13 @@ class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):
 
 
 class StrOutputParser(BaseTransformOutputParser[str]):
-    """The text of a message, chunk by chunk in a stream."""
+    """The text of a message, chunk by chunk in a stream.
+
+    >>> from workbench import FakeChatModel, StrOutputParser
+    >>> chain = FakeChatModel(responses=["a bear"]) | StrOutputParser()
+    >>> chain.invoke("What is this?"), list(chain.stream("What is this?"))
+    ('a bear', ['a', ' ', 'bear', ''])
+    """
 
     def parse(self, text: str) -> str:
         return text

@@ -15,7 +15,13 @@ __all__ = ["ChatPromptValue", "ChatPromptValueConcrete", "PromptValue", "StringP
 
 
 class PromptValue(Described):
-    """A filled-in prompt, for models of text or of messages."""
+    """A filled-in prompt, for models of text or of messages.
+
+    >>> from workbench import PromptTemplate, PromptValue
+    >>> value = PromptTemplate.from_template("about {topic}").invoke("bears")
+    >>> isinstance(value, PromptValue), value.to_string(), value.to_messages()
+    (True, 'about bears', [HumanMessage(content='about bears')])
+    """
 
     def __view_data__(self) -> dict[str, Any]:
         """What a view shows: the fields without the type, which schemas and JSON have."""
@@ -31,7 +37,12 @@ class PromptValue(Described):
 
 
 class StringPromptValue(PromptValue):
-    """String prompt value."""
+    """String prompt value.
+
+    >>> from workbench import StringPromptValue
+    >>> StringPromptValue(text="about bears").to_messages()
+    [HumanMessage(content='about bears')]
+    """
 
     text: str
     type: Literal["StringPromptValue"] = Field(default="StringPromptValue", repr=False)
@@ -47,7 +58,13 @@ class StringPromptValue(PromptValue):
 
 
 class ChatPromptValue(PromptValue):
-    """A prompt that is a list of messages."""
+    """A prompt that is a list of messages.
+
+    >>> from workbench import ChatPromptTemplate
+    >>> value = ChatPromptTemplate.from_template("about {topic}").invoke("bears")
+    >>> value.to_messages(), value.to_string()
+    ([HumanMessage(content='about bears')], 'Human: about bears')
+    """
 
     messages: list[BaseMessage]
     type: Literal["ChatPromptValue"] = "ChatPromptValue"
@@ -67,7 +84,12 @@ class ChatPromptValue(PromptValue):
 
 class ChatPromptValueConcrete(ChatPromptValue):
     """Chat prompt value which explicitly lists out the message types it accepts.
-    For use in external schemas."""
+    For use in external schemas.
+
+    >>> from workbench import ChatPromptValueConcrete, HumanMessage
+    >>> ChatPromptValueConcrete(messages=[HumanMessage("hi")]).to_string()
+    'Human: hi'
+    """
 
     messages: list[AnyMessage]  # type: ignore[assignment]  # narrower, for the schema
     type: Literal["ChatPromptValueConcrete"] = "ChatPromptValueConcrete"  # type: ignore[assignment]  # its own

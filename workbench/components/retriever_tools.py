@@ -33,6 +33,12 @@ def create_retriever_tool(
 
     *document_prompt*: a template for each, of ``page_content`` and keys of the metadata; KeyError for a
     document that lacks one. ``response_format="content_and_artifact"`` gives the documents as artifact.
+
+    >>> from workbench import DeterministicFakeEmbedding, InMemoryVectorStore, create_retriever_tool
+    >>> store = InMemoryVectorStore.from_texts(["bears sleep in winter"], DeterministicFakeEmbedding(size=64))
+    >>> look_up = create_retriever_tool(store.as_retriever(), "look_up", "Finds facts about animals.")
+    >>> look_up.invoke({"query": "what do bears do?"})
+    'bears sleep in winter'
     """
 
     def told(documents: list[Document]) -> Any:

@@ -16,7 +16,16 @@ __all__ = ["BaseRetriever"]
 class BaseRetriever(RunnableSerializable[str, list[Document]]):
     """Subclass and define ``_get_relevant_documents(query)``, and ``_aget_relevant_documents`` if it can
     await; either may take a ``run_manager`` (a ``StepRun``) by keyword. TypeError if the query is no
-    text."""
+    text.
+
+    >>> from workbench import BaseRetriever, Document
+    >>> class Containing(BaseRetriever):
+    ...     texts: list[str]
+    ...     def _get_relevant_documents(self, query):
+    ...         return [Document(text) for text in self.texts if query in text]
+    >>> Containing(texts=["bears sleep", "cats purr"]).invoke("bears")
+    [Document(page_content='bears sleep')]
+    """
 
     run_type = "retriever"
 

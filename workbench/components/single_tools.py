@@ -27,7 +27,12 @@ class ToolInput(BaseModel):
 
 class Tool(StructuredTool):
     """``Tool(name, func, description)``: *func* is given one value, whatever it calls it. The tool is called
-    with that value if it is a text, or with a dict of one key. TypeError for more than one."""
+    with that value if it is a text, or with a dict of one key. TypeError for more than one.
+
+    >>> from workbench import Tool
+    >>> Tool("shout", str.upper, "Makes a text loud.").invoke("hello")
+    'HELLO'
+    """
 
     def __init__(
         self, name: str, func: Callable[..., Any] | None = None, description: str = "", **fields: Any

@@ -31,7 +31,15 @@ __all__ = [
 
 class StringPromptTemplate(BasePromptTemplate):
     """Base of prompts that are one text: subclass and define ``format(**kwargs)``, and ``aformat`` if it can
-    await."""
+    await.
+
+    >>> from workbench import StringPromptTemplate
+    >>> class Shouted(StringPromptTemplate):
+    ...     def format(self, **kwargs):
+    ...         return f"{kwargs['text']}!".upper()
+    >>> Shouted(input_variables=["text"]).invoke("hey").to_string()
+    'HEY!'
+    """
 
     def format(self, /, **kwargs: Any) -> str:
         raise NotImplementedError(f"{type(self).__name__} must define format(**kwargs)")
@@ -62,6 +70,15 @@ class PromptTemplate(StringPromptTemplate):
 
     ``input_variables`` are found in the template; with ``validate_template`` it is a ValueError to have said
     others. For ``template_format`` see ``templates``.
+
+    >>> from workbench import PromptTemplate
+    >>> prompt = PromptTemplate.from_template("a {adjective} joke about {topic}")
+    >>> prompt.format(adjective="short", topic="bears")
+    'a short joke about bears'
+    >>> prompt.invoke({"adjective": "short"})
+    Traceback (most recent call last):
+    ...
+    KeyError: ...
     """
 
     template: str
@@ -157,7 +174,12 @@ class PromptTemplate(StringPromptTemplate):
 class DictPromptTemplate(RunnableSerializable[Any, dict[str, Any]]):
     """A dict whose texts, however deep, are templates: a part of a message such as
     ``{"type": "image_url", "image_url": {"url": "{url}"}}``. Keys are no templates, and nothing is loaded
-    from a path or a URL."""
+    from a path or a URL.
+
+    >>> from workbench import DictPromptTemplate
+    >>> DictPromptTemplate({"type": "image_url", "image_url": {"url": "{url}"}}).format(url="a.png")
+    {'type': 'image_url', 'image_url': {'url': 'a.png'}}
+    """
 
     run_type = "prompt"
     template: dict[str, Any]
@@ -212,7 +234,14 @@ def format_document(doc: Document, prompt: BasePromptTemplate) -> str:
 
 
 async def aformat_document(doc: Document, prompt: BasePromptTemplate) -> str:
-    """``format_document`` on the running event loop."""
+    """``format_document`` on the running event loop.
+
+    >>> import asyncio
+    >>> from workbench import Document, PromptTemplate, aformat_document
+    >>> document = Document("bears", metadata={"page": 3})
+    >>> asyncio.run(aformat_document(document, PromptTemplate("{page}: {page_content}")))
+    '3: bears'
+    """
     return await prompt.aformat(**_about(doc, prompt))
 
 

@@ -25,6 +25,11 @@ class JsonOutputToolsParser(BaseCumulativeTransformOutputParser[Any]):
     *return_id*; with *first_tool_only* the first of them, or None.
 
     *strict*: line ends inside a text of the arguments are an error.
+
+    >>> from workbench import AIMessage, JsonOutputToolsParser
+    >>> answer = AIMessage("", tool_calls=[{"name": "add", "args": {"x": 1, "y": 2}, "id": "call-1"}])
+    >>> JsonOutputToolsParser().invoke(answer)
+    [{'args': {'x': 1, 'y': 2}, 'type': 'add'}]
     """
 
     strict: bool = False
@@ -66,7 +71,13 @@ class JsonOutputToolsParser(BaseCumulativeTransformOutputParser[Any]):
 
 
 class JsonOutputKeyToolsParser(JsonOutputToolsParser):
-    """The arguments of the calls of the tool *key_name*; with *return_id* the calls themselves."""
+    """The arguments of the calls of the tool *key_name*; with *return_id* the calls themselves.
+
+    >>> from workbench import AIMessage, JsonOutputKeyToolsParser
+    >>> answer = AIMessage("", tool_calls=[{"name": "add", "args": {"x": 1, "y": 2}, "id": "call-1"}])
+    >>> JsonOutputKeyToolsParser(key_name="add", first_tool_only=True).invoke(answer)
+    {'x': 1, 'y': 2}
+    """
 
     key_name: str
 
@@ -82,6 +93,15 @@ class PydanticToolsParser(JsonOutputToolsParser):
     the title in their config). A stream gives an instance as soon as there is enough for one.
 
     Raises OutputParserError for a tool that is not among them and for arguments that do not fit.
+
+    >>> from pydantic import BaseModel
+    >>> from workbench import AIMessage, PydanticToolsParser
+    >>> class Add(BaseModel):
+    ...     x: int
+    ...     y: int
+    >>> answer = AIMessage("", tool_calls=[{"name": "Add", "args": {"x": 1, "y": 2}, "id": "call-1"}])
+    >>> PydanticToolsParser(tools=[Add]).invoke(answer)
+    [Add(x=1, y=2)]
     """
 
     tools: list[type[BaseModel]]

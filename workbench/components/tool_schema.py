@@ -39,11 +39,31 @@ _ENGINES = ("run_manager", "callbacks")
 
 class InjectedToolArg:
     """Marks an argument that the program gives and the model is not told of:
-    ``user: Annotated[str, InjectedToolArg]``."""
+    ``user: Annotated[str, InjectedToolArg]``.
+
+    >>> from typing import Annotated
+    >>> from workbench import InjectedToolArg, tool
+    >>> @tool
+    ... def notes_on(topic: str, user: Annotated[str, InjectedToolArg]) -> str:
+    ...     "The notes a user has on a topic."
+    ...     return f"{user} on {topic}"
+    >>> list(notes_on.tool_call_schema.model_fields), notes_on.invoke({"topic": "bears", "user": "ada"})
+    (['topic'], 'ada on bears')
+    """
 
 
 class InjectedToolCallId(InjectedToolArg):
-    """Marks the argument that gets the id of the tool call."""
+    """Marks the argument that gets the id of the tool call.
+
+    >>> from typing import Annotated
+    >>> from workbench import InjectedToolCallId, tool
+    >>> @tool
+    ... def note(text: str, call: Annotated[str, InjectedToolCallId]) -> str:
+    ...     "Keeps a note."
+    ...     return f"{text} (kept as {call})"
+    >>> note.invoke({"name": "note", "args": {"text": "hi"}, "id": "call-1", "type": "tool_call"}).content
+    'hi (kept as call-1)'
+    """
 
 
 class OpenArguments(Keyed):

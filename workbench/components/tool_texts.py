@@ -26,7 +26,16 @@ def render_text_description(tools: Sequence[BaseTool]) -> str:
 
 
 def render_text_description_and_args(tools: Sequence[BaseTool]) -> str:
-    """The same with the JSON schemas of the arguments that a model gives."""
+    """The same with the JSON schemas of the arguments that a model gives.
+
+    >>> from workbench import render_text_description_and_args, tool
+    >>> @tool
+    ... def shout(text: str) -> str:
+    ...     "Makes a text loud."
+    ...     return text.upper()
+    >>> print(render_text_description_and_args([shout]))
+    shout(text: str) -> str - Makes a text loud., args: {'text': {'title': 'Text', 'type': 'string'}}
+    """
     return "\n".join(f"{_line(tool)}, args: {tool.args}" for tool in tools)
 
 

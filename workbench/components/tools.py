@@ -42,7 +42,15 @@ __all__ = [
 
 
 class StructuredTool(BaseTool):
-    """A function as a tool; *coroutine* is its asynchronous form."""
+    """A function as a tool; *coroutine* is its asynchronous form.
+
+    >>> from workbench import StructuredTool
+    >>> def add(x: int, y: int) -> int:
+    ...     "The sum of two numbers."
+    ...     return x + y
+    >>> StructuredTool.from_function(add, name="plus").invoke({"x": 1, "y": 2})
+    3
+    """
 
     func: Callable[..., Any] | None = Field(default=None, repr=False)
     coroutine: Callable[..., Any] | None = Field(default=None, repr=False)

@@ -14,7 +14,16 @@ __all__ = ["DatetimeOutputParser", "EnumOutputParser", "RegexParser"]
 
 
 class EnumOutputParser(BaseOutputParser[Enum]):
-    """The member of *enum* whose value the text is, but for space around it."""
+    """The member of *enum* whose value the text is, but for space around it.
+
+    >>> from enum import Enum
+    >>> from workbench import EnumOutputParser
+    >>> class Mood(Enum):
+    ...     GOOD = "good"
+    ...     BAD = "bad"
+    >>> EnumOutputParser(enum=Mood).invoke(" good ")
+    <Mood.GOOD: 'good'>
+    """
 
     enum: type[Enum]
 
@@ -36,7 +45,12 @@ class EnumOutputParser(BaseOutputParser[Enum]):
 
 
 class DatetimeOutputParser(BaseOutputParser[datetime]):
-    """A date and time in *format*, which is in the language of ``strptime``."""
+    """A date and time in *format*, which is in the language of ``strptime``.
+
+    >>> from workbench import DatetimeOutputParser
+    >>> DatetimeOutputParser(format="%Y-%m-%d").invoke("1969-07-20")
+    datetime.datetime(1969, 7, 20, 0, 0)
+    """
 
     format: str = "%Y-%m-%dT%H:%M:%S.%fZ"
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, RootModel, create_model
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
 
 from ..engine.config import KEYS, RunnableConfig
@@ -20,7 +20,7 @@ from .shapes import Key, Shape
 if TYPE_CHECKING:
     from .base import Runnable
 
-__all__ = ["Described", "Keyed", "config_model", "json_schema", "keyed_model", "model_of"]
+__all__ = ["Described", "Keyed", "config_model", "json_schema", "keyed_model", "model_of", "without_examples"]
 
 
 class _Lenient(GenerateJsonSchema):
@@ -33,7 +33,15 @@ class _Lenient(GenerateJsonSchema):
 
 
 class Described(BaseModel):
-    """A model with pydantic 1's ``schema()``, which pydantic 2 warns of, and a schema of any field."""
+    """A model with pydantic 1's ``schema()``, which pydantic 2 warns of, and a schema of any field.
+
+    Its description in the schema is its docstring without the examples."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        without_examples(handler.resolve_ref_schema(schema))
+        return schema
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
@@ -44,6 +52,12 @@ class Described(BaseModel):
     @classmethod
     def schema(cls, by_alias: bool = True, ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
         return cls.model_json_schema(by_alias, ref_template)
+
+
+def without_examples(schema: JsonSchemaValue) -> None:
+    """Cut the doctests off a description that was taken from a docstring."""
+    if ">>> " in schema.get("description", ""):
+        schema["description"] = schema["description"].partition(">>> ")[0].rstrip()
 
 
 class Keyed(Described):
