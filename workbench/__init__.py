@@ -515,7 +515,13 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """``%load_ext workbench``: the magics ``%%chain``, ``%chain``, ``%chains`` and ``%runs``."""
+    """``%load_ext workbench``: the magics ``%%chain``, ``%chain``, ``%chains`` and ``%runs``.
+
+    In a cell::
+
+        %load_ext workbench
+        %chains
+    """
     from .notebook.magics import load
 
     load(shell)

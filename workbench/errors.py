@@ -82,6 +82,13 @@ class OutputParserError(WorkbenchError, ValueError):
 
     *error*: a message, or the error behind it. ``llm_output``: what the model wrote; ``observation``: what to
     tell the model of it; ``send_to_llm``: whether whoever runs a loop should do so (both are needed then).
+
+    >>> from workbench import JsonOutputParser, OutputParserError
+    >>> try:
+    ...     JsonOutputParser().invoke("no JSON here")
+    ... except OutputParserError as error:
+    ...     print(error.llm_output)
+    no JSON here
     """
 
     def __init__(
@@ -104,7 +111,16 @@ OutputParserException = OutputParserError
 
 
 class ToolException(WorkbenchError):
-    """Raise it in a tool for what the model should hear of; see ``handle_tool_error``."""
+    """Raise it in a tool for what the model should hear of; see ``handle_tool_error``.
+
+    >>> from workbench import ToolException, tool
+    >>> @tool(handle_tool_error=True)
+    ... def look_up(name: str) -> str:
+    ...     "A fact about somebody."
+    ...     raise ToolException(f"nothing is known of {name}")
+    >>> look_up.invoke({"name": "ankush"})
+    'nothing is known of ankush'
+    """
 
 
 class ChainCellError(WorkbenchError, ValueError):

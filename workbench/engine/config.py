@@ -16,6 +16,13 @@ class RunnableConfig(TypedDict, total=False):
     observers (callables that take a RunEvent) and callback handlers. max_concurrency: the most leaf
     calls (functions, model requests) in flight at once, nested ones included. recursion_limit: how often
     a function may return another runnable. configurable: values for configurable fields.
+
+    >>> from workbench import FakeChatModel
+    >>> model = FakeChatModel(responses=["a bear"])
+    >>> model.invoke("What is this?", {"run_name": "guess", "tags": ["demo"], "metadata": {"user": "ada"}})
+    AIMessage(content='a bear')
+    >>> model.batch(["this?", "that?"], {"max_concurrency": 1})
+    [AIMessage(content='a bear'), AIMessage(content='a bear')]
     """
 
     tags: list[str]
@@ -56,7 +63,12 @@ def check_config(config: object) -> dict[str, Any]:
 
 def merge_configs(*configs: RunnableConfig | None) -> RunnableConfig:
     """One config from several: tags and callbacks add up, metadata and configurable merge, of the other
-    keys the last one wins. None stands for an empty config; no argument is changed."""
+    keys the last one wins. None stands for an empty config; no argument is changed.
+
+    >>> from workbench import merge_configs
+    >>> merge_configs({"tags": ["a"], "run_name": "one"}, None, {"tags": ["b"], "run_name": "two"})
+    {'tags': ['a', 'b'], 'run_name': 'two'}
+    """
     merged: dict[str, Any] = {}
     for config in configs:
         for key, value in check_config(config or {}).items():
@@ -88,7 +100,12 @@ def patch_config(
     configurable: dict[str, Any] | None = None,
 ) -> RunnableConfig:
     """A copy of a config with some keys replaced; configurable values are added to those it has. With
-    new callbacks it is another run's, so the name and id of the old one are left out."""
+    new callbacks it is another run's, so the name and id of the old one are left out.
+
+    >>> from workbench import patch_config
+    >>> patch_config({"tags": ["a"], "run_name": "one"}, run_name="two", max_concurrency=4)
+    {'tags': ['a'], 'run_name': 'two', 'max_concurrency': 4}
+    """
     patched: dict[str, Any] = dict(merge_configs(config))
     if callbacks is not None:
         patched.pop("run_name", None)

@@ -46,7 +46,16 @@ def clock_reading(moment: datetime) -> float:
 class RunEvent(NamedTuple):
     """Something a run reports. ``value``: the input at ``start`` (or MISSING while it still streams in),
     the chunk, the output, the exception, or ``(name, data)`` of a custom event. ``at``: seconds on the
-    clock of ``time.perf_counter``."""
+    clock of ``time.perf_counter``.
+
+    >>> from workbench import RunnableLambda
+    >>> def tell(event):
+    ...     print(event.kind, event.run.name, event.value)
+    >>> RunnableLambda(str.upper, name="shout").invoke("hey", {"callbacks": [tell]})
+    start shout hey
+    end shout HEY
+    'HEY'
+    """
 
     kind: Kind
     run: Run
@@ -80,6 +89,16 @@ class Run:
     ``item`` is the index of the input of the batch that called it.
     ``streams`` is true for a step that was given a stream. ``pending``: what observers have scheduled and its
     driver awaits, None where the driver cannot await.
+
+    >>> from workbench import RunnableLambda
+    >>> runs = []
+    >>> def keep(event):
+    ...     if event.kind == "end":
+    ...         runs.append(event.run)
+    >>> RunnableLambda(str.upper, name="shout").invoke("hey", {"callbacks": [keep]})
+    'HEY'
+    >>> [(run.name, run.type, run.status, run.output, run.ended > run.started) for run in runs]
+    [('shout', 'chain', 'done', 'HEY', True)]
     """
 
     __slots__ = (

@@ -261,7 +261,12 @@ current: ContextVar[Scope | None] = ContextVar("workbench_scope", default=None)
 
 def ensure_config(config: RunnableConfig | None = None) -> RunnableConfig:
     """The config that a call made here with *config* runs under: complete, and with what it inherits from
-    the function it is called from."""
+    the function it is called from.
+
+    >>> from workbench import ensure_config
+    >>> ensure_config({"tags": ["a"]})["recursion_limit"]
+    25
+    """
     outer = current.get() or Scope()
     ensured = merge_configs(outer.as_config(), config)  # type: ignore[arg-type]  # a config's keys
     ensured.setdefault("callbacks", None)

@@ -23,6 +23,16 @@ class AzureChatOpenAI(ChatOpenAI):
     are not given. ``azure_deployment`` is the name the model was deployed under; without it ``model`` is
     taken for that. ``azure_ad_token_provider`` is a function, maybe an asynchronous one for the asynchronous
     forms, that returns a token; it is called for every request.
+
+    >>> from workbench import AzureChatOpenAI
+    >>> model = AzureChatOpenAI(
+    ...     azure_endpoint="https://NAME.openai.azure.com",
+    ...     azure_deployment="gpt-4o",
+    ...     api_version="2024-10-21",
+    ...     api_key="...",
+    ... )
+    >>> model.azure_deployment, model.api_version
+    ('gpt-4o', '2024-10-21')
     """
 
     azure_endpoint: str | None = None

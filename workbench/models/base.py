@@ -32,7 +32,12 @@ __all__ = [
 
 @dataclass
 class ChatGeneration:
-    """One answer of a model. ``generation_info`` goes into the message's ``response_metadata``."""
+    """One answer of a model. ``generation_info`` goes into the message's ``response_metadata``.
+
+    >>> from workbench import AIMessage, ChatGeneration
+    >>> ChatGeneration(AIMessage("hello"), generation_info={"finish_reason": "stop"}).text
+    'hello'
+    """
 
     message: BaseMessage
     generation_info: dict[str, Any] | None = None
@@ -44,19 +49,48 @@ class ChatGeneration:
 
 @dataclass
 class ChatGenerationChunk(ChatGeneration):
-    """A piece of an answer."""
+    """A piece of an answer.
+
+    >>> from workbench import AIMessageChunk, BaseChatModel, ChatGenerationChunk
+    >>> class Counter(BaseChatModel):
+    ...     @property
+    ...     def _llm_type(self):
+    ...         return "counter"
+    ...     def _stream(self, messages, stop=None, run_manager=None, **kwargs):
+    ...         for word in ("one ", "two"):
+    ...             yield ChatGenerationChunk(AIMessageChunk(word))
+    >>> [chunk.content for chunk in Counter().stream("count!")], Counter().invoke("count!").content
+    (['one ', 'two', ''], 'one two')
+    """
 
 
 @dataclass
 class ChatResult:
-    """What ``_generate`` returns: one generation or more."""
+    """What ``_generate`` returns: one generation or more.
+
+    >>> from workbench import AIMessage, ChatGeneration, ChatResult
+    >>> result = ChatResult([ChatGeneration(AIMessage("hello"))], llm_output={"model_name": "echo"})
+    >>> result.generations[0].message
+    AIMessage(content='hello')
+    """
 
     generations: list[ChatGeneration]
     llm_output: dict[str, Any] | None = field(default=None)
 
 
 class BaseChatModel(BaseLanguageModel[AIMessage]):
-    """See the module. Input: text, messages, pairs, dicts or a prompt value."""
+    """See the module. Input: text, messages, pairs, dicts or a prompt value.
+
+    >>> from workbench import AIMessage, BaseChatModel, ChatGeneration, ChatResult
+    >>> class Echo(BaseChatModel):
+    ...     @property
+    ...     def _llm_type(self):
+    ...         return "echo"
+    ...     def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+    ...         return ChatResult([ChatGeneration(AIMessage(messages[-1].content))])
+    >>> Echo().invoke("hello?")
+    AIMessage(content='hello?')
+    """
 
     run_type = "chat_model"
 
@@ -246,7 +280,18 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
 
 
 class SimpleChatModel(BaseChatModel):
-    """Subclass and define ``_call(messages)``, which returns the answer's text."""
+    """Subclass and define ``_call(messages)``, which returns the answer's text.
+
+    >>> from workbench import SimpleChatModel
+    >>> class Echo(SimpleChatModel):
+    ...     @property
+    ...     def _llm_type(self):
+    ...         return "echo"
+    ...     def _call(self, messages, stop=None, run_manager=None, **kwargs):
+    ...         return messages[-1].content
+    >>> Echo().invoke("hello?")
+    AIMessage(content='hello?')
+    """
 
     def _call(
         self,

@@ -38,7 +38,22 @@ __all__ = ["BaseCache", "InMemoryCache", "Place", "SQLiteCache", "get_llm_cache"
 class BaseCache(ABC):
     """Subclass and define ``lookup``, ``update`` and ``clear``; the ``a`` forms run them in a thread unless
     they are defined too. *prompt* and *llm_string* are JSON texts; together they are the key. The values
-    are lists of generations."""
+    are lists of generations.
+
+    >>> from workbench import BaseCache, FakeChatModel
+    >>> class InADict(BaseCache):
+    ...     def __init__(self):
+    ...         self.answers = {}
+    ...     def lookup(self, prompt, llm_string):
+    ...         return self.answers.get((prompt, llm_string))
+    ...     def update(self, prompt, llm_string, return_val):
+    ...         self.answers[prompt, llm_string] = return_val
+    ...     def clear(self):
+    ...         self.answers.clear()
+    >>> model = FakeChatModel(responses=["one", "two"], cache=InADict())
+    >>> model.invoke("count").content, model.invoke("count").content
+    ('one', 'one')
+    """
 
     @abstractmethod
     def lookup(self, prompt: str, llm_string: str) -> Sequence[Any] | None:
@@ -63,7 +78,13 @@ class BaseCache(ABC):
 
 
 class InMemoryCache(BaseCache):
-    """For this process. With *maxsize* it keeps that many answers, those used last."""
+    """For this process. With *maxsize* it keeps that many answers, those used last.
+
+    >>> from workbench import FakeChatModel, InMemoryCache
+    >>> model = FakeChatModel(responses=["one", "two"], cache=InMemoryCache(maxsize=100))
+    >>> model.invoke("count").content, model.invoke("count").content
+    ('one', 'one')
+    """
 
     def __init__(self, *, maxsize: int | None = None) -> None:
         if maxsize is not None and (not isinstance(maxsize, int) or maxsize < 1):
@@ -108,7 +129,15 @@ class InMemoryCache(BaseCache):
 
 class SQLiteCache(BaseCache):
     """In a file, for any number of threads and processes. *database_path* is made on first use; what is in
-    the file is JSON."""
+    the file is JSON.
+
+    >>> import os, tempfile
+    >>> from workbench import FakeChatModel, SQLiteCache
+    >>> cache = SQLiteCache(os.path.join(tempfile.mkdtemp(), "answers.db"))
+    >>> FakeChatModel(responses=["one"], cache=cache).invoke("count").content
+    'one'
+    >>> cache.close()
+    """
 
     def __init__(self, database_path: str | PathLike[str] = ".workbench.db") -> None:
         self.path = Path(fspath(database_path))
@@ -188,7 +217,15 @@ _set_cache: BaseCache | None = None
 
 
 def set_llm_cache(value: BaseCache | None) -> None:
-    """Have every model use this cache unless it says ``cache=False``; None for no cache."""
+    """Have every model use this cache unless it says ``cache=False``; None for no cache.
+
+    >>> from workbench import FakeChatModel, InMemoryCache, set_llm_cache
+    >>> set_llm_cache(InMemoryCache())
+    >>> model = FakeChatModel(responses=["one", "two"])
+    >>> model.invoke("count").content, model.invoke("count").content
+    ('one', 'one')
+    >>> set_llm_cache(None)
+    """
     global _set_cache
     if value is not None and not isinstance(value, BaseCache):
         raise TypeError(f"set_llm_cache: expected a BaseCache or None, got {type(value).__name__}")
@@ -196,7 +233,12 @@ def set_llm_cache(value: BaseCache | None) -> None:
 
 
 def get_llm_cache() -> BaseCache | None:
-    """The cache that ``set_llm_cache`` set."""
+    """The cache that ``set_llm_cache`` set.
+
+    >>> from workbench import get_llm_cache
+    >>> get_llm_cache() is None
+    True
+    """
     return _set_cache
 
 

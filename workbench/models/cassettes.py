@@ -66,6 +66,17 @@ def cassette(path: str | PathLike[str], mode: Mode = "auto", timing: Timing = "o
     *mode*: "record" makes the file anew, "replay" never calls a model, "auto" replays if there is a file and
     records if not. *timing*: replayed tokens come when they came, or all at once ("none"). A recording is
     saved at the end and every second or so before; no key, header or password gets into it.
+
+    >>> import os, tempfile
+    >>> from workbench import FakeChatModel, cassette
+    >>> tape = os.path.join(tempfile.mkdtemp(), "joke.json")
+    >>> model = FakeChatModel(responses=["knock, knock", "another one"])
+    >>> with cassette(tape):  # there is no such file yet: it calls the model, and records
+    ...     first = model.invoke("a joke")
+    >>> with cassette(tape):  # now there is: it replays
+    ...     second = model.invoke("a joke")
+    >>> first.content, second.content
+    ('knock, knock', 'knock, knock')
     """
     return Cassette(path, mode, timing)
 

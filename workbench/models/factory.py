@@ -58,6 +58,13 @@ def init_chat_model(
     ``configurable_fields``: options (``"model"``, ``"temperature"``, ...; ``"any"`` for all) that a call may
     set under ``config["configurable"]``, there called ``PREFIX_NAME`` with a *config_prefix*. "any" lets the
     caller choose address and key, too. ValueError lists the providers there are.
+
+    >>> from workbench import init_chat_model
+    >>> model = init_chat_model("openai:gpt-4o-mini", temperature=0, api_key="...")
+    >>> type(model).__name__, model.model_name, model.temperature
+    ('ChatOpenAI', 'gpt-4o-mini', 0.0)
+    >>> init_chat_model("my-model", base_url="http://localhost:8000/v1", api_key="none").model_name
+    'my-model'
     """
     if configurable_fields is not None:
         from .configurable_model import ConfigurableModel
@@ -87,6 +94,11 @@ def init_embeddings(model: str | None = None, **options: Any) -> Embeddings:
 
     Without a name: OpenAI's if OPENAI_API_KEY is set, else local ones; a line on stderr says which, once.
     ValueError lists the providers there are.
+
+    >>> from workbench import init_embeddings
+    >>> embeddings = init_embeddings("openai:text-embedding-3-small", api_key="...")
+    >>> type(embeddings).__name__
+    'OpenAIEmbeddings'
     """
     if model is None:
         model = "openai" if os.environ.get("OPENAI_API_KEY") else "local"

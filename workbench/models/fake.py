@@ -118,6 +118,15 @@ class FakeChatModel(_Fake):
     A response is text, a message (with tool calls, usage, whatever it has), an exception to raise, or a list
     of these: the pieces of one answer, so that ``["so", " far", ValueError("broken")]`` fails in
     mid-stream. ``delay_s`` passes before the first token, ``token_delay_s`` before each further one.
+
+    >>> from workbench import AIMessage, FakeChatModel
+    >>> model = FakeChatModel(responses=["one", AIMessage("two"), ValueError("out of order")])
+    >>> model.invoke("count"), model.invoke("count")
+    (AIMessage(content='one'), AIMessage(content='two'))
+    >>> model.invoke("count")
+    Traceback (most recent call last):
+    ...
+    ValueError: out of order
     """
 
     responses: list[Any] = Field(default_factory=lambda: list(_ANSWERS), min_length=1)
@@ -136,7 +145,13 @@ class FakeChatModel(_Fake):
 
 class GenericFakeChatModel(_Fake):
     """Gives the *messages* of an iterator, each once; each as a response of ``FakeChatModel``. RuntimeError
-    when there are no more."""
+    when there are no more.
+
+    >>> from workbench import GenericFakeChatModel
+    >>> model = GenericFakeChatModel(messages=iter(["knock, knock"]))
+    >>> [chunk.content for chunk in model.stream("a joke")]
+    ['knock,', ' ', 'knock', '']
+    """
 
     messages: Any = Field(repr=False)
 
@@ -153,7 +168,13 @@ class GenericFakeChatModel(_Fake):
 
 class FakeListLLM(LLM):
     """A model of text that gives its *responses* in turn, and again from the first; streams them character
-    by character, ``sleep`` seconds before each."""
+    by character, ``sleep`` seconds before each.
+
+    >>> from workbench import FakeListLLM
+    >>> model = FakeListLLM(responses=["yes", "no"])
+    >>> model.invoke("Is it?"), list(model.stream("Is it?"))
+    ('yes', ['n', 'o'])
+    """
 
     responses: list[str] = Field(min_length=1)
     sleep: float | None = Field(default=None, ge=0)

@@ -54,6 +54,13 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
     ``cache``: True for the cache that ``set_llm_cache`` set (ValueError if there is none), False for none, a
     ``BaseCache`` for that one; None takes the set one if there is one. ``disable_streaming``: True never
     streams, "tool_calling" does not where tools are given.
+
+    >>> from workbench import BaseLanguageModel, FakeChatModel, FakeListLLM
+    >>> models = [FakeChatModel(responses=["yes"]), FakeListLLM(responses=["yes"])]
+    >>> all(isinstance(model, BaseLanguageModel) for model in models)
+    True
+    >>> [model.invoke("Is it?") for model in models]
+    [AIMessage(content='yes'), 'yes']
     """
 
     cache: BaseCache | bool | None = Field(default=None, repr=False)

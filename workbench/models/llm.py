@@ -25,12 +25,31 @@ __all__ = ["LLM", "BaseLLM", "Generation", "GenerationChunk", "LLMResult", "as_p
 
 
 class GenerationChunk(Generation):
-    """A piece of an answer of a model of text."""
+    """A piece of an answer of a model of text.
+
+    >>> from workbench import LLM, GenerationChunk
+    >>> class Counter(LLM):
+    ...     @property
+    ...     def _llm_type(self):
+    ...         return "counter"
+    ...     def _stream(self, prompt, stop=None, run_manager=None, **kwargs):
+    ...         for word in ("one ", "two"):
+    ...             yield GenerationChunk(text=word)
+    >>> list(Counter().stream("count!")), Counter().invoke("count!")
+    (['one ', 'two'], 'one two')
+    """
 
 
 class BaseLLM(BaseLanguageModel[str]):
     """See the module. Input: text, messages, pairs, dicts or a prompt value; output: text. Methods may give
-    chunks as text or as objects with a ``text``."""
+    chunks as text or as objects with a ``text``.
+
+    >>> from workbench import BaseLLM, FakeListLLM
+    >>> model = FakeListLLM(responses=["yes", "no"])
+    >>> result = model.generate(["Is it?", "Is it not?"])
+    >>> isinstance(model, BaseLLM), [answers[0].text for answers in result.generations]
+    (True, ['yes', 'no'])
+    """
 
     run_type = "llm"
 
@@ -168,7 +187,18 @@ class BaseLLM(BaseLanguageModel[str]):
 
 
 class LLM(BaseLLM):
-    """The base to subclass; see the module."""
+    """The base to subclass; see the module.
+
+    >>> from workbench import LLM
+    >>> class Shout(LLM):
+    ...     @property
+    ...     def _llm_type(self):
+    ...         return "shout"
+    ...     def _call(self, prompt, stop=None, run_manager=None, **kwargs):
+    ...         return prompt.upper()
+    >>> Shout().invoke("hey")
+    'HEY'
+    """
 
 
 def _tell(run: Run | None, info: dict[str, Any] | None) -> None:

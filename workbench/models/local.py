@@ -29,6 +29,11 @@ class ChatLocal(ChatOpenAI):
 
     Tools (one call at a time) and structured output are kept to by a grammar: what it writes always fits the
     schema, whether it makes sense or not. ValueError for a schema with patterns, "not" or endless recursion.
+
+    >>> from workbench import ChatLocal
+    >>> model = ChatLocal(temperature=0, max_tokens=40)  # the server starts at the first call
+    >>> model.model_name, model.max_tokens
+    ('smollm2', 40)
     """
 
     model: str = Field(default="smollm2", alias="model_name")

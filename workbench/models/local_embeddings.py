@@ -20,7 +20,13 @@ _loading = threading.Lock()
 
 class LocalEmbeddings(Embeddings):
     """Vectors of 256 floats at length 1. The weights are loaded on first use, in about 0.2 s, and shared.
-    Raises MissingDependencyError without the ``local`` extra."""
+    Raises MissingDependencyError without the ``local`` extra.
+
+    >>> from workbench import InMemoryVectorStore, LocalEmbeddings
+    >>> store = InMemoryVectorStore.from_texts(["bears sleep in winter", "cats purr"], LocalEmbeddings())
+    >>> store.similarity_search("when does a bear rest?", k=1)[0].page_content
+    'bears sleep in winter'
+    """
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         if isinstance(texts, str):

@@ -57,6 +57,13 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
     ``stream_usage=False`` does without token counts, for servers that refuse to send them.
     ``include_response_headers`` puts the answer's HTTP headers into ``response_metadata["headers"]``.
     ``model_kwargs`` go into the request as they are, ``extra_body`` beside what the SDK knows.
+
+    >>> from workbench import ChatOpenAI
+    >>> model = ChatOpenAI(model="gpt-4o-mini", temperature=0, timeout=30, api_key="...")
+    >>> def weather(city: str) -> str:
+    ...     "The weather in a city."
+    >>> model.bind_tools([weather]).kwargs["tools"][0]["function"]["name"]
+    'weather'
     """
 
     model: str = Field(default=DEFAULT_MODEL, alias="model_name")

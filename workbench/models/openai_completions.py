@@ -44,6 +44,11 @@ class OpenAI(OpenAIClient, BaseLLM):
     ``max_tokens`` bounds the continuation; None leaves it to the server, whose own bound may be as low as
     16. Of several continuations (``n``) the first is the answer; ``generate`` keeps all. ``model_kwargs``
     (``suffix``, ``echo``, ...) go into the request as they are.
+
+    >>> from workbench import OpenAI
+    >>> model = OpenAI(model="gpt-3.5-turbo-instruct", base_url="http://localhost:8000/v1", api_key="...")
+    >>> model.model_name
+    'gpt-3.5-turbo-instruct'
     """
 
     model: str = Field(default=DEFAULT_MODEL, alias="model_name")

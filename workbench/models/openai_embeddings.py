@@ -23,6 +23,10 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
     ``dimensions`` asks for vectors of that length, where the model can shorten them. ``chunk_size`` is the
     most texts sent in one request; an open cassette records and replays each. ``model_kwargs`` go into the
     request as they are. Errors of the ``openai`` package pass through with the server's message.
+
+    >>> from workbench import OpenAIEmbeddings
+    >>> OpenAIEmbeddings(model="text-embedding-3-small", dimensions=256, api_key="...").dimensions
+    256
     """
 
     model: str = Field(default=DEFAULT_MODEL, alias="model_name")

@@ -19,7 +19,18 @@ __all__ = ["BaseRateLimiter", "InMemoryRateLimiter", "admit"]
 
 
 class BaseRateLimiter(ABC):
-    """Subclass and define ``acquire``; ``aacquire`` runs it in a thread unless it is defined too."""
+    """Subclass and define ``acquire``; ``aacquire`` runs it in a thread unless it is defined too.
+
+    >>> from workbench import BaseRateLimiter, FakeChatModel
+    >>> class Budget(BaseRateLimiter):
+    ...     left = 1
+    ...     def acquire(self, *, blocking=True):
+    ...         self.left -= 1
+    ...         return self.left >= 0
+    >>> limiter = Budget()
+    >>> FakeChatModel(rate_limiter=limiter).invoke("hi").content, limiter.left
+    ('a fake answer', 0)
+    """
 
     @abstractmethod
     def acquire(self, *, blocking: bool = True) -> bool:
@@ -42,6 +53,11 @@ class InMemoryRateLimiter(BaseRateLimiter):
 
     A call that waits looks again after *check_every_n_seconds* at the latest, and as soon as its turn may
     have come. Safe across threads and event loops; what waits can be cancelled.
+
+    >>> from workbench import FakeChatModel, InMemoryRateLimiter
+    >>> limiter = InMemoryRateLimiter(requests_per_second=100, max_bucket_size=10)
+    >>> FakeChatModel(rate_limiter=limiter).batch(["hi", "hello"])
+    [AIMessage(content='a fake answer'), AIMessage(content='a fake answer')]
     """
 
     def __init__(

@@ -56,6 +56,13 @@ def display(*objects: Any, auto: bool | None = None, view: Pane | None = None, *
     with (``view="tree"``). ``--view`` on a cell's line wins over this.
 
     With objects, and without these two, this is IPython's ``display``.
+
+    In a cell::
+
+        import workbench
+
+        workbench.display(auto=False)  # %%chain shows no view from here on
+        workbench.display(auto=True, view="tree")
     """
     if objects or kwargs:
         from IPython.display import display as show

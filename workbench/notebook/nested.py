@@ -15,6 +15,14 @@ def allow_nested_loops() -> None:
     Nothing of the workbench needs this: its chains run beside the notebook's loop. It patches asyncio for
     the whole process, and under ipykernel 7 a cell that blocks in a nested loop holds up the kernel's
     messages (queued cells, Stop), of which a warning is given.
+
+    In a cell::
+
+        import asyncio
+        from workbench import allow_nested_loops
+
+        allow_nested_loops()
+        asyncio.run(asyncio.sleep(0.01, "done"))
     """
     kernel = sys.modules.get("ipykernel")
     if kernel is not None and int(str(kernel.__version__).split(".")[0]) >= 7:

@@ -24,7 +24,17 @@ KEPT = 50
 
 
 class Runs(Sequence[ChainRun]):
-    """The session's last 50 runs, oldest first: ``workbench.runs[-1]`` is the last one started."""
+    """The session's last 50 runs, oldest first: ``workbench.runs[-1]`` is the last one started.
+
+    In a cell::
+
+        import workbench
+        from workbench import FakeChatModel
+
+        workbench.view(FakeChatModel(responses=["Knock, knock."]), "a joke about bears")
+        last = workbench.runs[-1]
+        last.status, last.output
+    """
 
     def __init__(self, kept: int = KEPT) -> None:
         self._runs: deque[ChainRun] = deque(maxlen=kept)

@@ -37,6 +37,15 @@ class watch:  # used like a function, as contextlib's
     starts. ``live`` is its state. Threads of your own are seen if they run in a copy of the context.
 
     Stop ends the asynchronous calls at once and the synchronous ones at their next step.
+
+    In a cell::
+
+        import workbench
+        from workbench import FakeChatModel
+
+        joke = FakeChatModel(responses=["Knock, knock."])
+        with workbench.watch(title="three jokes"):
+            joke.batch(["bears", "cats", "ants"])
     """
 
     def __init__(self, *, title: str = "", view: Pane | None = None) -> None:
@@ -122,6 +131,15 @@ def view(
     output returned. Without, *source* is what to show: a run of ``workbench.runs``, a LiveState, an
     (asynchronous) iterator of RunLogPatches or of astream_events; see ``live_from`` for what it takes. Then
     nothing is returned, and the view goes on by itself.
+
+    In a cell::
+
+        import workbench
+        from workbench import FakeChatModel
+
+        joke = FakeChatModel(responses=["Knock, knock."])
+        answer = workbench.view(joke, "a joke about bears")
+        workbench.view(workbench.runs[-1])  # the same run once more
     """
     __tracebackhide__ = True
     if input is not _MISSING:

@@ -21,6 +21,13 @@ class RunnableConfigurableAlternatives(DynamicRunnable[Input, Output]):
 
     An alternative given as a function without arguments is made when it is first chosen. With
     *prefix_keys* the fields of an alternative go by ``"<which.id>==<alternative>/<field id>"``.
+
+    >>> from workbench import ConfigurableField, FakeChatModel
+    >>> model = FakeChatModel(responses=["small"]).configurable_alternatives(
+    ...     ConfigurableField(id="model"), default_key="small", large=FakeChatModel(responses=["LARGE"])
+    ... )
+    >>> model.invoke("hi"), model.invoke("hi", {"configurable": {"model": "large"}})
+    (AIMessage(content='small'), AIMessage(content='LARGE'))
     """
 
     def __init__(

@@ -49,7 +49,16 @@ _UNSET = ("name", "tags", "metadata")
 
 class Runnable(Generic[Input, Output]):
     """See the module. ``name`` overrides the name of its runs; ``tags`` and ``metadata`` go onto its own
-    runs, not onto nested ones."""
+    runs, not onto nested ones.
+
+    >>> from workbench import Runnable
+    >>> class Shout(Runnable):
+    ...     def invoke(self, input, config=None, **kwargs):
+    ...         return input.upper()
+    >>> chain = Shout() | len
+    >>> chain.invoke("hey"), chain.batch(["a", "bc"]), list(Shout().stream("hey"))
+    (3, [1, 2], ['HEY'])
+    """
 
     # Annotated, not assigned: a pydantic subclass declares them as fields, and must not shadow anything.
     # Other subclasses are given None.

@@ -32,6 +32,12 @@ class RunnableBinding(Runnable[Input, Output]):
 
     Attributes and methods of the bound one pass through; a method that takes ``config`` gets the bound
     config. The factories are asked at every call, in order; what they give is merged onto ``config``.
+
+    >>> from workbench import RunnableLambda
+    >>> def add(number, to=0):
+    ...     return number + to
+    >>> RunnableLambda(add).bind(to=40).invoke(2)
+    42
     """
 
     def __init__(

@@ -22,6 +22,14 @@ class RunnableBranch(Runnable[Input, Output]):
 
     Conditions are asked in order, up to the first that holds; each gets the whole input, so a stream is
     gathered before them. The chosen branch streams.
+
+    >>> from workbench import RunnableBranch
+    >>> answer = RunnableBranch(
+    ...     (lambda text: text.endswith("?"), lambda text: "a question"),
+    ...     lambda text: "a statement",
+    ... )
+    >>> answer.invoke("why?"), answer.invoke("because.")
+    ('a question', 'a statement')
     """
 
     def __init__(self, *branches: Any, name: str | None = None) -> None:

@@ -93,7 +93,13 @@ class DynamicRunnable(Runnable[Input, Output]):
 
 class RunnableConfigurableFields(DynamicRunnable[Input, Output]):
     """What ``configurable_fields`` returns: a copy of the default one with the call's values runs, or
-    the default one itself where the call gives none."""
+    the default one itself where the call gives none.
+
+    >>> from workbench import ConfigurableField, FakeListLLM
+    >>> model = FakeListLLM(responses=["yes"]).configurable_fields(responses=ConfigurableField(id="answers"))
+    >>> model.invoke("Is it?"), model.invoke("Is it?", {"configurable": {"answers": ["no"]}})
+    ('yes', 'no')
+    """
 
     def __init__(self, default: Runnable[Input, Output], fields: Mapping[str, AnyConfigurableField]) -> None:
         if not isinstance(default, BaseModel):

@@ -17,7 +17,15 @@ __all__ = [
 
 
 class ConfigurableField(NamedTuple):
-    """A value to be given at call time as ``configurable[id]``; *is_shared*: the same one everywhere."""
+    """A value to be given at call time as ``configurable[id]``; *is_shared*: the same one everywhere.
+
+    >>> from workbench import ConfigurableField, PromptTemplate
+    >>> prompt = PromptTemplate.from_template("a joke about {topic}").configurable_fields(
+    ...     template=ConfigurableField(id="prompt", name="Prompt", description="What is asked")
+    ... )
+    >>> prompt.invoke("bears", {"configurable": {"prompt": "a poem about {topic}"}}).to_string()
+    'a poem about bears'
+    """
 
     id: str
     name: str | None = None
@@ -30,7 +38,16 @@ class ConfigurableField(NamedTuple):
 
 
 class ConfigurableFieldSingleOption(NamedTuple):
-    """One of several named values; ``configurable[id]`` is the name."""
+    """One of several named values; ``configurable[id]`` is the name.
+
+    >>> from workbench import ConfigurableFieldSingleOption, PromptTemplate
+    >>> styles = {"joke": "a joke about {topic}", "poem": "a poem about {topic}"}
+    >>> prompt = PromptTemplate.from_template("{topic}").configurable_fields(
+    ...     template=ConfigurableFieldSingleOption(id="style", options=styles, default="joke")
+    ... )
+    >>> prompt.invoke("bears", {"configurable": {"style": "poem"}}).to_string()
+    'a poem about bears'
+    """
 
     id: str
     options: Mapping[str, Any]
@@ -44,7 +61,17 @@ class ConfigurableFieldSingleOption(NamedTuple):
 
 
 class ConfigurableFieldMultiOption(NamedTuple):
-    """Several of several named values; ``configurable[id]`` is a list of names."""
+    """Several of several named values; ``configurable[id]`` is a list of names.
+
+    >>> from workbench import ConfigurableFieldMultiOption, FakeListLLM
+    >>> model = FakeListLLM(responses=["yes"]).configurable_fields(
+    ...     responses=ConfigurableFieldMultiOption(
+    ...         id="moods", options={"sunny": "hooray", "sad": "alas"}, default=["sunny"]
+    ...     )
+    ... )
+    >>> model.invoke("hi"), model.invoke("hi", {"configurable": {"moods": ["sad"]}})
+    ('hooray', 'alas')
+    """
 
     id: str
     options: Mapping[str, Any]
@@ -63,7 +90,15 @@ AnyConfigurableField = ConfigurableField | ConfigurableFieldSingleOption | Confi
 
 
 class ConfigurableFieldSpec(NamedTuple):
-    """What a runnable says of one of its configurable values; see ``Runnable.config_specs``."""
+    """What a runnable says of one of its configurable values; see ``Runnable.config_specs``.
+
+    >>> from workbench import ConfigurableField, PromptTemplate
+    >>> prompt = PromptTemplate.from_template("a joke about {topic}").configurable_fields(
+    ...     template=ConfigurableField(id="prompt")
+    ... )
+    >>> [(spec.id, spec.default) for spec in prompt.config_specs]
+    [('prompt', 'a joke about {topic}')]
+    """
 
     id: str
     annotation: Any

@@ -19,6 +19,10 @@ class RunnableEach(Runnable[list[Input], list[Output]]):
     """What ``map()`` returns: from a list of inputs to the list of outputs, worked on side by side.
 
     ``bind``, ``with_config`` and the listeners are meant for the calls for each item.
+
+    >>> from workbench import RunnableLambda
+    >>> (RunnableLambda(str.split) | RunnableLambda(str.upper).map()).invoke("to be")
+    ['TO', 'BE']
     """
 
     def __init__(self, bound: Runnable[Input, Output], *, name: str | None = None) -> None:

@@ -26,6 +26,11 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
     A stream falls back as long as no chunk went out; a later error is raised. With *exception_key*, a
     dict input gets the last error under that key. Attributes are the first runnable's; a method that
     makes a new runnable (``bind_tools``) is called on all of them.
+
+    >>> from workbench import FakeChatModel
+    >>> broken = FakeChatModel(responses=[ConnectionError("no route to the server")])
+    >>> broken.with_fallbacks([FakeChatModel(responses=["a bear"])]).invoke("What is this?")
+    AIMessage(content='a bear')
     """
 
     def __init__(

@@ -70,6 +70,11 @@ class RunnableLambda(_Function[Input, Output]):
     The function may take ``config`` besides its input. If it returns a runnable, that is run on the same
     input (``recursion_limit`` bounds how often). In a stream it gathers its input; a generator function
     yields chunks, which ``invoke`` adds up.
+
+    >>> from workbench import RunnableLambda
+    >>> chain = RunnableLambda(lambda text: text.split()) | len  # a function after | needs no wrapping
+    >>> chain.invoke("to be or not to be"), chain.batch(["to be", "or"])
+    (6, [2, 1])
     """
 
     def __init__(
@@ -115,7 +120,16 @@ class RunnableLambda(_Function[Input, Output]):
 
 
 class RunnableGenerator(_Function[Input, Output]):
-    """A generator function from an iterator over input chunks to output chunks."""
+    """A generator function from an iterator over input chunks to output chunks.
+
+    >>> from workbench import RunnableGenerator
+    >>> def shouted(chunks):
+    ...     for chunk in chunks:
+    ...         yield chunk.upper()
+    >>> shout = RunnableGenerator(shouted)
+    >>> list(shout.transform(["hel", "lo"])), shout.invoke("hello")
+    (['HEL', 'LO'], 'HELLO')
+    """
 
     def __init__(
         self,

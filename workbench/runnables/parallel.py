@@ -24,6 +24,10 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
 
     ``invoke`` keeps the order of the keys; ``stream`` yields ``{key: chunk}`` as branches produce them.
     A branch that fails stops the others.
+
+    >>> from workbench import RunnableParallel
+    >>> RunnableParallel(loud=lambda text: text.upper(), long=len).invoke("hey")
+    {'loud': 'HEY', 'long': 3}
     """
 
     def __init__(

@@ -22,7 +22,12 @@ Other = TypeVar("Other")
 
 
 class RunnablePassthrough(Runnable[Other, Other]):
-    """The input, unchanged and chunk by chunk; ``func`` (or ``afunc``) is called on the whole of it."""
+    """The input, unchanged and chunk by chunk; ``func`` (or ``afunc``) is called on the whole of it.
+
+    >>> from workbench import RunnableParallel, RunnablePassthrough
+    >>> RunnableParallel(question=RunnablePassthrough(), length=len).invoke("why?")
+    {'question': 'why?', 'length': 4}
+    """
 
     def __init__(
         self,
@@ -76,7 +81,12 @@ class RunnablePassthrough(Runnable[Other, Other]):
 
 
 class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
-    """The input dict with the mapper's outputs added; streams the input first, then each new key."""
+    """The input dict with the mapper's outputs added; streams the input first, then each new key.
+
+    >>> from workbench import RunnablePassthrough
+    >>> RunnablePassthrough.assign(length=lambda given: len(given["text"])).invoke({"text": "hey"})
+    {'text': 'hey', 'length': 3}
+    """
 
     def __init__(self, mapper: RunnableParallel[Any] | Mapping[str, Any], *, name: str | None = None) -> None:
         self.mapper = mapper if isinstance(mapper, RunnableParallel) else RunnableParallel(mapper)
@@ -134,7 +144,12 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
 
 
 class RunnablePick(Runnable[dict[str, Any], Any]):
-    """One value of a dict, or with a list of keys a dict of those it has."""
+    """One value of a dict, or with a list of keys a dict of those it has.
+
+    >>> from workbench import RunnablePassthrough
+    >>> RunnablePassthrough().pick("answer").invoke({"answer": 42, "question": "?"})
+    42
+    """
 
     def __init__(self, keys: str | list[str], *, name: str | None = None) -> None:
         self.keys = keys

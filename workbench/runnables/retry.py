@@ -21,7 +21,15 @@ Retryable = tuple[type[BaseException], ...] | Callable[[BaseException], bool]
 
 class ExponentialJitterParams(TypedDict, total=False):
     """How long to wait before attempt n + 1: ``min(max, initial * exp_base ** (n - 1) + r)`` seconds,
-    r random in [0, jitter]. Defaults: initial 1, max 60, exp_base 2, jitter 1."""
+    r random in [0, jitter]. Defaults: initial 1, max 60, exp_base 2, jitter 1.
+
+    >>> from workbench import RunnableLambda
+    >>> sturdy = RunnableLambda(str.upper).with_retry(
+    ...     stop_after_attempt=5, exponential_jitter_params={"initial": 0.5, "max": 10}
+    ... )
+    >>> sturdy.invoke("hey")
+    'HEY'
+    """
 
     initial: float
     max: float
@@ -39,6 +47,12 @@ class RunnableRetry(Runnable[Input, Output]):
     A stream is repeated as long as no chunk has gone out, since those cannot be taken back; input chunks
     that were taken by then are given again, added up. In a batch each input is retried on its own. While
     it waits it holds no place under ``max_concurrency``, and it can be cancelled.
+
+    >>> from workbench import FakeChatModel
+    >>> flaky = FakeChatModel(responses=[ConnectionError("no route to the server"), "a bear"])
+    >>> sturdy = flaky.with_retry(retry_if_exception_type=(ConnectionError,), wait_exponential_jitter=False)
+    >>> sturdy.invoke("What is this?")
+    AIMessage(content='a bear')
     """
 
     def __init__(

@@ -16,7 +16,13 @@ Output = TypeVar("Output")
 
 
 class RouterInput(TypedDict):
-    """Which runnable, and what it is given."""
+    """Which runnable, and what it is given.
+
+    >>> from workbench import RouterInput, RouterRunnable
+    >>> route = RouterRunnable({"loud": str.upper, "long": len})
+    >>> route.invoke(RouterInput(key="long", input="hey"))
+    3
+    """
 
     key: str
     input: Any
@@ -24,7 +30,13 @@ class RouterInput(TypedDict):
 
 class RouterRunnable(Runnable[RouterInput, Output]):
     """``RouterRunnable({"sum": add, "product": multiply})`` takes ``{"key": "sum", "input": ...}`` and
-    gives what that runnable gives. Streams wait for the whole input."""
+    gives what that runnable gives. Streams wait for the whole input.
+
+    >>> from workbench import RouterRunnable
+    >>> route = RouterRunnable({"loud": str.upper, "long": len})
+    >>> route.invoke({"key": "loud", "input": "hey"})
+    'HEY'
+    """
 
     def __init__(self, runnables: Mapping[str, Any], *, name: str | None = None) -> None:
         self.runnables = {key: coerce(runnable) for key, runnable in runnables.items()}

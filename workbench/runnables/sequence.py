@@ -28,7 +28,14 @@ SEGMENT = 50
 
 
 class RunnableSequence(Runnable[Input, Output]):
-    """Steps one after another; nested sequences without a name of their own are flattened."""
+    """Steps one after another; nested sequences without a name of their own are flattened.
+
+    >>> from workbench import FakeChatModel, PromptTemplate, StrOutputParser
+    >>> prompt = PromptTemplate.from_template("about {topic}")
+    >>> chain = prompt | FakeChatModel(responses=["a bear"]) | StrOutputParser()
+    >>> [type(step).__name__ for step in chain.steps], chain.invoke({"topic": "bears"})
+    (['PromptTemplate', 'FakeChatModel', 'StrOutputParser'], 'a bear')
+    """
 
     def __init__(
         self, *steps: Any, first: Any = None, middle: Any = None, last: Any = None, name: str | None = None

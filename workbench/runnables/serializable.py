@@ -18,6 +18,14 @@ class RunnableSerializable(BaseModel, Runnable[Input, Output]):
     """Declare options as fields; unknown ones are an error that lists what came.
 
     ``name``, ``tags`` and ``metadata`` are those of its own runs.
+
+    >>> from workbench import RunnableSerializable
+    >>> class Repeat(RunnableSerializable):
+    ...     times: int = 2
+    ...     def invoke(self, input, config=None, **kwargs):
+    ...         return input * self.times
+    >>> (Repeat(times=3) | len).invoke("ab")
+    6
     """
 
     model_config = ConfigDict(

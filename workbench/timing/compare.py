@@ -93,6 +93,12 @@ def compare(
 
     Interrupted (Ctrl-C, the kernel's stop button), it returns what was measured so far; a case that fails
     ends it with the case's own exception. TypeError and ValueError say which argument is wrong.
+
+    >>> from workbench import FakeChatModel, compare
+    >>> model = FakeChatModel(delay_s=0.01)
+    >>> result = compare(model, ["a", "b", "c", "d"], strategies=("one by one", "batch"), repeats=2)
+    >>> [row.label for row in result.rows], result.speed_up("batch") > 1
+    (['one by one', 'batch'], True)
     """
     if not isinstance(confidence, float) or not 0 < confidence < 1:
         raise ValueError(f"confidence: expected a number between 0 and 1, such as 0.95, got {confidence!r}")

@@ -40,7 +40,12 @@ __all__ = [
 
 @dataclass
 class Generation:
-    """An answer of a model or a piece of one; ``message`` is None for models of plain text."""
+    """An answer of a model or a piece of one; ``message`` is None for models of plain text.
+
+    >>> from workbench import FakeListLLM
+    >>> FakeListLLM(responses=["yes"]).generate(["Is it?"]).generations[0][0].text
+    'yes'
+    """
 
     text: str
     message: Any = None
@@ -49,14 +54,34 @@ class Generation:
 
 @dataclass
 class LLMResult:
-    """What a model answered: a list of generations for each input."""
+    """What a model answered: a list of generations for each input.
+
+    >>> from workbench import FakeChatModel
+    >>> model = FakeChatModel(responses=["yes", "no"])
+    >>> result = model.generate([[("human", "Is it?")], [("human", "Is it not?")]])
+    >>> [answers[0].text for answers in result.generations]
+    ['yes', 'no']
+    """
 
     generations: list[list[Generation]]
     llm_output: dict[str, Any] | None = None
 
 
 class BaseCallbackHandler:
-    """See the module. ``ignore_*`` leaves out a kind of run (``ignore_agent``: tools)."""
+    """See the module. ``ignore_*`` leaves out a kind of run (``ignore_agent``: tools).
+
+    >>> from workbench import BaseCallbackHandler, FakeChatModel
+    >>> class Tokens(BaseCallbackHandler):
+    ...     def __init__(self):
+    ...         self.seen = []
+    ...     def on_llm_new_token(self, token, **kwargs):
+    ...         self.seen.append(token)
+    >>> tokens = Tokens()
+    >>> for chunk in FakeChatModel(responses=["a bear"]).stream("What is this?", {"callbacks": [tokens]}):
+    ...     pass
+    >>> tokens.seen
+    ['a', ' ', 'bear', '']
+    """
 
     raise_error: bool = False
     ignore_llm: bool = False
@@ -197,11 +222,28 @@ class BaseCallbackHandler:
 
 
 class AsyncCallbackHandler(BaseCallbackHandler):
-    """A handler whose methods may be ``async def``, every one or some; see the module."""
+    """A handler whose methods may be ``async def``, every one or some; see the module.
+
+    >>> import asyncio
+    >>> from workbench import AsyncCallbackHandler, RunnableLambda
+    >>> class Tell(AsyncCallbackHandler):
+    ...     async def on_chain_end(self, outputs, **kwargs):
+    ...         print("ended with", outputs)
+    >>> asyncio.run(RunnableLambda(str.upper).ainvoke("hey", {"callbacks": [Tell()]}))
+    ended with HEY
+    'HEY'
+    """
 
 
 class StdOutCallbackHandler(BaseCallbackHandler):
-    """Prints when chains start and end."""
+    """Prints when chains start and end.
+
+    >>> from workbench import RunnableLambda, StdOutCallbackHandler
+    >>> RunnableLambda(str.upper, name="shout").invoke("hey", {"callbacks": [StdOutCallbackHandler()]})
+    > shout started
+    > finished
+    'HEY'
+    """
 
     def on_chain_start(self, serialized: dict[str, Any], inputs: Any, **kwargs: Any) -> None:
         print(f"> {serialized['name']} started")
@@ -214,7 +256,16 @@ class StdOutCallbackHandler(BaseCallbackHandler):
 
 
 class UsageMetadataCallbackHandler(BaseCallbackHandler):
-    """Adds up the tokens that models report, in ``usage_metadata``, by the name of the model."""
+    """Adds up the tokens that models report, in ``usage_metadata``, by the name of the model.
+
+    >>> from workbench import AIMessage, FakeChatModel, UsageMetadataCallbackHandler
+    >>> usage = {"input_tokens": 9, "output_tokens": 5, "total_tokens": 14}
+    >>> answer = AIMessage("yes", usage_metadata=usage, response_metadata={"model_name": "tiny"})
+    >>> counted = UsageMetadataCallbackHandler()
+    >>> _ = FakeChatModel(responses=[answer]).batch(["Is it?", "Is it not?"], {"callbacks": [counted]})
+    >>> counted.usage_metadata["tiny"]["total_tokens"]
+    28
+    """
 
     def __init__(self) -> None:
         self.usage_metadata: dict[str, dict[str, Any]] = {}

@@ -46,6 +46,13 @@ class CallStats:
     the number of chunks of a streamed answer. ``first_token_s`` counts from the run's start,
     ``tokens_per_s`` from the first token on. ``cost_usd`` is 0.0 for answers out of a cache (``cached``),
     whose tokens are those of the call that was paid.
+
+    >>> from workbench import CallMeter, FakeChatModel
+    >>> meter = CallMeter()
+    >>> _ = FakeChatModel(delay_s=0.01).invoke("hi", {"callbacks": [meter]})
+    >>> stats = meter.calls[0]
+    >>> stats.first_token_s >= 0.01, stats.cost_usd
+    (True, None)
     """
 
     model: str | None = None
@@ -193,6 +200,14 @@ class CallMeter:
     With *wants_tokens* (the default) models stream even when they are invoked, so that there is a time to
     the first token. ``calls`` has those that have ended, in that order; failed ones too, with what is known
     of them.
+
+    >>> from workbench import AIMessage, CallMeter, FakeChatModel
+    >>> usage = {"input_tokens": 9, "output_tokens": 5, "total_tokens": 14}
+    >>> meter = CallMeter()
+    >>> model = FakeChatModel(responses=[AIMessage("yes", usage_metadata=usage)])
+    >>> _ = model.invoke("Is it?", {"callbacks": [meter]})
+    >>> [call.output_tokens for call in meter.calls], meter.total.total_tokens
+    ([5], 14)
     """
 
     def __init__(self, *, wants_tokens: bool = True) -> None:

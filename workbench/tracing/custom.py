@@ -18,6 +18,15 @@ def dispatch_custom_event(name: str, data: Any, *, config: RunnableConfig | None
 
     *config*: the one the function was given, needed only where context variables do not reach (a thread of
     its own). RuntimeError outside a run.
+
+    >>> from workbench import RunnableLambda, dispatch_custom_event
+    >>> def slow(text):
+    ...     dispatch_custom_event("progress", {"percent": 50})
+    ...     return text
+    >>> for event in RunnableLambda(slow).stream_events("hey"):
+    ...     if event["event"] == "on_custom_event":
+    ...         print(event["name"], event["data"])
+    progress {'percent': 50}
     """
     run = _run(config)
     if run is not None:
@@ -25,7 +34,20 @@ def dispatch_custom_event(name: str, data: Any, *, config: RunnableConfig | None
 
 
 async def adispatch_custom_event(name: str, data: Any, *, config: RunnableConfig | None = None) -> None:
-    """``dispatch_custom_event`` that waits until asynchronous handlers have dealt with the event."""
+    """``dispatch_custom_event`` that waits until asynchronous handlers have dealt with the event.
+
+    >>> import asyncio
+    >>> from workbench import RunnableLambda, adispatch_custom_event
+    >>> async def slow(text):
+    ...     await adispatch_custom_event("progress", {"percent": 50})
+    ...     return text
+    >>> async def main():
+    ...     async for event in RunnableLambda(slow).astream_events("hey"):
+    ...         if event["event"] == "on_custom_event":
+    ...             print(event["name"], event["data"])
+    >>> asyncio.run(main())
+    progress {'percent': 50}
+    """
     run = _run(config)
     if run is not None:
         run.custom(name, data)

@@ -41,7 +41,15 @@ _REQUESTED = ("chat_model", "llm", "tool", "retriever", "prompt")
 class StreamEvent(TypedDict):
     """Something that happened in a run. ``event`` is ``on_<type>_<start, stream, end>``, ``on_tool_error`` or
     ``on_custom_event``; ``data`` has ``input``, ``chunk``, ``output`` or ``error``, or what a custom event
-    was given. ``parent_ids``: root first, the immediate parent last."""
+    was given. ``parent_ids``: root first, the immediate parent last.
+
+    >>> from workbench import RunnableLambda
+    >>> for event in RunnableLambda(str.upper, name="shout").stream_events("hey"):
+    ...     print(event["event"], event["name"], event["data"])
+    on_chain_start shout {'input': 'hey'}
+    on_chain_stream shout {'chunk': 'HEY'}
+    on_chain_end shout {'output': 'HEY'}
+    """
 
     event: str
     name: str

@@ -77,6 +77,13 @@ class LiveState:
 
     *on_change* is called after every change with True where it should be shown at once (a start, a
     status, an end) and False for a token; it is called under the lock and must not block.
+
+    >>> from workbench import FakeChatModel, LiveState
+    >>> live = LiveState()
+    >>> FakeChatModel(responses=["a bear"], name="guess").invoke("What is this?", {"callbacks": [live]})
+    AIMessage(content='a bear')
+    >>> [(run["name"], run["status"], run["streamed_output"]) for run in live.snapshot()["state"]["runs"]]
+    [('guess', 'done', ['a', ' ', 'bear'])]
     """
 
     wants_tokens = True

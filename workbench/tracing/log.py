@@ -29,7 +29,15 @@ AHEAD = 64
 
 
 class LogEntry(TypedDict):
-    """A nested run in the log."""
+    """A nested run in the log.
+
+    >>> from workbench import RunnableLambda
+    >>> chain = RunnableLambda(str.upper, name="shout") | RunnableLambda(len, name="count")
+    >>> patches = list(chain.stream_log("hey"))
+    >>> entry = sum(patches[1:], patches[0]).state["logs"]["shout"]
+    >>> entry["name"], entry["type"], entry["tags"], entry["final_output"]
+    ('shout', 'chain', ['seq:step:1'], {'output': 'HEY'})
+    """
 
     id: str
     name: str
@@ -44,7 +52,14 @@ class LogEntry(TypedDict):
 
 
 class RunState(TypedDict):
-    """What the patches of one run build. ``logs`` has the nested runs by name (``Name``, ``Name:2``)."""
+    """What the patches of one run build. ``logs`` has the nested runs by name (``Name``, ``Name:2``).
+
+    >>> from workbench import RunnableLambda
+    >>> patches = list(RunnableLambda(str.upper, name="shout").stream_log("hey"))
+    >>> state = sum(patches[1:], patches[0]).state
+    >>> state["name"], state["streamed_output"], state["final_output"], state["logs"]
+    ('shout', ['HEY'], 'HEY', {})
+    """
 
     id: str
     name: str
@@ -58,7 +73,16 @@ Op = dict[str, Any]
 
 
 class RunLogPatch:
-    """JSON Patch operations, in ``ops``. Patches add up to a ``RunLog``."""
+    """JSON Patch operations, in ``ops``. Patches add up to a ``RunLog``.
+
+    >>> import jsonpatch
+    >>> from workbench import RunnableLambda
+    >>> state = {}
+    >>> for patch in RunnableLambda(str.upper).stream_log("hey"):
+    ...     state = jsonpatch.apply_patch(state, patch.ops)
+    >>> state["final_output"]
+    'HEY'
+    """
 
     __slots__ = ("ops",)
 
@@ -89,6 +113,12 @@ class RunLog(RunLogPatch):
 
     Adding a patch costs no more than the patch. ``state`` is a snapshot of its reader's own; entries
     that did not change since the last snapshot are shared.
+
+    >>> from workbench import FakeListLLM
+    >>> for log in FakeListLLM(responses=["yes"]).stream_log("Is it?", diff=False):
+    ...     pass
+    >>> log.state["streamed_output"], log.state["final_output"]
+    (['y', 'e', 's'], 'yes')
     """
 
     __slots__ = ("_length", "_state", "_tape")

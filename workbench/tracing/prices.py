@@ -27,7 +27,14 @@ _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 @dataclass(frozen=True)
 class Price:
     """USD per million tokens. ``cached_input``: for the part of the prompt that the provider had in its own
-    cache; None where that costs as much as the rest."""
+    cache; None where that costs as much as the rest.
+
+    >>> from workbench import Price, prices
+    >>> prices["house-model"] = Price(input=0.5, output=1.5)
+    >>> prices["house-model"].output
+    1.5
+    >>> del prices["house-model"]
+    """
 
     input: float
     output: float
@@ -67,7 +74,14 @@ prices: dict[str, Price] = {
 
 
 def set_price(model: str, *, input: float, output: float, cached_input: float | None = None) -> None:
-    """Give *model* a price, in USD per million tokens, in place of one it may have."""
+    """Give *model* a price, in USD per million tokens, in place of one it may have.
+
+    >>> from workbench import prices, set_price
+    >>> set_price("house-model", input=0.5, output=1.5)
+    >>> prices["house-model"].input
+    0.5
+    >>> del prices["house-model"]
+    """
     if not isinstance(model, str) or not model:
         raise TypeError(f"set_price: expected a model's name, got {model!r:.80}")
     prices[model] = Price(input, output, cached_input)

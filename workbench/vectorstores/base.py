@@ -38,6 +38,14 @@ class VectorStore:
     forms embed on the running event loop and search in a thread.
 
     A query vector of another length than the store's raises DimensionError.
+
+    >>> from workbench import InMemoryVectorStore, LocalEmbeddings
+    >>> store = InMemoryVectorStore(LocalEmbeddings())
+    >>> ids = store.add_texts(["bears sleep in winter", "cats purr"], metadatas=[{"page": 1}, {"page": 2}])
+    >>> store.similarity_search("when does a bear rest?", k=1)
+    [Document(page_content='bears sleep in winter', metadata={'page': 1})]
+    >>> store.as_retriever(search_kwargs={"k": 1}).invoke("what do cats do?")
+    [Document(page_content='cats purr', metadata={'page': 2})]
     """
 
     def __init__(self, embedding: Embeddings) -> None:

@@ -28,6 +28,11 @@ class FAISS(VectorStore):
 
     *distance* is what scores are: "l2" the squared Euclidean distance, which is low for what is near;
     "cosine" and "inner_product" are high. Raises MissingDependencyError without the ``faiss`` extra.
+
+    >>> from workbench import FAISS, LocalEmbeddings
+    >>> store = FAISS.from_texts(["harrison worked at kensho", "bears like to eat honey"], LocalEmbeddings())
+    >>> store.similarity_search("where did harrison work?", k=1)
+    [Document(page_content='harrison worked at kensho')]
     """
 
     def __init__(self, embedding: Embeddings, *, distance: Distance = "l2") -> None:

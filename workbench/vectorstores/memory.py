@@ -18,7 +18,14 @@ __all__ = ["InMemoryVectorStore"]
 
 class InMemoryVectorStore(VectorStore):
     """``InMemoryVectorStore(embedding)``. Scores are cosines: 1 is nearest. A filter function is given the
-    document."""
+    document.
+
+    >>> from workbench import InMemoryVectorStore, LocalEmbeddings
+    >>> texts = ["harrison worked at kensho", "bears like to eat honey"]
+    >>> store = InMemoryVectorStore.from_texts(texts, LocalEmbeddings())
+    >>> store.similarity_search("where did harrison work?", k=1)
+    [Document(page_content='harrison worked at kensho')]
+    """
 
     def __init__(self, embedding: Embeddings) -> None:
         super().__init__(embedding)

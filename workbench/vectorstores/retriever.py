@@ -17,7 +17,14 @@ SEARCH_TYPES = ("similarity", "mmr", "similarity_score_threshold")
 
 class VectorStoreRetriever(BaseRetriever):
     """What ``store.as_retriever()`` gives. ``search_kwargs`` go to the store's search, and arguments of a
-    call over them: ``retriever.bind(k=1)``."""
+    call over them: ``retriever.bind(k=1)``.
+
+    >>> from workbench import InMemoryVectorStore, LocalEmbeddings
+    >>> texts = ["harrison worked at kensho", "bears like to eat honey"]
+    >>> retriever = InMemoryVectorStore.from_texts(texts, LocalEmbeddings()).as_retriever()
+    >>> retriever.bind(k=1).invoke("where did harrison work?")
+    [Document(page_content='harrison worked at kensho')]
+    """
 
     vectorstore: VectorStore
     search_type: str = "similarity"
