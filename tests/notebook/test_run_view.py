@@ -200,7 +200,7 @@ def test_stop_is_answered_first_and_then_passed_on(live: LiveState) -> None:
 def test_a_view_that_is_never_finished_keeps_no_thread(
     live: LiveState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workbench.notebook.widgets.run_view.IDLE_S", 0.05)
+    monkeypatch.setattr("workbench.notebook.widgets.sender.IDLE_S", 0.05)
     view = Sent(live)
     Run("first", "chain", (live,)).start()
     wait_for(lambda: not threads())

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from workbench.engine.limits import Stop
 from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
@@ -327,6 +328,12 @@ def test_a_watcher_sees_every_case_begin_and_end():
     seen: list[Any] = []
 
     class Watcher:
+        def plan(self, cases: Any) -> None:
+            seen.append(("plan", [case.label for case in cases]))
+
+        def progress(self, progress: Any) -> None:
+            seen.append(progress.doing)
+
         def begin(self, case: Any, round: int | None) -> Any:
             seen.append(("begin", case.label, round))
             return lambda event: seen.append(event.kind) if event.run.parent is None else None
@@ -336,15 +343,62 @@ def test_a_watcher_sees_every_case_begin_and_end():
 
     compare(nap(0), [1], strategies=["batch"], repeats=1, warmup=1, watcher=Watcher())
     assert seen == [
+        ("plan", ["batch"]),
+        "warm-up 1 of 1: batch",
         ("begin", "batch", None),
         "start",
         "end",
-        ("end", "batch", None),
+        ("end", "batch", True),
+        "round 1 of 1: batch",
         ("begin", "batch", 0),
         "start",
         "end",
         ("end", "batch", True),
     ]
+
+
+@pytest.mark.parametrize("strategy", ["one by one", "batch", "abatch", "parallel"])
+def test_a_stop_ends_it_under_every_strategy_and_keeps_what_was_measured(strategy: str):
+    stop, calls = Stop(), []
+
+    def work(value: Any) -> Any:
+        calls.append(value)
+        if len(calls) == 9:
+            stop.request()
+        time.sleep(0.01)
+        return value
+
+    result = compare(
+        RunnableLambda(work) | RunnableLambda(lambda value: value),
+        [1, 2, 3],
+        strategies=[strategy],
+        concurrency=1,
+        repeats=100,
+        stop=stop,
+    )
+    assert result.interrupted
+    assert len(result.rows[0].samples) == 1
+    assert len(calls) < 13
+
+
+def test_a_stop_before_the_first_measurement_gives_a_comparison_without_figures():
+    stop = Stop()
+    stop.request()
+    result = compare(nap(0), [1], stop=stop)
+    assert result.interrupted
+    assert [len(row.samples) for row in result.rows] == [0, 0]
+    assert "interrupted" in str(result)
+    assert result.verdicts == []
+
+
+def test_what_fails_because_it_is_stopped_is_no_failure_of_the_case():
+    stop = Stop()
+
+    def work(value: Any) -> Any:
+        stop.request()
+        raise ConnectionError("cut off")
+
+    assert compare(RunnableLambda(work), [1], stop=stop).interrupted
 
 
 def test_an_interrupt_cancels_what_runs_on_the_loop():

@@ -11,23 +11,18 @@ any call of a model), and chat models stream, so that there is a first token to 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import replace
+from typing import Any
 
-from ..engine.config import RunnableConfig, as_list
-from ..engine.runs import Observer
+from ..engine.config import RunnableConfig
+from ..engine.limits import Stop
 from ..runnables.base import Runnable, coerce
 from ..runnables.parallel import RunnableParallel
 from .comparison import Comparison
-from .measurement import Measurement, Sample, facts_of
-from .rows import Timings
-from .strategies import TOGETHER, Case, LoopThread, cases_of, checked_strategies
-from .units import duration
-
-if TYPE_CHECKING:
-    from ..tracing.live import LiveState
+from .measurement import Measurement, Sample
+from .rounds import Progress, Rounds, Watcher, check_number
+from .strategies import TOGETHER, Case, cases_of, checked_strategies
 
 __all__ = [
     "Comparison",
@@ -40,32 +35,6 @@ __all__ = [
 ]
 
 AFTER = "one after another"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a comparison is: ``done`` of ``total`` repeats, and what runs now. ``left_s``: an estimate in
-    seconds, from what each case took so far; None before the first round is over."""
-
-    done: int
-    total: int
-    doing: str
-    elapsed_s: float
-    left_s: float | None = None
-
-    def __str__(self) -> str:
-        left = f" (about {duration(self.left_s)} left)" if self.left_s is not None else ""
-        return f"{self.doing}{left}"
-
-
-class Watcher(Protocol):
-    """Something that looks on while cases run, such as a live timeline."""
-
-    def begin(self, case: Case, round: int | None) -> Observer | None:
-        """A case begins, in that round (None: warming up). An observer for its runs, if wanted."""
-
-    def end(self, case: Case, sample: Sample | None) -> None:
-        """It is over; no sample came of a warm-up or of what was interrupted."""
 
 
 def compare(
@@ -82,6 +51,7 @@ def compare(
     confidence: float = 0.95,
     on_progress: Callable[[Progress], Any] | None = None,
     watcher: Watcher | None = None,
+    stop: Stop | None = None,
 ) -> Comparison:
     """Time chains on inputs, each strategy *repeats* times, in turn, after *warmup* untimed rounds.
 
@@ -114,9 +84,9 @@ def compare(
     labels = [case.label for case in cases]
     if baseline is not None and baseline not in labels:
         raise ValueError(f"baseline: expected one of {labels}, got {baseline!r}")
-    bench = _Bench(cases, repeats, warmup, config, on_progress, watcher)
-    interrupted = bench.run()
-    rows = bench.measurements()
+    rounds = Rounds(cases, repeats, warmup, config, on_progress, watcher, stop)
+    interrupted = rounds.run()
+    rows = rounds.measurements()
     baselines = {case.label: baseline or _baseline_of(case, cases) for case in cases}
     if baseline is None:
         rows, baselines = _with_sum(rows, baselines)
@@ -132,6 +102,7 @@ def parallel_against_alone(
     warmup: int = 1,
     on_progress: Callable[[Progress], Any] | None = None,
     watcher: Watcher | None = None,
+    stop: Stop | None = None,
 ) -> Comparison:
     """Each branch alone, all of them one after another, and a RunnableParallel of them, on one input.
 
@@ -149,9 +120,9 @@ def parallel_against_alone(
         *(Case(f"{key} alone", _invoke(step, input), chain=key) for key, step in together.steps.items()),
         Case("in parallel", _invoke(together, input), chain="together", strategy="parallel"),
     ]
-    bench = _Bench(cases, repeats, warmup, config, on_progress, watcher)
-    interrupted = bench.run()
-    *alone, parallel = bench.measurements()
+    rounds = Rounds(cases, repeats, warmup, config, on_progress, watcher, stop)
+    interrupted = rounds.run()
+    *alone, parallel = rounds.measurements()
     parts = [replace(row, is_part=True) for row in alone]
     rows = (*parts, _one_after_another(parts), parallel)
     return Comparison(rows, {row.label: AFTER for row in rows}, "parallel against alone", interrupted)
@@ -167,10 +138,11 @@ def batch_against_one_by_one(
     warmup: int = 1,
     on_progress: Callable[[Progress], Any] | None = None,
     watcher: Watcher | None = None,
+    stop: Stop | None = None,
 ) -> Comparison:
     """``invoke`` for each of the inputs against one ``batch`` of them all."""
     if max_concurrency is not None:
-        _check_number("max_concurrency", max_concurrency, 1)
+        check_number("max_concurrency", max_concurrency, 1)
     return compare(
         chain,
         inputs,
@@ -180,114 +152,8 @@ def batch_against_one_by_one(
         warmup=warmup,
         on_progress=on_progress,
         watcher=watcher,
+        stop=stop,
     )
-
-
-class _Bench:
-    """Runs the rounds and keeps what they showed."""
-
-    def __init__(
-        self,
-        cases: Sequence[Case],
-        repeats: int,
-        warmup: int,
-        config: RunnableConfig | None,
-        on_progress: Callable[[Progress], Any] | None,
-        watcher: Watcher | None,
-    ) -> None:
-        _check_number("repeats", repeats, 1)
-        _check_number("warmup", warmup, 0)
-        self._cases = list(cases)
-        self._repeats = repeats
-        self._warmup = warmup
-        self._config = config
-        self._on_progress = on_progress
-        self._watcher = watcher
-        self._loop = LoopThread()
-        self._samples: dict[str, list[Sample]] = {case.label: [] for case in cases}
-        self._last: dict[str, tuple[Timings, LiveState]] = {}
-        self._began = time.perf_counter()
-        self._done = 0
-
-    def run(self) -> bool:
-        """Whether it was interrupted; raises KeyboardInterrupt if nothing was measured by then."""
-        __tracebackhide__ = True
-        try:
-            for number in range(self._warmup):
-                for case in self._cases:
-                    self._tell(f"warm-up {number + 1} of {self._warmup}: {case.label}")
-                    self._time(case, None)
-            for number in range(self._repeats):
-                for case in _rotated(self._cases, number):
-                    self._tell(f"round {number + 1} of {self._repeats}: {case.label}")
-                    self._samples[case.label].append(self._time(case, number))
-        except KeyboardInterrupt:
-            if not any(self._samples.values()):
-                raise
-            return True
-        finally:
-            self._loop.close()
-        return False
-
-    def measurements(self) -> list[Measurement]:
-        return [
-            Measurement(
-                case.label,
-                tuple(self._samples[case.label]),
-                case.chain,
-                case.strategy,
-                case.max_concurrency,
-                case.items,
-                rows=tuple(self._last[case.label][0].rows) if case.label in self._last else (),
-                live=self._last[case.label][1] if case.label in self._last else None,
-            )
-            for case in self._cases
-        ]
-
-    def _time(self, case: Case, round: int | None) -> Sample:
-        __tracebackhide__ = True
-        from ..tracing.live import LiveState
-
-        timings, live = Timings(), LiveState()
-        looking_on = self._watcher.begin(case, round) if self._watcher is not None else None
-        sample = None
-        try:
-            seconds = self._seconds(case, [timings, live, *filter(None, [looking_on])])
-            facts = facts_of(timings, seconds, places=case.max_concurrency, one_by_one=case.one_by_one)
-            sample = Sample(seconds, facts)
-            if facts is not None:
-                live.set_status("done")
-                self._last[case.label] = (timings, live)
-        except Exception as error:
-            error.add_note(f"while timing the case {case.label!r}")
-            raise
-        finally:
-            if self._watcher is not None:
-                self._watcher.end(case, sample if round is not None else None)
-        self._done += 1
-        return sample
-
-    def _seconds(self, case: Case, observers: list[Any]) -> float:
-        __tracebackhide__ = True
-        config: RunnableConfig = {**(self._config or {})}
-        config["callbacks"] = [*as_list(config.get("callbacks")), *observers]
-        if case.max_concurrency is not None:
-            config["max_concurrency"] = case.max_concurrency
-        if case.is_async:
-            return self._loop.run(_timed(case, config))  # type: ignore[no-any-return]  # what it returns
-        start = time.perf_counter()
-        case.work(config)
-        return time.perf_counter() - start
-
-    def _tell(self, doing: str) -> None:
-        if self._on_progress is None:
-            return
-        elapsed = time.perf_counter() - self._began
-        total = (self._warmup + self._repeats) * len(self._cases)
-        left = None
-        if self._done >= len(self._cases):
-            left = elapsed / self._done * (total - self._done)
-        self._on_progress(Progress(self._done, total, doing, elapsed, left))
 
 
 def _one_after_another(parts: Sequence[Measurement]) -> Measurement:
@@ -308,14 +174,6 @@ def _with_sum(rows: list[Measurement], baselines: dict[str, str]) -> tuple[list[
     return rows, {**baselines, AFTER: AFTER, **{row.label: AFTER for row in together}}
 
 
-async def _timed(case: Case, config: RunnableConfig) -> float:
-    """On the loop's own clock, so that handing over to its thread is not measured."""
-    __tracebackhide__ = True
-    start = time.perf_counter()
-    await case.work(config)
-    return time.perf_counter() - start
-
-
 def _baseline_of(case: Case, cases: Sequence[Case]) -> str:
     """The first strategy of the same chain where strategies are compared, else the first case."""
     if len({other.strategy for other in cases}) > 1 or len({other.chain for other in cases}) == 1:
@@ -331,11 +189,6 @@ def _title(inputs: Sequence[Any] | None) -> str:
 
 def _invoke(step: Runnable[Any, Any], input: Any) -> Callable[[RunnableConfig], Any]:
     return lambda config: step.invoke(input, config)
-
-
-def _rotated(cases: list[Case], by: int) -> list[Case]:
-    first = by % len(cases)
-    return cases[first:] + cases[:first]
 
 
 def _function_cases(cases: object) -> list[Case]:
@@ -392,13 +245,6 @@ def _checked_concurrency(concurrency: Any) -> list[int | None]:
     checked: dict[int | None, None] = {}
     for limit in limits:
         if limit is not None:
-            _check_number("concurrency", limit, 1)
+            check_number("concurrency", limit, 1)
         checked[limit] = None
     return list(checked)
-
-
-def _check_number(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: expected a whole number, got {value!r:.80}")
-    if value < least:
-        raise ValueError(f"{name}: expected {least} or more, got {value}")

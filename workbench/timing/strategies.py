@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..engine.config import RunnableConfig
+from ..engine.limits import Stop
 from ..runnables.base import Runnable
 from ..runnables.function import RunnableLambda
 from ..runnables.parallel import RunnableParallel
@@ -172,15 +173,20 @@ def _branch_an_input(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Runnab
 class LoopThread:
     """An event loop in a thread of its own, for as long as it is open, so that asynchronous work can be
     timed also where a loop already runs. A Ctrl-C while ``run`` waits cancels the work and goes on as
-    KeyboardInterrupt."""
+    KeyboardInterrupt; a stop cancels it too, and CancelledError is raised."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def run(self, work: Coroutine[Any, Any, Any], stop: Stop | None = None) -> Any:
         __tracebackhide__ = True
         future = asyncio.run_coroutine_threadsafe(work, self._running())
+
+        def cancel() -> None:
+            future.cancel()
+
+        withdraw = stop.on_request(cancel) if stop is not None else lambda: None
         try:
             while not future.done():
                 wait([future], SLICE_S)
@@ -188,6 +194,8 @@ class LoopThread:
             future.cancel()
             wait([future], GRACE_S)
             raise
+        finally:
+            withdraw()
         return future.result()
 
     def close(self) -> None:

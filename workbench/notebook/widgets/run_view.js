@@ -9,6 +9,7 @@
 import { Downloads } from "./downloads.js";
 import { Header } from "./header.js";
 import { KernelWatch } from "./kernel_watch.js";
+import { oncePerFrame } from "./once_per_frame.js";
 import { place, runAt } from "./run_paths.js";
 import { escapeKey } from "./patch.js";
 import { Store } from "./store.js";
@@ -26,7 +27,6 @@ import { element, isModel } from "./values.js";
  *   widget_manager?: {kernel?: import("./kernel_watch.js").Kernel | null}}} Model
  */
 
-const HIDDEN_TAB_MS = 250;
 const TICK_MS = 100;
 const STOP_ANSWER_MS = 400;
 const NOTICE_MS = 6_000;
@@ -304,19 +304,6 @@ function itemTotal(state) {
 /** @param {unknown} view @returns {Panes} */
 function panesOf(view) {
   return view === "stream" || view === "tree" || view === "time" ? view : "all";
-}
-
-/** Hidden tabs get no animation frames, so a timer runs against them. @param {() => void} paint */
-function oncePerFrame(paint) {
-  let done = false;
-  const run = () => {
-    if (done) return;
-    done = true;
-    clearTimeout(timer);
-    paint();
-  };
-  const timer = setTimeout(run, HIDDEN_TAB_MS);
-  requestAnimationFrame(run);
 }
 
 export default () => {

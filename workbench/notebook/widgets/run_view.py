@@ -30,18 +30,16 @@ from ...tracing.live import LiveState
 from ..export import export_file, save
 from ..static import placeholder, plain_text, static_html
 from .esm import join_modules
+from .sender import Sender, answer_on_any_subshell
 from .wire import Wire
 
 __all__ = ["RunView"]
 
-FRAME_S = 0.033
-URGENT_FRAME_S = 0.016
-IDLE_S = 2.0
-"""A sender with nothing to send for so long ends; the next change starts another."""
 VIEWS = ("stream", "tree", "time", "all")
+OTHER_VIEWS = ("timeline",)
+"""Style sheets of widgets that are not this one."""
 
 _HERE = Path(__file__).parent
-_TOKEN, _URGENT = 1, 2
 _OVER = ("done", "failed", "cancelled")
 
 
@@ -57,7 +55,11 @@ class RunView(anywidget.AnyWidget):
     """
 
     _esm = join_modules(_HERE / "run_view.js")
-    _css = "\n".join(path.read_text(encoding="utf-8") for path in sorted(_HERE.glob("*.css")))
+    _css = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted(_HERE.glob("*.css"))
+        if path.stem not in OTHER_VIEWS
+    )
 
     run_id = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
@@ -96,7 +98,7 @@ class RunView(anywidget.AnyWidget):
             can_rerun=on_rerun is not None,
             pinned=_Pin.run if pinned is None else pinned,
         )
-        _answer_on_any_subshell(self.comm)
+        answer_on_any_subshell(self.comm)
         self.on_msg(self._on_message)
         self._unlisten = live.listen(self._sender.changed)
         _Pin.views.append(weakref.ref(self))
@@ -161,7 +163,7 @@ class RunView(anywidget.AnyWidget):
         self._live = live
         self._sent = 0
         self._wire = Wire()
-        self._sender = _Sender(self._send_frame)
+        self._sender = Sender(self._send_frame)
         self._finished = False
 
     def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -247,75 +249,6 @@ def pin(snapshot: dict[str, Any]) -> None:
     for reference in list(_Pin.views):
         if (view := reference()) is not None:
             view.pinned = snapshot
-
-
-class _Sender:
-    """Calls *send* soon after ``changed``, on a thread that lives only while there are changes.
-
-    ``changed`` is called under the lock of the live state, for every token: it never blocks, and costs
-    an attribute check while a frame is already due.
-    """
-
-    def __init__(self, send: Callable[[], None]) -> None:
-        self._send = send
-        self._due = 0
-        self._closed = False
-        self._thread: threading.Thread | None = None
-        self._condition = threading.Condition()
-
-    def changed(self, urgent: bool) -> None:
-        due = _URGENT if urgent else _TOKEN
-        if due <= self._due:
-            return
-        with self._condition:
-            if self._closed:
-                return
-            self._due = due
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="workbench-view", daemon=True)
-                self._thread.start()
-            else:
-                self._condition.notify()
-
-    def close(self) -> None:
-        """End the thread and wait for it, unless this is it."""
-        with self._condition:
-            self._closed = True
-            thread = self._thread
-            self._condition.notify()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=5)
-
-    def _run(self) -> None:
-        last = 0.0
-        while self._wait(last):
-            self._send()
-            last = time.monotonic()
-
-    def _wait(self, last: float) -> bool:
-        """Until a frame is due after the one at *last*; False when this thread should end."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._due or self._closed, timeout=IDLE_S)
-            if self._closed or not self._due:
-                self._thread = None
-                return False
-            while not self._closed:
-                left = last + (URGENT_FRAME_S if self._due == _URGENT else FRAME_S) - time.monotonic()
-                if left <= 0:
-                    break
-                self._condition.wait(left)
-            self._due = 0
-            return True
-
-
-def _answer_on_any_subshell(comm: Any) -> None:
-    """Let the browser's messages be handled while a cell runs.
-
-    ipykernel 7.4 sends them to the shell that the last message came from, which for a view is the one
-    that is busy with the cell.
-    """
-    if hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda data, default: default
 
 
 def _status_of_runs(document: dict[str, Any]) -> Any:
