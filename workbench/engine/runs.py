@@ -23,6 +23,9 @@ __all__ = ["Kind", "Observer", "Pending", "Run", "RunEvent", "Status", "clock_re
 Kind = Literal["start", "chunk", "end", "error", "custom"]
 Status = Literal["waiting", "streaming", "done", "failed", "cancelled"]
 
+LEVELS = 8
+"""How many levels of dicts in a chunk are searched for text."""
+
 _EPOCH_AT_ZERO = time.time() - time.perf_counter()
 
 
@@ -260,10 +263,14 @@ class Run:
         return f"<Run {self.path!r} {self.status}>"
 
 
-def _is_empty(chunk: Any) -> bool:
-    """Whether a chunk says nothing yet, as the first of many providers' streams, which only has a role."""
+def _is_empty(chunk: Any, levels: int = LEVELS) -> bool:
+    """Whether a chunk says nothing yet, as the first of many providers' streams, which only has a role.
+
+    Branches in branches are looked into *levels* deep: every run around them asks again, and what is
+    looked into without end would make a chunk dearer the deeper its chain.
+    """
     if isinstance(chunk, dict):
-        return all(_is_empty(value) for value in chunk.values())
+        return levels > 0 and all(_is_empty(value, levels - 1) for value in chunk.values())
     return getattr(chunk, "content", chunk) == "" and not getattr(chunk, "tool_call_chunks", None)
 
 
