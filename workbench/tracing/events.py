@@ -1,6 +1,6 @@
 """The event stream: a run as flat events (``on_chain_start``, ``on_chat_model_stream``, ...), while it runs.
 
-``EventWriter`` turns RunEvents into ``StreamEvent``s, one for one, in one of two versions. In both, a run is
+``EventWriter`` turns each RunEvent into a ``StreamEvent``, in one of two versions. In both, a run is
 announced by a start and what it puts out follows as stream events; the input of a chain that is streamed is
 known at its end only. They differ in this:
 
