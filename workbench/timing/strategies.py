@@ -27,6 +27,8 @@ from ..runnables.parallel import RunnableParallel
 __all__ = ["STRATEGIES", "Case", "LoopThread", "cases_of"]
 
 STRATEGIES = ("one by one", "batch", "abatch", "parallel")
+INPUT_BRANCH = "input "
+"""What the branches of one chain under "parallel" are called, before their numbers from 1."""
 TOGETHER = "together"
 """The name of several chains in one RunnableParallel."""
 
@@ -38,8 +40,8 @@ GRACE_S = 5.0
 class Case:
     """One way to run: ``work`` is called with a config, in place, or awaited on a loop if ``is_async``.
 
-    ``places``: how many calls may be at work at a time, None for no limit; ``one_by_one``: inputs wait for
-    each other.
+    ``max_concurrency``: how many calls may be at work at a time, None for no limit; ``one_by_one``: inputs
+    wait for each other; ``branches_are_items``: each input is a branch of one parallel.
     """
 
     label: str
@@ -50,6 +52,7 @@ class Case:
     items: int = 1
     is_async: bool = False
     one_by_one: bool = False
+    branches_are_items: bool = False
 
 
 def cases_of(
@@ -71,7 +74,7 @@ def cases_of(
             elif strategy == "parallel":
                 branches = _branch_an_input(chain, inputs)
                 cases += [
-                    replace(case, items=len(inputs))
+                    replace(case, items=len(inputs), branches_are_items=True)
                     for case in _limited(name, strategy, branches, [None], concurrency)
                 ]
             else:
@@ -167,7 +170,9 @@ def _branch_an_input(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Runnab
     def given(input: Any) -> Runnable[Any, Any]:
         return RunnableLambda(lambda _: input, name="input") | chain
 
-    return RunnableParallel({f"input {number}": given(input) for number, input in enumerate(inputs, 1)})
+    return RunnableParallel(
+        {f"{INPUT_BRANCH}{number}": given(input) for number, input in enumerate(inputs, 1)}
+    )
 
 
 class LoopThread:

@@ -16,14 +16,12 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 import weakref
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
 from ...tracing.live import LiveState
@@ -31,6 +29,7 @@ from ..export import export_file, save
 from ..static import placeholder, plain_text, static_html
 from .esm import join_modules
 from .sender import Sender, answer_on_any_subshell
+from .twin import TwinWidget
 from .wire import Wire
 
 __all__ = ["RunView"]
@@ -43,7 +42,7 @@ _HERE = Path(__file__).parent
 _OVER = ("done", "failed", "cancelled")
 
 
-class RunView(anywidget.AnyWidget):
+class RunView(TwinWidget):
     """A live view of *live*. *on_stop* and *on_rerun* are called when the reader presses Stop and Run again,
     on any thread; without *on_rerun* there is no such button. *python* is the text of "Copy as Python",
     *view* the pane to begin with: stream, tree, time or all. *pinned* is the snapshot of a run to compare
@@ -61,7 +60,6 @@ class RunView(anywidget.AnyWidget):
         if path.stem not in OTHER_VIEWS
     )
 
-    run_id = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
     view = traitlets.Enum(VIEWS, default_value="all").tag(sync=True)
@@ -88,10 +86,8 @@ class RunView(anywidget.AnyWidget):
         self._on_rerun = on_rerun
         self._order = threading.RLock()
         self._epoch = 0
-        self._twins: list[Any] = []
         self._follow(live)
         super().__init__(
-            run_id=uuid.uuid4().hex[:8],
             title=title,
             python=python,
             view=view,
@@ -102,18 +98,6 @@ class RunView(anywidget.AnyWidget):
         self.on_msg(self._on_message)
         self._unlisten = live.listen(self._sender.changed)
         _Pin.views.append(weakref.ref(self))
-
-    def show(self) -> None:
-        """Display the view and, beside it, its static twin."""
-        try:
-            from IPython.display import display
-        except ImportError:
-            return
-        bundle, metadata = self._bundle()
-        display(bundle, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]  # IPython's
-        twin = display(self._twin_bundle(), raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        if twin is not None:
-            self._twins.append(twin)
 
     def finish(self) -> None:
         """Send what is left, keep the whole document with the widget, and fill in the static twin.
@@ -129,8 +113,7 @@ class RunView(anywidget.AnyWidget):
         self._send_frame()
         self._finished = True
         self.snapshot = {**self._live.snapshot(), "e": self._epoch}
-        for twin in self._twins:
-            twin.update(self._twin_bundle(), raw=True)
+        self._fill_twins()
 
     def restart(self, live: LiveState) -> None:
         """Show another run in the place of this one, in every page that has the view."""
@@ -153,24 +136,12 @@ class RunView(anywidget.AnyWidget):
             state["snapshot"] = self._whole()
         return state
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self._bundle()
-
-    def _ipython_display_(self) -> None:
-        self.show()
-
     def _follow(self, live: LiveState) -> None:
         self._live = live
         self._sent = 0
         self._wire = Wire()
         self._sender = Sender(self._send_frame)
         self._finished = False
-
-    def _bundle(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The widget without a text form: the twin is that, and two would show where widgets cannot."""
-        bundle = super()._repr_mimebundle_()
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/html": "", "text/plain": ""}, metadata
 
     def _twin_bundle(self) -> dict[str, str]:
         if not self._finished:
