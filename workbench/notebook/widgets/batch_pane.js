@@ -8,7 +8,7 @@
 
 import { FollowTail } from "./follow_tail.js";
 import { ItemView } from "./item_view.js";
-import { statusGlyph } from "./run_words.js";
+import { itemNumber, shownStatus, statusGlyph } from "./run_words.js";
 import { counted, element, inputLine, setAttribute, setText } from "./values.js";
 import { VirtualRows } from "./virtual_rows.js";
 import { visibleText } from "./visible_text.js";
@@ -34,9 +34,15 @@ export function itemOrder(state) {
   return new Set(places).size < places.length ? numbers : numbers.sort((a, b) => places[a] - places[b]);
 }
 
-/** @param {Run} run @param {number} number */
-function itemNumber(run, number) {
-  return (typeof run.item === "number" ? run.item : number) + 1;
+/** @param {Run} run @param {number} place of a run that is no item of a batch */
+function labelNumber(run, place) {
+  return itemNumber(run) ?? place + 1;
+}
+
+/** Whether something in the root has started. @param {Run} root */
+function hasRuns(root) {
+  for (const _ in root.logs) return true;
+  return false;
 }
 
 /** Glyph, number and input of an item. */
@@ -55,14 +61,15 @@ class ItemLabel {
   update(run, number) {
     if (this._id !== run.id) {
       this._id = run.id;
-      setText(this._number, String(itemNumber(run, number)));
+      setText(this._number, String(labelNumber(run, number)));
       setText(this._input, visibleText(inputLine(run.input) || run.name));
       this.el.title = visibleText(inputLine(run.input));
     }
-    if (this.el.dataset.status === run.status) return;
-    this.el.dataset.status = run.status;
-    setText(this._glyph, statusGlyph(run.status));
-    this._glyph.title = run.status;
+    const status = shownStatus(run.status, hasRuns(run));
+    if (this.el.dataset.status === status) return;
+    this.el.dataset.status = status;
+    setText(this._glyph, statusGlyph(status));
+    this._glyph.title = status;
   }
 }
 
@@ -85,7 +92,7 @@ class Card {
   /** @param {State} state @param {number} number */
   update(state, number) {
     this.label.update(state.runs[number], number);
-    setAttribute(this.body, "aria-label", `Output of item ${itemNumber(state.runs[number], number)}`);
+    setAttribute(this.body, "aria-label", `Output of item ${labelNumber(state.runs[number], number)}`);
     this.view.update(state, number);
     this._tail.update(!state.runs[number].end_time);
   }
@@ -257,7 +264,7 @@ class ItemTabs {
       setAttribute(label.el, "aria-selected", String(own === number));
       label.el.tabIndex = own === number ? 0 : -1;
     }
-    this.panel.setAttribute("aria-label", `Item ${itemNumber(this._state.runs[number], number)}`);
+    this.panel.setAttribute("aria-label", `Item ${labelNumber(this._state.runs[number], number)}`);
     this._list?.select(number);
     this._onSelect(number);
   }
@@ -380,7 +387,7 @@ class ItemList {
     const wanted = this._search.value.trim().toLowerCase();
     const matches = (/** @type {number} */ number) => {
       const run = this._state.runs[number];
-      return `${itemNumber(run, number)} ${run.status} ${inputLine(run.input)}`.toLowerCase().includes(wanted);
+      return `${labelNumber(run, number)} ${run.status} ${inputLine(run.input)}`.toLowerCase().includes(wanted);
     };
     this._shown = wanted ? this._order.filter(matches) : this._order;
     const of = wanted ? ` of ${this._order.length.toLocaleString("en")}` : "";

@@ -10,7 +10,7 @@ import { GrowingText } from "./growing_text.js";
 import { JsonView, jsonView } from "./json_view.js";
 import { formOf, pairList, readableNode, textNode } from "./messages_view.js";
 import { isRunning, outputOf, tokenCount } from "./run_paths.js";
-import { statusGlyph, tookText, typeGlyph, typeWords } from "./run_words.js";
+import { itemNumber, shownStatus, statusGlyph, tookText, typeGlyph, typeWords } from "./run_words.js";
 import { ownTags } from "./tree_filter.js";
 import { branchesOf, copyText, counted, duration, element, isModel, json, setText, shownText, time } from "./values.js";
 import { visibleText } from "./visible_text.js";
@@ -29,8 +29,13 @@ export function copyButton(label, title, text) {
   button.title = title;
   button.setAttribute("aria-label", title);
   button.addEventListener("click", async () => {
-    setText(button, (await copyText(text())) ? "Copied" : "Not copied");
-    setTimeout(() => setText(button, label), COPIED_MS);
+    const told = (await copyText(text())) ? "Copied" : "Not copied";
+    setText(button, told);
+    button.setAttribute("aria-label", told);
+    setTimeout(() => {
+      setText(button, label);
+      button.setAttribute("aria-label", title);
+    }, COPIED_MS);
   });
   return button;
 }
@@ -203,14 +208,16 @@ export class Details {
     this.el.append(this._head, this.error.el, values, facts);
     /** @type {Run | null} */
     this.run = null;
+    this._busy = false;
     /** @type {string | null} */
     this._id = null;
   }
 
   /** Show a run, or what changed of it. @param {Run | null} run @param {Set<string> | null} fields null: all
-   * @param {number} now */
-  show(run, fields, now) {
+   * @param {number} now @param {boolean} [busy] whether something in it has started */
+  show(run, fields, now, busy = false) {
     this.run = run;
+    this._busy = busy;
     this.el.hidden = run === null;
     if (run === null) {
       this._id = null;
@@ -223,7 +230,9 @@ export class Details {
     this.el.dataset.status = run.status;
     setText(this._icon, typeGlyph(run.type));
     this._icon.title = typeWords(run.type);
-    setText(this._name, visibleText([...branchesOf(run), run.name].join(" › ")));
+    const number = itemNumber(run);
+    const item = number === null ? [] : [String(number)];
+    setText(this._name, visibleText([...item, ...branchesOf(run), run.name].join(" › ")));
     if (touched("error")) this.error.set(run.error ? errorNodes(run) : null);
     if (touched("input")) {
       setText(this.input.title, isModel(run) ? "Prompt as sent" : "Input");
@@ -240,7 +249,8 @@ export class Details {
   tick(now, all = false) {
     const { run } = this;
     if (!run || !(all || isRunning(run))) return;
-    setText(this._status, [`${statusGlyph(run.status)} ${run.status}`, tookText(run, now)].filter(Boolean).join(" · "));
+    const status = shownStatus(run.status, this._busy);
+    setText(this._status, [`${statusGlyph(status)} ${status}`, tookText(run, now)].filter(Boolean).join(" · "));
   }
 
   /** @param {Run} run */

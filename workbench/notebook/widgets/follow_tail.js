@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * A scrolling element that stays at its end while it grows, unless the reader scrolled up.
+ * A scrolling element that stays at its end while it grows, unless the reader scrolled up. What is in it must be
+ * there from the start: it stays at its end too when their layout settles.
  *
  * Its height never shrinks while a run writes: what is below must not jump.
  */
@@ -14,9 +15,21 @@ export class FollowTail {
     /** False of what had ended before it was first shown: that is read from its beginning. */
     this.following = true;
     this._started = false;
+    /** Where there is no tail, as in a grid, the place of the reader is kept. */
+    this.enabled = true;
     this._onChange = onChange;
     this._reservedPx = 0;
     el.addEventListener("scroll", () => this._onScroll(), { passive: true });
+    this._observer = new ResizeObserver(() => this._stay());
+    for (const inner of el.children) this._observer.observe(inner);
+  }
+
+  close() {
+    this._observer.disconnect();
+  }
+
+  _stay() {
+    if (this.following && this._started && this.enabled) this.el.scrollTop = this.el.scrollHeight;
   }
 
   /** To be called after every change. @param {boolean} growing whether the height is to be kept */
@@ -24,7 +37,7 @@ export class FollowTail {
     const { el } = this;
     if (!this._started) this.following = growing;
     this._started = true;
-    if (this.following) el.scrollTop = el.scrollHeight;
+    this._stay();
     const height = el.offsetHeight;
     if (!growing || height <= this._reservedPx) return;
     this._reservedPx = height;
@@ -37,6 +50,13 @@ export class FollowTail {
     this.el.style.minHeight = "";
   }
 
+  /** Read it from the beginning. */
+  toStart() {
+    this._started = true;
+    this.el.scrollTop = 0;
+    this._set(false);
+  }
+
   jump() {
     this.el.scrollTop = this.el.scrollHeight;
     this._set(true);
@@ -44,7 +64,7 @@ export class FollowTail {
 
   _onScroll() {
     const { scrollHeight, scrollTop, clientHeight } = this.el;
-    this._set(scrollHeight - scrollTop - clientHeight < TAIL_PX);
+    if (this.enabled) this._set(scrollHeight - scrollTop - clientHeight < TAIL_PX);
   }
 
   /** @param {boolean} following */

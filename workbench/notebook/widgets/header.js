@@ -8,7 +8,7 @@
 import { Segments } from "./segments.js";
 import { Toolbar } from "./toolbar.js";
 import { moneyText } from "./totals.js";
-import { counted, duration, element, setAttribute, setText } from "./values.js";
+import { counted, duration, element, inputLine, setAttribute, setText } from "./values.js";
 import { visibleText } from "./visible_text.js";
 
 /** @typedef {import("./totals.js").Summary} Summary */
@@ -48,10 +48,12 @@ export class Header {
     this._status.setAttribute("role", "status");
     this._title = element("span", "wb-title");
     this._title.dir = "auto";
+    this._given = element("bdi", "wb-given");
+    this._inputOf = "";
     this.rename(title);
     this.toolbar = new Toolbar(actions);
     const top = element("div", "wb-header-line");
-    top.append(this._status, this._title, this.toolbar.el);
+    top.append(this._status, this._title, this._given, this.toolbar.el);
     const numbers = element("div", "wb-numbers");
     this.panes = new Segments("Shown parts", [
       ["all", "All", "Output and steps"],
@@ -65,7 +67,7 @@ export class Header {
       elapsed: new Figure("wb-elapsed", "Elapsed time"),
       first: new Figure("wb-first", "Time to the first token"),
       tokens: new Figure("wb-tokens", "Tokens the models wrote; pieces of text where no model took part"),
-      speed: new Figure("wb-speed", "Tokens per second, from the first to the last"),
+      speed: new Figure("wb-speed", "Speed from the first token to the last"),
       cost: new Figure("wb-cost", "What the calls cost"),
       items: new Figure("wb-items", "Items of the batch that have ended"),
       active: new Figure("wb-active", "Runs that are under way"),
@@ -97,10 +99,21 @@ export class Header {
     this._notice.hidden = text === "";
   }
 
+  /** The input of the run, beside its name. @param {State} state */
+  _showInput(state) {
+    const id = state.runs.length === 1 ? state.runs[0].id : "";
+    if (id === this._inputOf) return;
+    this._inputOf = id;
+    const line = id === "" ? "" : visibleText(inputLine(state.runs[0].input));
+    setText(this._given, line);
+    this._given.title = line && `Input: ${line}`;
+  }
+
   /** @param {State} state @param {Summary} now @param {Summary | null} pinned
    * @param {{running: boolean, lost: boolean, total: number}} at total: items of the batch, also those to come */
   update(state, now, pinned, { running, lost, total }) {
     setText(this._status, lost ? "Kernel gone" : (STATUS_WORDS[state.status] ?? state.status));
+    this._showInput(state);
     const { elapsed, first, tokens, speed, cost, active } = this._figures;
     const than = running ? null : pinned; // what still grows is not compared
     elapsed.show(duration(now.elapsedMs), than && changeFrom(now.elapsedMs - than.elapsedMs, duration, true));
@@ -108,7 +121,7 @@ export class Header {
     first.show(firstText && `first ${firstText}`, pinned && changeFrom(now.firstMs - pinned.firstMs, duration, true));
     const inTokens = (/** @type {number} */ count) => count.toLocaleString("en");
     tokens.show(now.tokens > 0 ? counted(now.tokens, now.unit) : "", than && than.unit === now.unit ? changeFrom(now.tokens - than.tokens, inTokens, null) : null);
-    speed.show(speedText(now.perSecond), than && changeFrom(now.perSecond - than.perSecond, (value) => value.toFixed(1), false));
+    speed.show(speedText(now.perSecond, now.unit), than && changeFrom(now.perSecond - than.perSecond, (value) => value.toFixed(1), false));
     const bound = now.costIsLowerBound ? "≥ " : "";
     cost.el.title = now.costIsLowerBound ? "What the calls cost at least: the prices of some are unknown" : "What the calls cost";
     cost.show(Number.isNaN(now.costUsd) ? "" : `${bound}${moneyText(now.costUsd)}`, than && changeFrom(now.costUsd - than.costUsd, moneyText, true));
@@ -143,7 +156,7 @@ function changeFrom(by, text, lessIsBetter) {
   return { text: `${by < 0 ? "−" : "+"}${size}`, better: lessIsBetter === null ? null : by < 0 === lessIsBetter };
 }
 
-/** @param {number} perSecond */
-function speedText(perSecond) {
-  return Number.isFinite(perSecond) ? `${perSecond.toFixed(perSecond < 100 ? 1 : 0)}/s` : "";
+/** @param {number} perSecond @param {string} unit */
+function speedText(perSecond, unit) {
+  return Number.isFinite(perSecond) ? `${perSecond.toFixed(perSecond < 100 ? 1 : 0)} ${unit}s/s` : "";
 }

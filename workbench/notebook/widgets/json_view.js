@@ -138,6 +138,7 @@ class Branch {
 
   _draw() {
     const count = memberCount(this._value);
+    this.el.classList.toggle("wb-json-empty", count === 0);
     setText(this._preview, this.el.open ? sizeText(count, this.isList) : previewOf(this._value, count));
     if (!this.el.open) return;
     let number = 0;

@@ -1,6 +1,7 @@
 // @ts-check
 /** A button that opens a menu (the ARIA menu button pattern). */
 
+import { Popup } from "./popup.js";
 import { element } from "./values.js";
 
 /** @typedef {{value: string, text: string, title: string}} Choice */
@@ -9,13 +10,9 @@ export class MenuButton {
   /** @param {HTMLButtonElement} button @param {Choice[]} choices @param {(value: string) => void} onChoose */
   constructor(button, choices, onChoose) {
     this.button = button;
-    this.el = element("div", "wb-popup");
-    this.el.setAttribute("role", "menu");
-    this.el.setAttribute("aria-label", button.title);
-    if ("popover" in this.el) this.el.popover = "manual"; // above everything: the view clips what leaves it
-    this.el.hidden = true;
+    this._popup = new Popup(button, "menu", button.title);
+    this.el = this._popup.el;
     button.setAttribute("aria-haspopup", "menu");
-    button.setAttribute("aria-expanded", "false");
     /** @type {Map<string, HTMLButtonElement>} */
     this._items = new Map();
     for (const { value, text, title } of choices) {
@@ -32,13 +29,9 @@ export class MenuButton {
       this._items.set(value, item);
       this.el.append(item);
     }
-    button.addEventListener("click", () => (this.el.hidden ? this.open(0) : this.close(true)));
+    button.addEventListener("click", () => (this._popup.isOpen ? this.close(true) : this.open(0)));
     button.addEventListener("keydown", (event) => this._onButtonKey(event));
     this.el.addEventListener("keydown", (event) => this._onKey(event));
-    this._onOutside = (/** @type {Event} */ event) => {
-      const target = /** @type {Node} */ (event.composedPath()[0]);
-      if (!this.el.contains(target) && !button.contains(target)) this.close(false);
-    };
   }
 
   /** @param {string} value @param {boolean} enabled @param {string} [reason] why not */
@@ -51,28 +44,13 @@ export class MenuButton {
 
   /** @param {number} index of the item that gets the focus; -1: the last */
   open(index) {
-    this.el.hidden = false;
-    this.el.showPopover?.();
-    const { bottom, right } = this.button.getBoundingClientRect();
-    const left = Math.max(right - this.el.offsetWidth, 4);
-    const below = bottom + this.el.offsetHeight + 4 <= window.innerHeight;
-    this.el.style.left = `${left}px`;
-    this.el.style.top = `${below ? bottom + 3 : this.button.getBoundingClientRect().top - this.el.offsetHeight - 3}px`;
-    this.button.setAttribute("aria-expanded", "true");
+    this._popup.open();
     [...this._items.values()].at(index)?.focus({ preventScroll: true });
-    document.addEventListener("pointerdown", this._onOutside, true);
-    window.addEventListener("scroll", this._onOutside, true);
   }
 
   /** @param {boolean} focus whether the button gets it back */
   close(focus) {
-    if (this.el.hidden) return;
-    this.el.hidePopover?.();
-    this.el.hidden = true;
-    this.button.setAttribute("aria-expanded", "false");
-    document.removeEventListener("pointerdown", this._onOutside, true);
-    window.removeEventListener("scroll", this._onOutside, true);
-    if (focus) this.button.focus({ preventScroll: true });
+    this._popup.close(focus ? this.button : null);
   }
 
   /** @param {KeyboardEvent} event */

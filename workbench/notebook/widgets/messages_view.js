@@ -103,7 +103,7 @@ function contentNodes({ content }) {
 /** @param {any} call */
 function toolCall(call) {
   const item = element("div", "wb-tool-call");
-  const head = element("div", "wb-tool-name", visibleText(String(call?.name ?? "?")));
+  const head = element("div", "wb-call-name", visibleText(String(call?.name ?? "?")));
   if (typeof call?.id === "string") head.append(element("span", "wb-role-aside", visibleText(call.id)));
   item.append(head, jsonView(call?.args ?? call));
   return item;

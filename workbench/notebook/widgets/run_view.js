@@ -140,7 +140,10 @@ class RunView {
       pin: () => session.send({ k: this._isPinning ? "unpin" : "pin" }),
       python: () => String(this._model.get("python") ?? ""),
       download: (what) => session.downloads.start(what, this._watch.gone),
-    }, (panes) => this._show(panes));
+    }, (panes) => {
+      this._show(panes);
+      session.send({ k: "panes", view: panes }); // the runs to come begin with them
+    });
   }
 
   /** @param {Panes} panes */
@@ -151,7 +154,7 @@ class RunView {
     const tree = panes !== "stream";
     this._stream.el.hidden = !stream;
     this._tree.el.hidden = !tree;
-    this._tree.setView(panes === "time" ? "time" : "tree");
+    this._tree.setView(panes === "time" ? "time" : "tree", !stream);
     if (stream && this._streamIsStale) this._stream.paint(this.store.state, null);
     this._streamIsStale = !stream;
   }
@@ -186,7 +189,14 @@ class RunView {
     this.el.classList.add("wb-gone");
     this._tick();
     this._keepTicking(false);
-    if (!this._isLost) this._header.notice("The kernel of this run is gone. What it sent is kept.");
+    this._header.notice(this._goneWords);
+  }
+
+  /** What to tell of a kernel that is gone, "" while it is there. */
+  get _goneWords() {
+    if (!this._watch.gone) return "";
+    const run = this._isLost ? ", and the run with it" : "";
+    return `The kernel of this run is gone${run}. What it had sent is kept; run the cell for a new one.`;
   }
 
   /** Whether the run died with its kernel. */
@@ -197,7 +207,7 @@ class RunView {
   /** @param {string} text */
   _notify(text) {
     this._header.notice(text);
-    setTimeout(() => this._header.notice(""), NOTICE_MS);
+    setTimeout(() => this._header.notice(this._goneWords), NOTICE_MS);
   }
 
   /** @param {Set<string> | null} touched */

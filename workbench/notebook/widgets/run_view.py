@@ -9,7 +9,8 @@ a static twin (see ``static``) that readers without a kernel see.
 To the browser go ``{"k": "frame", "e", "a", "b", "t", "ops"}`` (see ``wire``; ``e`` counts the runs that this
 view has shown), ``{"k": "snap", "e", "seq", "state", "names", "t"}``, ``{"k": "ack", "of", "error"?}`` and
 ``{"k": "file", "what", "name", "mime", "text"}``. From there come ``{"k": "sync"}``, ``stop``, ``rerun``,
-``pin``, ``unpin`` and ``{"k": "export", "what": "state" | "patches" | "html"}``.
+``pin``, ``unpin``, ``{"k": "panes", "view": "stream" | "tree" | "time" | "all"}`` (what the reader chose, for the
+views to come as well) and ``{"k": "export", "what": "state" | "patches" | "html"}``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import traitlets
 
 from ...tracing.live import LiveState
 from ..export import export_file, save
+from ..session import settings
 from ..static import placeholder, plain_text, static_html
 from .esm import join_modules
 from .sender import Sender, answer_on_any_subshell
@@ -181,6 +183,8 @@ class RunView(TwinWidget):
             pin({**self._live.snapshot(), "title": self.title, "run_id": self.run_id})
         elif kind == "unpin":
             pin({})
+        elif kind == "panes" and content.get("view") in VIEWS:
+            self.view = settings.view = content["view"]
         elif kind == "export":
             self._export(content.get("what"))
 

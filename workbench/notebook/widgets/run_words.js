@@ -7,7 +7,7 @@ import { counted, duration, isModel, time } from "./values.js";
 /** @typedef {import("./store.js").Run} Run */
 
 /** @type {Record<string, string>} shapes, so that colour is not needed to tell them apart */
-const STATUS_GLYPHS = { waiting: "○", streaming: "▸", done: "✓", failed: "✕", cancelled: "■" };
+const STATUS_GLYPHS = { waiting: "○", running: "▹", streaming: "▸", done: "✓", failed: "✕", cancelled: "■" };
 
 /** @type {Record<string, [string, string]>} glyph and words */
 const RUN_TYPES = {
@@ -19,6 +19,12 @@ const RUN_TYPES = {
   retriever: ["R", "retriever"],
   tool: ["T", "tool"],
 };
+
+/** The status for the eye: a run that waits for one in it is at work. @param {string} status
+ * @param {boolean} busy whether something in it has started */
+export function shownStatus(status, busy) {
+  return status === "waiting" && busy ? "running" : status;
+}
 
 /** @param {string} status */
 export function statusGlyph(status) {
@@ -47,11 +53,17 @@ export function tokensText(run) {
   return (isModel(run) ? count > 0 : count > 1) ? count.toLocaleString("en") : "";
 }
 
+/** The number of a batch's item, from 1; null of other runs. @param {Run} run */
+export function itemNumber(run) {
+  return typeof run.item === "number" ? run.item + 1 : null;
+}
+
 /** A run for the ear. Numbers that still move are left out: they would be read out again and again.
- * @param {Run} run @param {readonly string[]} branches */
-export function spokenLabel(run, branches) {
-  const item = typeof run.item === "number" ? [`item ${run.item}`] : [];
-  const words = [...item, ...branches, run.name, typeWords(run.type), run.status];
+ * @param {Run} run @param {readonly string[]} branches @param {string} status */
+export function spokenLabel(run, branches, status) {
+  const number = itemNumber(run);
+  const item = number === null ? [] : [`item ${number}`];
+  const words = [...item, ...branches, run.name, typeWords(run.type), status];
   if (!isRunning(run)) {
     words.push(spokenDuration(time(run.end_time) - time(run.start_time)));
     if (isModel(run) && tokenCount(run) > 0) words.push(counted(tokenCount(run), "token"));

@@ -8,7 +8,9 @@
 import { BatchPane, MOST_TABS, itemOrder } from "./batch_pane.js";
 import { copyButton } from "./details.js";
 import { FollowTail } from "./follow_tail.js";
+import { Grip } from "./grip.js";
 import { ItemView } from "./item_view.js";
+import { remember, remembered } from "./remembered.js";
 import { Segments } from "./segments.js";
 import { element, inputLine } from "./values.js";
 import { visibleText } from "./visible_text.js";
@@ -24,13 +26,14 @@ export class StreamPane {
     /** @type {TextMode} */
     this._mode = "text";
     /** @type {Arrangement | ""} what the reader chose */
-    this._arrangement = "";
+    this._arrangement = arrangementOf(remembered("arrangement"));
     /** @type {State} */
     this._state = { status: "waiting", runs: [] };
     /** @type {string[]} ids of the runs that are shown */
     this._ids = [];
     /** @type {ItemView | null} */
     this._single = null;
+    this._ended = false;
     /** @type {BatchPane | null} */
     this._batch = null;
     /** @type {State | null} */
@@ -41,11 +44,17 @@ export class StreamPane {
     this._arrangements = new Segments("Arrangement of the items", [
       ["grid", "Grid", "All items side by side"],
       ["tabs", "Tabs", "One item at a time"],
-    ], (value) => this._arrange(/** @type {Arrangement} */ (value)));
+    ], (value) => {
+      remember("arrangement", value);
+      this._arrange(/** @type {Arrangement} */ (value));
+    });
     this._modes = new Segments("Form of the text", [
       ["text", "Text", "The text as it came"],
       ["markdown", "Markdown", "The text with its Markdown rendered"],
-    ], (value) => this._setMode(/** @type {TextMode} */ (value)));
+    ], (value) => {
+      remember("text", value);
+      this._setMode(/** @type {TextMode} */ (value));
+    });
     this._modes.choose("text");
     this._arrangements.el.hidden = this._modes.el.hidden = true;
     const copy = copyButton("Copy", "Copy the whole output", () => this._allText());
@@ -72,12 +81,13 @@ export class StreamPane {
       this._tail.jump();
       this._scroll.focus({ preventScroll: true });
     });
-    this.el.append(bar, this._scroll, this._jump);
+    this.el.append(bar, this._scroll, this._jump, new Grip(this._scroll, "Output").el);
     this._tail = new FollowTail(this._scroll, () => this._offerJump());
   }
 
   close() {
     this._batch?.close();
+    this._tail.close();
   }
 
   /** @param {State} state @param {Iterable<number> | null} touched numbers of root runs; null: all */
@@ -98,7 +108,7 @@ export class StreamPane {
   }
 
   _offerJump() {
-    this._jump.hidden = this._tail.following || !this._isGrowing;
+    this._jump.hidden = this._tail.following || !this._isGrowing || !this._tail.enabled;
   }
 
   /** Show the item of a root run, where one is shown at a time. @param {number} number */
@@ -119,6 +129,8 @@ export class StreamPane {
     this._batch?.close();
     this._batch = null;
     this._current.replaceChildren();
+    this._ended = false;
+    this._tail.enabled = true;
     this._tail.release();
   }
 
@@ -130,6 +142,10 @@ export class StreamPane {
       this._paintPinned();
     }
     this._single.update(state, 0);
+    const run = state.runs[0];
+    // What came in one piece was not watched as it grew: it is read from its beginning.
+    if (run.end_time && !this._ended && run.streamed_output.length <= 1) this._tail.toStart();
+    this._ended = run.end_time !== null;
   }
 
   /** @param {State} state @param {Iterable<number> | null} touched */
@@ -145,6 +161,7 @@ export class StreamPane {
     const arrangement = this._arrangement || (many || this._pinned ? "tabs" : "grid");
     this._arrangements.choose(arrangement);
     this._arrangements.rename("tabs", many ? "List" : "Tabs");
+    this._tail.enabled = arrangement !== "grid";
     batch.paint(state, anew ? null : touched, arrangement);
   }
 
@@ -187,7 +204,11 @@ export class StreamPane {
   }
 
   _offerMarkdown() {
-    if (this._modes.el.hidden && this._views().some((view) => view.looksLikeMarkdown)) this._modes.el.hidden = false;
+    if (!this._modes.el.hidden || !this._views().some((view) => view.looksLikeMarkdown)) return;
+    this._modes.el.hidden = false;
+    if (remembered("text") !== "markdown") return;
+    this._modes.choose("markdown");
+    this._setMode("markdown");
   }
 
   /** @param {TextMode} mode */
@@ -211,4 +232,9 @@ export class StreamPane {
     view.update(this._state, number);
     return view.text;
   }
+}
+
+/** @param {string} text @returns {Arrangement | ""} */
+function arrangementOf(text) {
+  return text === "grid" || text === "tabs" ? text : "";
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** The line above the tree: which form of the runs to see, what to look for, and how many there are. */
 
+import { KeyHelp } from "./help.js";
 import { statusGlyph, typeWords } from "./run_words.js";
 import { ANY_RUN, isFiltering } from "./tree_filter.js";
 import { counted, element, preview, setText } from "./values.js";
@@ -14,7 +15,7 @@ import { visibleText } from "./visible_text.js";
 const STATUSES = ["waiting", "streaming", "done", "failed", "cancelled"];
 /** @type {[Tab, string, string][]} */
 const TABS = [
-  ["steps", "Steps", "The runs as a tree"],
+  ["steps", "Tree", "The runs as a tree"],
   ["state", "State", "The state of the runs as JSON"],
   ["patches", "Patches", "The JSON Patch operations as they came"],
 ];
@@ -49,7 +50,8 @@ export class TreeBar {
     this._find.append(this.search, this._status, this._type, this._tag, this._count, this._heard);
     this._folds = element("span", "wb-folds");
     this._folds.append(open, close);
-    this.el.append(this._tabs, this._find, this._folds);
+    this.help = new KeyHelp();
+    this.el.append(this._tabs, this._find, this._folds, this.help.button, this.help.el);
     this.setTab("steps", false);
   }
 
@@ -82,6 +84,10 @@ export class TreeBar {
     this.setOptions(this._tag, [...tags].sort(), (tag) => visibleText(preview(tag, 40)));
   }
 
+  close() {
+    this.help.close();
+  }
+
   clear() {
     this.search.value = "";
     for (const menu of [this._status, this._type, this._tag]) menu.value = "";
@@ -90,14 +96,13 @@ export class TreeBar {
 
   /** @param {HTMLSelectElement} menu @param {string[]} values @param {(value: string) => string} words */
   setOptions(menu, values, words) {
+    const { value } = menu;
+    menu.hidden = value === "" && values.length < (menu === this._tag ? 1 : 2);
     const known = [...menu.options].slice(1).map((option) => option.value);
     if (known.length === values.length && known.every((value, index) => value === values[index])) return;
-    const { value } = menu;
     while (menu.options.length > 1) menu.remove(1);
     for (const item of values) menu.add(new Option(words(item), item));
     menu.value = values.includes(value) ? value : "";
-    menu.hidden = values.length < 2 && menu.value === "" && menu !== this._tag;
-    if (menu === this._tag) menu.hidden = values.length === 0;
   }
 
   _searchField() {

@@ -8,6 +8,7 @@
  */
 
 import { Details } from "./details.js";
+import { Grip } from "./grip.js";
 import { PatchesPane, StatePane } from "./raw_pane.js";
 import { runAt } from "./run_paths.js";
 import { wordsOf } from "./tree_filter.js";
@@ -25,7 +26,8 @@ import { Axis, spanOf } from "./waterfall.js";
 /** @typedef {import("./waterfall.js").Span} Span */
 
 const ROW_PX = 25;
-const MOST_PX = 425;
+const MOST_PX = 350;
+const MOST_ALONE_PX = 525;
 
 export class TreePane {
   /** @param {{onSelect?: (path: string | null) => void, store?: Store | null}} [options]
@@ -62,7 +64,8 @@ export class TreePane {
     this._nothing.hidden = true;
     this._steps = element("div", "wb-steps-tab");
     const table = element("div", "wb-steps-table");
-    table.append(headRow(this._axis), this._rows.el, this._nothing);
+    this._grip = new Grip(this._rows.el, "Steps");
+    table.append(headRow(this._axis), this._rows.el, this._nothing, this._grip.el);
     this._steps.append(table, this._details.el);
     this.el = element("section", "wb-steps");
     this.el.setAttribute("aria-label", "Steps");
@@ -82,7 +85,7 @@ export class TreePane {
     this._draw(changed);
     this._selectFailed(touched);
     const fields = touched === null ? null : touched.get(this._selected?.path ?? "");
-    if (this._selected && fields !== undefined) this._details.show(this._selected.run, fields, this._now);
+    if (this._selected && fields !== undefined) this._details.show(this._selected.run, fields, this._now, this._selected.hasChildren);
     this._paintRaw();
   }
 
@@ -115,12 +118,15 @@ export class TreePane {
     this._rows.refillAll();
   }
 
-  /** @param {"tree" | "time"} view *time*: wide bars, and how long each step took by itself */
-  setView(view) {
+  /** @param {"tree" | "time"} view *time*: wide bars, and how long each step took by itself
+   * @param {boolean} alone whether nothing else is shown, so that there is room */
+  setView(view, alone) {
     this.el.dataset.view = view;
+    this._rows.setMostPx(alone ? MOST_ALONE_PX : MOST_PX);
   }
 
   close() {
+    this._bar.close();
     this._rows.close();
     this._statePane.close();
     this._patches?.close();
@@ -241,7 +247,7 @@ export class TreePane {
     this._choseSelf ||= chosen;
     if (before) this._rows.refill(before.path);
     if (node) this._rows.refill(node.path);
-    this._details.show(node?.run ?? null, null, this._now);
+    this._details.show(node?.run ?? null, null, this._now, node?.hasChildren);
     if (chosen) this._onSelect(node?.path ?? null);
   }
 
@@ -305,10 +311,13 @@ export class TreePane {
   /** Keys of the whole pane. @param {KeyboardEvent} event */
   _onKey(event) {
     const typing = event.target instanceof Element && event.target.matches("input, select, textarea");
-    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (this._tab !== "steps") this._bar.setTab("steps");
-    this._bar.search.focus();
-    this._bar.search.select();
+    if ((event.key !== "/" && event.key !== "?") || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "?") this._bar.help.toggle();
+    else {
+      if (this._tab !== "steps") this._bar.setTab("steps");
+      this._bar.search.focus();
+      this._bar.search.select();
+    }
     event.preventDefault();
     event.stopPropagation();
   }
@@ -316,7 +325,7 @@ export class TreePane {
   /** @param {KeyboardEvent} event */
   _onTreeKey(event) {
     const node = this._current;
-    if (!node || event.key === "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!node || event.key === "/" || event.key === "?" || event.ctrlKey || event.metaKey || event.altKey) return;
     const { rows } = this._model;
     const shown = { length: rows.length, at: (/** @type {number} */ index) => this._keyRow(rows[index]) };
     const action = keyAction(event.key, shown, rows.indexOf(node), this._rows.page);

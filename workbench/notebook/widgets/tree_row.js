@@ -2,7 +2,7 @@
 /** One row of the tree: what it is, how it goes, what it cost, and its bar. Used for one run after another. */
 
 import { isRunning } from "./run_paths.js";
-import { spokenLabel, statusGlyph, tokensText, tookText, typeGlyph, typeWords } from "./run_words.js";
+import { itemNumber, shownStatus, spokenLabel, statusGlyph, tokensText, tookText, typeGlyph, typeWords } from "./run_words.js";
 import { markedPieces } from "./tree_filter.js";
 import { activeInside } from "./tree_model.js";
 import { duration, element, inputLine, preview, setAttribute, setText } from "./values.js";
@@ -55,10 +55,12 @@ export class TreeRow {
     if (dataset.type !== run.type) dataset.type = run.type;
     this._showPlace(node, context);
     this._showLabel(node, context);
-    setText(this._glyph, statusGlyph(run.status));
-    setText(this._word, run.status === "done" ? "" : run.status);
+    const status = shownStatus(run.status, node.hasChildren);
+    setText(this._glyph, statusGlyph(status));
+    setAttribute(this._glyph, "title", status);
+    setText(this._word, status === "done" ? "" : status);
     setText(this._tokens, tokensText(run));
-    setAttribute(this.el, "aria-label", spokenLabel(run, node.branches));
+    setAttribute(this.el, "aria-label", spokenLabel(run, node.branches, status));
     this._track.show(run, context.origin, context.ghost);
     this.tick(context.now, true);
   }
@@ -88,8 +90,7 @@ export class TreeRow {
     const { run } = node;
     setText(this._icon, typeGlyph(run.type));
     this._icon.title = typeWords(run.type);
-    const isItem = typeof run.item === "number";
-    setText(this._item, isItem ? String(run.item) : "");
+    setText(this._item, String(itemNumber(run) ?? ""));
     const branches = visibleText(node.branches.join(", "));
     markWords(this._branches, branches, words);
     markWords(this._label, visibleText(run.name), words);

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Values of a run as text and as nodes, and how the views write durations and counts.
+ * Values of a run as text, and how the views write durations and counts.
  *
  * Everything a model or a user wrote is put in as text of a node, never as markup.
  */
@@ -94,47 +94,6 @@ export function json(value) {
 export function roleOf(message) {
   const role = message.type ?? message.role ?? "";
   return role === "ai" ? "assistant" : role === "human" ? "user" : role.replace(/MessageChunk$/, "");
-}
-
-/** A value as nodes: messages by role, documents with their source, text as it is, all else as JSON.
- * @param {unknown} value @returns {HTMLElement} */
-export function valueNode(value) {
-  const messages = messagesOf(value) ?? (isMessage(value) ? [value] : null);
-  if (messages) {
-    const list = element("div", "wb-messages");
-    for (const message of messages) list.append(messageNode(message));
-    return list;
-  }
-  if (Array.isArray(value) && value.length > 0 && value.every(isDocument)) {
-    const list = element("div", "wb-messages");
-    for (const document of value) {
-      const item = labelled("document", document.page_content);
-      if (isRecord(document.metadata) && Object.keys(document.metadata).length > 0) {
-        item.append(element("div", "wb-note", JSON.stringify(document.metadata)));
-      }
-      list.append(item);
-    }
-    return list;
-  }
-  const text = textOf(value);
-  return element("pre", text === null ? "wb-text wb-json" : "wb-text", text ?? json(value));
-}
-
-/** @param {any} message */
-function messageNode(message) {
-  const role = roleOf(message);
-  const item = labelled(role, textOf(message) ?? json(message.content));
-  item.dataset.role = role;
-  if (hasToolCalls(message)) item.append(element("pre", "wb-text wb-json", json(message.tool_calls)));
-  return item;
-}
-
-/** @param {string} label @param {string} text */
-function labelled(label, text) {
-  const item = element("div", "wb-message");
-  item.append(element("div", "wb-role", label));
-  if (text) item.append(element("pre", "wb-text", text));
-  return item;
 }
 
 /** @param {any} value */

@@ -61,14 +61,29 @@ export class VirtualRows {
     this._observer?.disconnect();
   }
 
+  /** @param {number} px the most that the view is high */
+  setMostPx(px) {
+    this._options.maxPx = px;
+    this.el.style.maxHeight = `${px}px`;
+    this._markScrolling();
+    this.draw();
+  }
+
   /** @param {ArrayLike<T>} items */
   setItems(items) {
     this.items = items;
     const height = `${items.length * this._options.rowPx}px`;
     if (this.list.style.height !== height) this.list.style.height = height;
+    this._markScrolling();
     if (this._follow) this.el.scrollTop = this._scrollPx = Math.max(items.length * this._options.rowPx - this.viewPx, 0);
     for (const shown of this._shown.values()) shown.index = -1;
     this.draw();
+  }
+
+  /** Room for a scrollbar is kept only where there is one. */
+  _markScrolling() {
+    const room = this.el.dataset.sized ? this._viewPx : this._options.maxPx;
+    this.el.classList.toggle("wb-scrolls", this.items.length * this._options.rowPx > room);
   }
 
   /** Height of the view, known before the browser has laid it out. */
@@ -161,6 +176,7 @@ export class VirtualRows {
   _onResize() {
     this._viewPx = this.el.clientHeight;
     this._scrollPx = this.el.scrollTop;
+    this._markScrolling();
     this.draw();
   }
 }

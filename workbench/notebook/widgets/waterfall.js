@@ -58,7 +58,7 @@ export class Axis {
   /** @param {number} total @returns {boolean} whether the step changed */
   update(total) {
     const step = tickStep(total);
-    const count = Math.floor((total * 0.9) / step) + 1; // the last needs room for its text
+    const count = Math.floor((total * 0.84) / step) + 1; // the last needs room for its text
     if (step === this.step && count === this._count) return false;
     this.step = step;
     this._count = count;
@@ -92,7 +92,9 @@ export class Track {
     this._set({ start, first, end: Number.isNaN(end) ? null : end });
     this._ghost.hidden = ghost === null;
     this._set({ "ghost-start": ghost?.start ?? null, "ghost-end": ghost?.end ?? null });
-    const words = Number.isNaN(first - start) ? [] : [`first token after ${duration(first - start)}`];
+    const words = [`started at ${duration(start) || "0 ms"}`];
+    if (!Number.isNaN(end)) words.push(`took ${duration(end - start)}`);
+    if (streams) words.push(`first token after ${duration(first - start)}`);
     const took = ghost ? ghost.end - ghost.start : NaN;
     if (!Number.isNaN(took)) words.push(`pinned run: ${duration(took) || "0 ms"}${difference(end - start - took)}`);
     const title = words.join("\n");
