@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, message = chat.fail_with
             self._json(status, {"error": {"message": message, "type": "test", "code": None, "param": None}})
             return
-        if self.path.endswith("/embeddings"):
+        if "/embeddings" in self.path:  # Azure's has a query behind it
             self._embed(body)
             return
         is_text = "/chat/completions" not in self.path

@@ -115,6 +115,11 @@ if TYPE_CHECKING:
     from .components.single_tools import (
         Tool,
     )
+    from .components.text_splitters import (
+        CharacterTextSplitter,
+        RecursiveCharacterTextSplitter,
+        TextSplitter,
+    )
     from .components.tool_parsers import (
         JsonOutputKeyToolsParser,
         JsonOutputToolsParser,
@@ -148,7 +153,7 @@ if TYPE_CHECKING:
         OutputParserError,
         OutputParserException,
     )
-    from .models.azure_openai import AzureChatOpenAI
+    from .models.azure_openai import AzureChatOpenAI, AzureOpenAI, AzureOpenAIEmbeddings
     from .models.base import (
         BaseChatModel,
         ChatGeneration,
@@ -221,6 +226,8 @@ __all__ = [
     "AnyMessage",
     "AsyncCallbackHandler",
     "AzureChatOpenAI",
+    "AzureOpenAI",
+    "AzureOpenAIEmbeddings",
     "BaseCache",
     "BaseCallbackHandler",
     "BaseChatMessageHistory",
@@ -243,6 +250,7 @@ __all__ = [
     "BaseTransformOutputParser",
     "CallMeter",
     "CallStats",
+    "CharacterTextSplitter",
     "ChatGeneration",
     "ChatGenerationChunk",
     "ChatLocal",
@@ -311,6 +319,7 @@ __all__ = [
     "PydanticOutputFunctionsParser",
     "PydanticOutputParser",
     "PydanticToolsParser",
+    "RecursiveCharacterTextSplitter",
     "RegexParser",
     "RemoveMessage",
     "RetryOutputParser",
@@ -354,6 +363,7 @@ __all__ = [
     "SystemMessage",
     "SystemMessageChunk",
     "SystemMessagePromptTemplate",
+    "TextSplitter",
     "Tool",
     "ToolCall",
     "ToolException",
@@ -439,6 +449,7 @@ _HOMES = {
     "components.retriever_tools": "create_retriever_tool",
     "components.retrievers": "BaseRetriever",
     "components.single_tools": "Tool",
+    "components.text_splitters": "CharacterTextSplitter RecursiveCharacterTextSplitter TextSplitter",
     "components.tool_parsers": "JsonOutputKeyToolsParser JsonOutputToolsParser PydanticToolsParser",
     "components.tool_texts": "render_text_description render_text_description_and_args",
     "components.tools": "BaseTool InjectedToolArg InjectedToolCallId StructuredTool ToolException tool",
@@ -449,7 +460,7 @@ _HOMES = {
     "engine.runs": "Run RunEvent",
     "engine.scope": "ensure_config",
     "errors": "OutputParserError OutputParserException",
-    "models.azure_openai": "AzureChatOpenAI",
+    "models.azure_openai": "AzureChatOpenAI AzureOpenAI AzureOpenAIEmbeddings",
     "models.base": "BaseChatModel ChatGeneration ChatGenerationChunk ChatResult SimpleChatModel",
     "models.caches": "BaseCache InMemoryCache SQLiteCache get_llm_cache set_llm_cache",
     "models.cassettes": "cassette",

@@ -9,6 +9,8 @@ import pytest
 from workbench import (
     AIMessage,
     AIMessageChunk,
+    BaseMessage,
+    FakeChatModel,
     HumanMessage,
     RunnableLambda,
     SystemMessage,
@@ -70,6 +72,16 @@ class TestTrim:
         assert trim_messages(parts, **how | {"max_tokens": 3}) == [
             HumanMessage([{"type": "text", "text": "de"}])
         ]
+
+    def test_the_counter_may_be_a_model_or_of_one_message(self) -> None:
+        def characters_of_one(message: BaseMessage) -> int:
+            return len(message.text)
+
+        assert trim_messages(HISTORY, max_tokens=4, token_counter=characters_of_one) == [ANSWER, BYE]
+        model = FakeChatModel(responses=[""])
+        tokens = model.get_num_tokens_from_messages([ANSWER, BYE])
+        assert trim_messages(HISTORY, max_tokens=tokens, token_counter=model) == [ANSWER, BYE]
+        assert trim_messages(HISTORY, max_tokens=tokens - 1, token_counter=model) == [BYE]
 
     def test_a_counter_is_asked_few_times_for_a_long_history(self) -> None:
         asked = []

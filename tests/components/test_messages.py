@@ -59,6 +59,17 @@ def test_text_is_the_text_of_all_parts() -> None:
     assert HumanMessage([]).text == ""
 
 
+def test_a_tool_call_may_be_written_without_its_type() -> None:
+    message = AIMessage("", tool_calls=[{"name": "f", "args": {"x": 1}, "id": "c1"}])
+    assert message.tool_calls == [{"name": "f", "args": {"x": 1}, "id": "c1", "type": "tool_call"}]
+
+
+def test_what_a_tool_answers_becomes_text_or_parts() -> None:
+    assert ToolMessage(42, tool_call_id="c").content == "42"
+    assert ToolMessage(("a", 1), tool_call_id="c").content == ["a", "1"]
+    assert ToolMessage(PARTS, tool_call_id="c").content == PARTS
+
+
 def test_every_kind_comes_back_from_its_json() -> None:
     data = json.loads(json.dumps(messages_to_dict(EVERY_KIND)))
     back = messages_from_dict(data)
@@ -110,6 +121,12 @@ class TestAdding:
     def test_text_joins_and_what_names_the_message_stays(self) -> None:
         whole = chunk("a", id="1") + chunk("b", response_metadata={"model_name": "m"}) + chunk("c")
         assert (whole.content, whole.id, whole.response_metadata) == ("abc", "1", {"model_name": "m"})
+
+    def test_a_list_of_pieces_adds_too(self) -> None:
+        rest: list[Any] = [chunk("b"), chunk("c")]
+        assert (chunk("a") + rest).content == "abc"
+        with pytest.raises(TypeError):
+            chunk("a") + rest[0:1] + "b"
 
     def test_many_at_once_are_the_same_as_one_by_one(self) -> None:
         pieces = [
@@ -192,7 +209,27 @@ class TestAdding:
         assert AIMessageChunk._of_text("other").model_extra == {}
 
 
+IMAGES: list[Any] = [
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+    {"type": "image_url", "image_url": "data:image/png;base64,aGk="},
+    {"type": "image", "url": "data:image/png;base64,aGk="},
+    {"type": "image", "base64": "aGk=", "mime_type": "image/png"},
+    {"type": "image", "source_type": "base64", "data": "aGk=", "mime_type": "image/png"},
+    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
+]
+
+
 class TestConverting:
+    def test_images_of_every_form_go_in_the_api_s_own(self) -> None:
+        for part in IMAGES[2:]:
+            (sent,) = convert_to_openai_messages(HumanMessage([part]))["content"]
+            assert sent == IMAGES[0]
+        other = {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}
+        assert convert_to_openai_messages(HumanMessage(["hi", other]))["content"] == [
+            {"type": "text", "text": "hi"},
+            other,
+        ]
+
     def test_pairs_dicts_and_text_become_messages(self) -> None:
         assert convert_to_messages(
             [("system", "s"), {"role": "user", "content": "u"}, "t", ("assistant", "a")]
@@ -271,6 +308,10 @@ class TestHtml:
         assert "\x1b" not in shown
         assert "\u202e" not in shown
         assert "&lt;img src=x" in shown
+
+    def test_an_image_is_drawn_whatever_its_form(self) -> None:
+        for part in IMAGES:
+            assert 'src="data:image/png;base64,aGk="' in HumanMessage([part])._repr_html_()
 
     def test_an_image_is_drawn_from_its_bytes_only(self) -> None:
         pixel = "data:image/png;base64,iVBORw0KGgo="

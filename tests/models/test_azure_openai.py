@@ -6,7 +6,13 @@ import openai
 import pytest
 
 from tests.chat_server import ChatServer
-from workbench import AzureChatOpenAI, init_chat_model
+from workbench import (
+    AzureChatOpenAI,
+    AzureOpenAI,
+    AzureOpenAIEmbeddings,
+    init_chat_model,
+    init_embeddings,
+)
 from workbench.errors import ModelError
 
 VERSION = "2024-10-21"
@@ -94,3 +100,22 @@ def test_a_wrong_key_says_where_it_came_from_and_no_secret_is_shown(run_chain):
     notes = " ".join(caught.value.__notes__)
     assert "given as azure_ad_token" in notes
     assert "secret-token" not in notes + repr(model)
+
+
+def test_texts_and_embeddings_are_deployed_there_too(run_chain):
+    with ChatServer() as server:
+        place = {
+            "azure_endpoint": server.base_url.removesuffix("/v1"),
+            "api_version": VERSION,
+            "api_key": "k",
+        }
+        assert run_chain(AzureOpenAI(azure_deployment="gpt", **place), "hi") == "Hello world"
+        assert len(AzureOpenAIEmbeddings(azure_deployment="embed", **place).embed_query("hi")) == 32
+        assert isinstance(init_embeddings("azure_openai:embed", **place), AzureOpenAIEmbeddings)
+        with pytest.raises(ModelError, match="AzureOpenAI: which model"):
+            run_chain(AzureOpenAI(**place), "hi")
+    assert server.paths == [
+        f"/openai/deployments/gpt/completions?api-version={VERSION}",
+        f"/openai/deployments/embed/embeddings?api-version={VERSION}",
+    ]
+    assert {headers["api-key"] for headers in server.headers} == {"k"}

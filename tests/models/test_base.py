@@ -13,6 +13,7 @@ from workbench import (
     ChatOpenAI,
     ChatPromptTemplate,
     ChatResult,
+    FakeChatModel,
     LLMResult,
     RunnableLambda,
     RunnableParallel,
@@ -297,3 +298,18 @@ def test_batches_keep_their_order():
     assert [one.content for one in model.batch(["a", "b", "c"])] == ["a!", "b!", "c!"]
     both = RunnableParallel(x=model, y=model).invoke("q")
     assert both["x"].id != both["y"].id
+
+
+def test_callbacks_of_a_model_observe_its_calls_and_no_others(run_chain, recorder):
+    watched = FakeChatModel(responses=["a b"], callbacks=[recorder])
+    run_chain(watched, "hi")
+    run_chain(RunnableLambda(lambda x: x) | watched | StrOutputParser(), "hi")
+    assert recorder.kinds("start", "end") == [("start", "FakeChatModel"), ("end", "FakeChatModel")] * 2
+    assert "callbacks" not in repr(watched) + str(watched.model_dump())
+
+
+def test_tokens_of_texts_messages_and_tools_are_estimated():
+    model = Whole()
+    assert model.get_num_tokens("a text of twenty six chars") in range(6, 9)
+    alone = model.get_num_tokens_from_messages([("human", "hi")])
+    assert alone < model.get_num_tokens_from_messages([("human", "hi")], tools=[{"name": "f"}])

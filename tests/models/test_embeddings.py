@@ -16,7 +16,7 @@ from workbench import (
     OpenAIEmbeddings,
     init_embeddings,
 )
-from workbench.errors import MissingDependencyError, ModelError
+from workbench.errors import MissingDependencyError, ModelAnswerError, ModelError
 
 KEY = "sk-a-secret-key"
 
@@ -121,6 +121,16 @@ def test_options_are_those_of_the_chat_model_and_unknown_ones_are_refused(monkey
         assert server.headers[0]["x-team"] == "bears"
 
 
+def test_an_answer_without_embeddings_says_so():
+    with ChatServer(
+        script=[lambda handler, body: handler._json(200, {"object": "list", "data": []})]
+    ) as server:
+        model = OpenAIEmbeddings(base_url=server.base_url, api_key="k")
+        for ask in (model.embed_query, lambda text: asyncio.run(model.aembed_query(text))):
+            with pytest.raises(ModelAnswerError, match=r"text-embedding-3-small.* did not answer with embed"):
+                ask("a")
+
+
 def test_a_search_on_an_event_loop_can_be_cancelled_in_its_request():
     async def main(server):
         store = InMemoryVectorStore(embeddings(server))
@@ -171,10 +181,11 @@ def test_without_wordllama_the_extra_is_named(monkeypatch):
 
 def test_embeddings_are_named_by_provider(monkeypatch, capsys):
     assert init_embeddings("openai:m", api_key="x").model == "m"
+    assert init_embeddings("m", provider="openai", api_key="x").model == "m"
     assert init_embeddings("openai", api_key="x").model == "text-embedding-3-small"
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     assert isinstance(init_embeddings(), LocalEmbeddings)
     monkeypatch.setenv("OPENAI_API_KEY", "x")
     assert isinstance(init_embeddings(), OpenAIEmbeddings)
-    with pytest.raises(ValueError, match='expected "local" or "openai:NAME"'):
+    with pytest.raises(ValueError, match='expected "local", "openai:NAME"'):
         init_embeddings("magic:m")

@@ -13,7 +13,9 @@ from workbench import (
     RunnableLambda,
     RunnableParallel,
     StrOutputParser,
+    convert_to_messages,
     init_chat_model,
+    trim_messages,
 )
 from workbench.models.server import get_server
 
@@ -184,3 +186,11 @@ def test_without_a_name_the_environment_decides_and_says_so(local_model, monkeyp
     assert init_chat_model(temperature=0).model == "gpt-5-mini"
     said = capsys.readouterr().err
     assert "using gpt-5-mini" in said and "sk-secret" not in said
+
+
+def test_its_own_tokenizer_counts_tokens(model):
+    asked = [("system", "Be brief."), ("human", "Say hi.")]
+    read = model.invoke(asked, max_tokens=1).usage_metadata["input_tokens"]
+    assert model.get_num_tokens_from_messages(asked) == read
+    assert model.get_num_tokens("hello world") == 2
+    assert trim_messages(asked, max_tokens=read, token_counter=model) == convert_to_messages(asked)

@@ -55,9 +55,10 @@ class BaseMessageChunk(BaseMessage):
     """Fields that all pieces of one message have in common."""
 
     def __add__(self, other: Any) -> Self:  # type: ignore[override]  # pieces make a message, not a prompt
-        if not isinstance(other, BaseMessage):
+        others = other if isinstance(other, list | tuple) else [other]
+        if not all(isinstance(one, BaseMessage) for one in others):
             return NotImplemented
-        return type(self).__concat__([self, other])
+        return type(self).__concat__([self, *others])
 
     @classmethod
     def __concat__(cls, parts: Sequence[Any]) -> Self:

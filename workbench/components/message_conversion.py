@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from .content_parts import openai_part
 from .message_chunks import (
     AIMessageChunk,
     BaseMessageChunk,
@@ -120,7 +121,8 @@ def convert_to_messages(things: Any) -> list[BaseMessage]:
 
 
 def message_to_openai(message: BaseMessage) -> dict[str, Any]:
-    """A message as the chat completions API takes it. Parts of its content go through as they are.
+    """A message as the chat completions API takes it. Images of every form go in the API's own, other parts
+    of the content as they are.
 
     A system message that came in the role "developer" goes in it, as does ``ChatMessage(role="developer")``.
     """
@@ -264,7 +266,7 @@ def _tool_calls(calls: Sequence[Mapping[str, Any]]) -> tuple[list[ToolCall], lis
 def _openai_content(message: BaseMessage) -> Any:
     if isinstance(message.content, str):
         return message.content
-    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in message.content]
+    return [openai_part(part) for part in message.content]
 
 
 def _formatted(content: Any, text_format: str) -> Any:

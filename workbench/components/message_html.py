@@ -14,6 +14,7 @@ from typing import Any
 
 from ..tracing.encode import cut
 from ..tracing.visible_text import visible
+from .content_parts import image_url
 from .message_types import AIMessage, BaseMessage, ChatMessage, RemoveMessage, ToolMessage
 
 __all__ = ["message_html", "messages_html"]
@@ -71,8 +72,7 @@ def _content(content: str | Sequence[str | Mapping[str, Any]]) -> str:
 def _part(part: str | Mapping[str, Any]) -> str:
     if isinstance(part, str) or part.get("type", "text") == "text":
         return _content(part if isinstance(part, str) else str(part.get("text", "")))
-    image = part.get("image_url")
-    url = str(image.get("url", "") if isinstance(image, Mapping) else image or "")
+    url = image_url(part) or ""
     if _RASTER.fullmatch(url):
         return f'<img alt="image" style="max-width:320px;max-height:240px" src="{html.escape(url)}">'
     shown = url if url and not url.startswith("data:") else ""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -30,7 +31,7 @@ def trim_messages(
     messages: Any = None,
     *,
     max_tokens: int,
-    token_counter: Counter | Literal["approximate"] = "approximate",
+    token_counter: Any = "approximate",
     strategy: Literal["first", "last"] = "last",
     allow_partial: bool = False,
     end_on: Kinds | None = None,
@@ -40,10 +41,11 @@ def trim_messages(
 ) -> Any:
     """The last (or first) messages that together have at most *max_tokens* tokens.
 
-    token_counter: the tokens of a list of messages; ``len`` counts messages; "approximate" is
-    ``count_tokens_approximately``. allow_partial: also the part that fits of the message at the cut, by
-    *text_splitter* (default: lines). end_on, start_on: kinds of message to end or start on; others there are
-    left out. include_system: keep the system message that comes first. The last two only with "last".
+    token_counter: the tokens of a list of messages (or of one, if its parameter is annotated so), or a model,
+    which counts its own; ``len`` counts messages; "approximate" is ``count_tokens_approximately``.
+    allow_partial: also the part that fits of the message at the cut, by *text_splitter* (default: lines).
+    end_on, start_on: kinds of message to end or start on; others there are left out. include_system: keep
+    the system message that comes first. The last two only with "last".
 
     >>> trim_messages([("human", "a"), ("ai", "b"), ("human", "c")], max_tokens=2, token_counter=len,
     ...               start_on="human")
@@ -215,14 +217,27 @@ def _is(message: BaseMessage, kinds: tuple[type[BaseMessage], ...] | None) -> bo
 
 
 def _checked_counter(counter: Any) -> Counter:
-    if counter == "approximate":
+    if isinstance(counter, str) and counter == "approximate":
         return count_tokens_approximately
+    if (of_model := getattr(counter, "get_num_tokens_from_messages", None)) is not None:
+        counter = of_model
     if not callable(counter) or isinstance(counter, type):
         raise TypeError(
-            'trim_messages: token_counter: expected a function of a list of messages, or "approximate", '
-            f"got {type(counter).__name__}: {counter!r:.80}"
+            "trim_messages: token_counter: expected a function of a list of messages, a model or "
+            f'"approximate", got {type(counter).__name__}: {counter!r:.80}'
         )
+    if _counts_one(counter):
+        return lambda messages: sum(map(counter, messages))
     return counter  # type: ignore[no-any-return]  # any function
+
+
+def _counts_one(counter: Callable[..., Any]) -> bool:
+    """Whether a counter's first parameter says that it takes one message, and no list."""
+    try:
+        parameters = list(inspect.signature(counter, eval_str=True).parameters.values())
+    except (TypeError, ValueError, NameError):  # a built-in one, such as len
+        return False
+    return bool(parameters) and parameters[0].annotation is BaseMessage
 
 
 def _checked_kinds(option: str, kinds: Kinds | None) -> tuple[type[BaseMessage], ...] | None:

@@ -257,7 +257,8 @@ class AIMessage(BaseMessage):
 
 
 class ToolMessage(BaseMessage):
-    """A Message for passing the result of executing a tool back to a model.
+    """A Message for passing the result of executing a tool back to a model. Content that is neither text
+    nor a list of parts, such as a number, becomes text.
 
     >>> from workbench import ToolMessage, tool
     >>> @tool
@@ -272,6 +273,15 @@ class ToolMessage(BaseMessage):
     tool_call_id: str
     artifact: Any = None
     status: Literal["success", "error"] = "success"
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _as_content(cls, content: Any) -> Any:
+        if isinstance(content, tuple):
+            content = list(content)
+        if isinstance(content, list):
+            return [part if isinstance(part, str | dict) else str(part) for part in content]
+        return content if isinstance(content, str) else str(content)
 
 
 class FunctionMessage(BaseMessage):

@@ -1,38 +1,31 @@
-"""AzureChatOpenAI: ChatOpenAI's models where Azure serves them, through the SDK's Azure clients."""
+"""OpenAI's models where Azure serves them, through the SDK's Azure clients."""
 
 from __future__ import annotations
 
 import inspect
 import os
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from ..errors import ModelError
 from .openai import ChatOpenAI
+from .openai_client import OpenAIClient
+from .openai_completions import OpenAI
+from .openai_embeddings import OpenAIEmbeddings
 
-__all__ = ["AzureChatOpenAI"]
+__all__ = ["AzureChatOpenAI", "AzureOpenAI", "AzureOpenAIEmbeddings"]
 
 
-class AzureChatOpenAI(ChatOpenAI):
-    """A chat model deployed on Azure; all else is as for ``ChatOpenAI``.
+class AzureClient(OpenAIClient):
+    """A mixin: where a deployment is, and who asks.
 
     *azure_endpoint* (``https://NAME.openai.azure.com``), *api_version* and the key come from
     AZURE_OPENAI_ENDPOINT, OPENAI_API_VERSION and AZURE_OPENAI_API_KEY (or AZURE_OPENAI_AD_TOKEN) where they
     are not given. ``azure_deployment`` is the name the model was deployed under; without it ``model`` is
     taken for that. ``azure_ad_token_provider`` is a function, maybe an asynchronous one for the asynchronous
     forms, that returns a token; it is called for every request.
-
-    >>> from workbench import AzureChatOpenAI
-    >>> model = AzureChatOpenAI(
-    ...     azure_endpoint="https://NAME.openai.azure.com",
-    ...     azure_deployment="gpt-4o",
-    ...     api_version="2024-10-21",
-    ...     api_key="...",
-    ... )
-    >>> model.azure_deployment, model.api_version
-    ('gpt-4o', '2024-10-21')
     """
 
     azure_endpoint: str | None = None
@@ -40,6 +33,9 @@ class AzureChatOpenAI(ChatOpenAI):
     api_version: str | None = Field(default=None, alias="openai_api_version")
     azure_ad_token: SecretStr | None = Field(default=None, repr=False)
     azure_ad_token_provider: Callable[[], Any] | None = Field(default=None, exclude=True, repr=False)
+
+    if TYPE_CHECKING:
+        model: str  # of the class that this is mixed into, with its default
 
     _key_variables: ClassVar[tuple[str, ...]] = (
         "AZURE_OPENAI_API_KEY",
@@ -53,13 +49,6 @@ class AzureChatOpenAI(ChatOpenAI):
             self.model = self.azure_deployment  # what it is one of, only Azure knows
         return self
 
-    @property
-    def _llm_type(self) -> str:
-        return "azure-openai-chat"
-
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        return {**super()._get_ls_params(stop, **kwargs), "ls_provider": "azure"}
-
     def _credentials(self) -> dict[str, Any]:
         options = self._place()
         if self.azure_ad_token_provider is not None:
@@ -72,16 +61,16 @@ class AzureChatOpenAI(ChatOpenAI):
             if key := os.environ.get(variable):
                 return {**options, ("azure_ad_token" if variable.endswith("TOKEN") else "api_key"): key}
         raise ModelError(
-            "AzureChatOpenAI has no key: set AZURE_OPENAI_API_KEY, or give api_key=..., azure_ad_token=... "
-            "or azure_ad_token_provider=..."
+            f"{type(self).__name__} has no key: set AZURE_OPENAI_API_KEY, or give api_key=..., "
+            "azure_ad_token=... or azure_ad_token_provider=..."
         )
 
     def _place(self) -> dict[str, Any]:
         version = self.api_version or os.environ.get("OPENAI_API_VERSION")
         if not version:
             raise ModelError(
-                'AzureChatOpenAI has no API version: give api_version="2024-10-21" (or a later one that your '
-                "resource knows), or set OPENAI_API_VERSION"
+                f'{type(self).__name__} has no API version: give api_version="2024-10-21" (or a later one '
+                "that your resource knows), or set OPENAI_API_VERSION"
             )
         options: dict[str, Any] = {"api_version": version}
         if self.base_url is not None:  # a deployment's whole address
@@ -89,12 +78,13 @@ class AzureChatOpenAI(ChatOpenAI):
         endpoint = self.azure_endpoint or os.environ.get("AZURE_OPENAI_ENDPOINT")
         if not endpoint:
             raise ModelError(
-                'AzureChatOpenAI has no address: give azure_endpoint="https://NAME.openai.azure.com", '
+                f'{type(self).__name__} has no address: give azure_endpoint="https://NAME.openai.azure.com", '
                 "or set AZURE_OPENAI_ENDPOINT"
             )
         if "model" not in self.model_fields_set:
             raise ModelError(
-                "AzureChatOpenAI: which model? Give azure_deployment=..., the name it was deployed under"
+                f"{type(self).__name__}: which model? Give azure_deployment=..., the name it was deployed "
+                "under"
             )
         options["azure_endpoint"] = endpoint
         if self.azure_deployment is not None:
@@ -120,3 +110,55 @@ class AzureChatOpenAI(ChatOpenAI):
         if self.azure_ad_token is not None:
             return "the token is the one given as azure_ad_token"
         return super()._key_source()
+
+
+class AzureChatOpenAI(AzureClient, ChatOpenAI):
+    """A chat model deployed on Azure; all else is as for ``ChatOpenAI``.
+
+    *azure_endpoint*, *api_version* and the key come from AZURE_OPENAI_ENDPOINT, OPENAI_API_VERSION and
+    AZURE_OPENAI_API_KEY (or AZURE_OPENAI_AD_TOKEN) where they are not given. ``azure_deployment`` is the name
+    the model was deployed under. ``azure_ad_token_provider`` returns a token for each request.
+
+    >>> from workbench import AzureChatOpenAI
+    >>> model = AzureChatOpenAI(
+    ...     azure_endpoint="https://NAME.openai.azure.com",
+    ...     azure_deployment="gpt-4o",
+    ...     api_version="2024-10-21",
+    ...     api_key="...",
+    ... )
+    >>> model.azure_deployment, model.api_version
+    ('gpt-4o', '2024-10-21')
+    """
+
+    @property
+    def _llm_type(self) -> str:
+        return "azure-openai-chat"
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        return {**super()._get_ls_params(stop, **kwargs), "ls_provider": "azure"}
+
+
+class AzureOpenAI(AzureClient, OpenAI):
+    """A model of text deployed on Azure: as ``OpenAI``, with the address of ``AzureChatOpenAI``.
+
+    >>> from workbench import AzureOpenAI
+    >>> model = AzureOpenAI(azure_deployment="instruct", api_version="2024-10-21", api_key="...")
+    >>> model.model
+    'instruct'
+    """
+
+    @property
+    def _llm_type(self) -> str:
+        return "azure"
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        return {**super()._get_ls_params(stop, **kwargs), "ls_provider": "azure"}
+
+
+class AzureOpenAIEmbeddings(AzureClient, OpenAIEmbeddings):
+    """Embeddings deployed on Azure: as ``OpenAIEmbeddings``, with the address of ``AzureChatOpenAI``.
+
+    >>> from workbench import AzureOpenAIEmbeddings
+    >>> AzureOpenAIEmbeddings(azure_deployment="embed", api_version="2024-10-21", api_key="...").model
+    'embed'
+    """

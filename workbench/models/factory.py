@@ -89,8 +89,9 @@ def init_chat_model(
     return make(name, options)
 
 
-def init_embeddings(model: str | None = None, **options: Any) -> Embeddings:
-    """Embeddings by name: ``"openai:text-embedding-3-small"`` or ``"local"``.
+def init_embeddings(model: str | None = None, *, provider: str | None = None, **options: Any) -> Embeddings:
+    """Embeddings by name: ``"openai:text-embedding-3-small"``, ``"azure_openai:DEPLOYMENT"`` or ``"local"``;
+    the provider may be given by itself.
 
     Without a name: OpenAI's if OPENAI_API_KEY is set, else local ones; a line on stderr says which, once.
     ValueError lists the providers there are.
@@ -100,6 +101,8 @@ def init_embeddings(model: str | None = None, **options: Any) -> Embeddings:
     >>> type(embeddings).__name__
     'OpenAIEmbeddings'
     """
+    if provider is not None:
+        model = f"{provider}:{model}" if model else provider
     if model is None:
         model = "openai" if os.environ.get("OPENAI_API_KEY") else "local"
         _say(f"using {model} embeddings")
@@ -108,11 +111,17 @@ def init_embeddings(model: str | None = None, **options: Any) -> Embeddings:
         from .openai_embeddings import OpenAIEmbeddings
 
         return OpenAIEmbeddings(**_with_model(name, options))
+    if provider == "azure_openai":
+        from .azure_openai import AzureOpenAIEmbeddings
+
+        return AzureOpenAIEmbeddings(**_with_model(name, options))
     if model == "local":
         from .local_embeddings import LocalEmbeddings
 
         return LocalEmbeddings(**options)
-    raise ValueError(f'unknown embeddings {model!r}: expected "local" or "openai:NAME"')
+    raise ValueError(
+        f'unknown embeddings {model!r}: expected "local", "openai:NAME" or "azure_openai:DEPLOYMENT"'
+    )
 
 
 def _default(options: dict[str, Any]) -> BaseChatModel:

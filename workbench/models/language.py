@@ -12,11 +12,13 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
+from json import dumps
 from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from ..components.messages import AnyMessage
+from ..components.messages import AnyMessage, HumanMessage, count_tokens_approximately
+from ..components.openai_tools import convert_to_openai_tool
 from ..components.prompts import ChatPromptValueConcrete, StringPromptValue
 from ..engine.chunks import ChunkStream, Fold, fold
 from ..engine.config import RunnableConfig
@@ -52,8 +54,9 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
     """See the module. Subclass ``BaseChatModel`` or ``LLM``.
 
     ``cache``: True for the cache that ``set_llm_cache`` set (ValueError if there is none), False for none, a
-    ``BaseCache`` for that one; None takes the set one if there is one. ``disable_streaming``: True never
-    streams, "tool_calling" does not where tools are given.
+    ``BaseCache`` for that one; None takes the set one if there is one. ``callbacks`` observe its calls, as
+    those of a config do. ``disable_streaming``: True never streams, "tool_calling" does not where tools are
+    given.
 
     >>> from workbench import BaseLanguageModel, FakeChatModel, FakeListLLM
     >>> models = [FakeChatModel(responses=["yes"]), FakeListLLM(responses=["yes"])]
@@ -65,6 +68,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
 
     cache: BaseCache | bool | None = Field(default=None, repr=False)
     rate_limiter: BaseRateLimiter | None = Field(default=None, repr=False)
+    callbacks: Any = Field(default=None, exclude=True, repr=False)
     disable_streaming: bool | Literal["tool_calling"] = Field(default=False, repr=False)
 
     _prefers_streaming: ClassVar[bool] = False
@@ -111,6 +115,16 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         known = _attributes(type(self), names)  # asking pydantic for what is not there is slow
         return next((value for name in known if (value := getattr(self, name)) is not None), None)
 
+    def get_num_tokens(self, text: str) -> int:
+        """How many tokens a text has: an estimate, unless the model knows its own tokenizer."""
+        return count_tokens_approximately([HumanMessage(content=text)], extra_tokens_per_message=0)
+
+    def get_num_tokens_from_messages(self, messages: Any, tools: Any = None) -> int:
+        """The same for messages, and for the *tools* that go with them. ``trim_messages`` counts by it where
+        a model is its token_counter."""
+        told = "".join(dumps(convert_to_openai_tool(each)) for each in tools or ())
+        return count_tokens_approximately(messages) + (self.get_num_tokens(told) if told else 0)
+
     # What a kind of model defines
 
     @abstractmethod
@@ -156,7 +170,10 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         return super()._pipe(source, self._described(scope, kwargs), tag, **kwargs)
 
     def _described(self, scope: AnyScope, kwargs: dict[str, Any]) -> AnyScope:
-        """With what is known of the model in the metadata of its run; the caller's own entries win."""
+        """With its own callbacks, and what is known of the model in the metadata of its run; the caller's own
+        entries win."""
+        if self.callbacks:
+            scope = scope.configured({"callbacks": self.callbacks})
         if not scope.observers:
             return scope
         said = {key: value for key, value in kwargs.items() if key in _CALL_OPTIONS}

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
-from ..components.messages import AIMessageChunk, BaseMessage
+from ..components.messages import AIMessageChunk, BaseMessage, convert_to_messages
+from ..components.openai_tools import convert_to_openai_tool
 from .base import ChatResult
 from .local_calls import CallReader, called
 from .local_requests import constrained
@@ -80,6 +81,26 @@ class ChatLocal(ChatOpenAI):
         # With these a stream can be cancelled while its prompt is still being read.
         request = super()._request(messages, stop, {**REQUEST_OPTIONS, **extra} if stream else extra, stream)
         return constrained(request)
+
+    # Tokens: the model's own tokenizer counts them
+
+    def get_num_tokens(self, text: str) -> int:
+        """How many tokens the model reads in a text."""
+        return len(self._post("/tokenize", {"content": text})["tokens"])
+
+    def get_num_tokens_from_messages(self, messages: Any, tools: Any = None) -> int:
+        """How many tokens the model reads of messages, with the template that they go into."""
+        asked = self._request(convert_to_messages(messages), None, {})["messages"]
+        told = [convert_to_openai_tool(each) for each in tools or ()]
+        prompt = self._post("/apply-template", {"messages": asked, **({"tools": told} if told else {})})
+        return self.get_num_tokens(prompt["prompt"])
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        """What the server answers beside OpenAI's API."""
+        client = self._connected()
+        address = self._server.base_url.removesuffix("/v1") + path
+        with self._reaching(client):
+            return client.post(address, body=body, cast_to=object)
 
     # Tools: calls are in the text
 

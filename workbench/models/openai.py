@@ -13,12 +13,13 @@ from typing import Any
 
 from pydantic import Field
 
+from ..components.message_conversion import message_to_openai
 from ..components.messages import AIMessage, AIMessageChunk, BaseMessage
 from ..runnables.base import Runnable
 from .base import BaseChatModel, ChatResult
 from .openai_chunks import ChatAnswer
 from .openai_client import OpenAIClient
-from .openai_messages import chat_result, to_openai
+from .openai_messages import chat_result
 from .openai_request import as_body, given_fields, parsed
 from .openai_stream import EventStream, aevents_of, events_of
 from .structured import Method, structured, tool_arguments
@@ -41,6 +42,12 @@ _REQUEST_FIELDS = (
     "top_logprobs",
     "logit_bias",
     "reasoning_effort",
+    "verbosity",
+    "modalities",
+    "audio",
+    "prediction",
+    "prompt_cache_key",
+    "safety_identifier",
     "service_tier",
     "store",
     "user",
@@ -80,6 +87,12 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
     top_logprobs: int | None = Field(default=None, ge=0)
     logit_bias: dict[int | str, float] | None = None
     reasoning_effort: str | None = None
+    verbosity: str | None = None
+    modalities: list[str] | None = None
+    audio: dict[str, Any] | None = None
+    prediction: dict[str, Any] | None = None
+    prompt_cache_key: str | None = None
+    safety_identifier: str | None = None
     service_tier: str | None = None
     store: bool | None = None
     user: str | None = None
@@ -224,7 +237,7 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         extra: Mapping[str, Any],
         stream: bool = False,
     ) -> dict[str, Any]:
-        request: dict[str, Any] = {"model": self.model, "messages": [to_openai(m) for m in messages]}
+        request: dict[str, Any] = {"model": self.model, "messages": [message_to_openai(m) for m in messages]}
         request |= given_fields(self, _REQUEST_FIELDS)
         if stop is not None:
             request["stop"] = stop

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import Field
 
 from ..components.embeddings import Embeddings
-from ..errors import ModelError
+from ..errors import ModelAnswerError, ModelError
 from .cassettes import current_cassette
 from .openai_client import OpenAIClient
 
@@ -59,13 +60,24 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
 
     def _ask(self, texts: list[str]) -> list[list[float]]:
         client = self._connected()
-        with self._reaching(client):
+        with self._answering(client):
             return _vectors(client.embeddings.create(**self._request(texts)), texts)
 
     async def _aask(self, texts: list[str]) -> list[list[float]]:
         client = await self._async_connected()
-        with self._reaching(client):
+        with self._answering(client):
             return _vectors(await client.embeddings.create(**self._request(texts)), texts)
+
+    @contextmanager
+    def _answering(self, client: Any) -> Iterator[None]:
+        with self._reaching(client):
+            try:
+                yield
+            except (AttributeError, TypeError, ValueError) as error:  # as the SDK and we find out
+                raise ModelAnswerError(
+                    f"{self._label(client)} did not answer with embeddings ({error}): "
+                    "is the address right (most end in /v1)?"
+                ) from error
 
     def _parts(self, texts: Sequence[str]) -> Iterator[list[str]]:
         if isinstance(texts, str):

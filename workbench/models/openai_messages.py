@@ -1,4 +1,4 @@
-"""Between messages and the JSON of OpenAI's chat completions API: requests, whole answers, token counts.
+"""From the JSON of OpenAI's chat completions API to messages: whole answers, token counts.
 
 Answers are read from plain dicts, the server's own, so that fields the ``openai`` package does not know yet
 (or that only other servers send) are not lost. Streamed answers: see ``openai_chunks``.
@@ -6,71 +6,16 @@ Answers are read from plain dicts, the server's own, so that fields the ``openai
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..components.messages import (
-    AIMessage,
-    BaseMessage,
-    ChatMessage,
-    FunctionMessage,
-    ToolCallChunk,
-    ToolMessage,
-    parse_tool_calls,
-)
+from ..components.messages import AIMessage, ToolCallChunk, parse_tool_calls
 from .base import ChatGeneration, ChatResult
 
-__all__ = ["call_metadata", "chat_result", "to_openai", "usage_metadata"]
-
-_ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool", "function": "function"}
+__all__ = ["call_metadata", "chat_result", "usage_metadata"]
 
 KEPT_PARTS = ("refusal", "reasoning_content", "function_call", "audio")
 """Parts of an answer beside its text and tool calls; they go into ``additional_kwargs``."""
-
-
-def to_openai(message: BaseMessage) -> dict[str, Any]:
-    """A message as the chat completions API takes it. Parts of its content go through as they are.
-
-    A system message with ``additional_kwargs={"__openai_role__": "developer"}`` is sent in that role, as is
-    ``ChatMessage(role="developer", ...)``.
-    """
-    role = message.role if isinstance(message, ChatMessage) else _ROLES.get(message.type)
-    if role is None:
-        raise TypeError(f"a message of type {message.type!r} cannot be sent to a chat model")
-    kept = message.additional_kwargs
-    sent: dict[str, Any] = {"role": kept.get("__openai_role__", role), "content": _content(message)}
-    if message.name:
-        sent["name"] = message.name
-    if isinstance(message, ToolMessage):
-        sent["tool_call_id"] = message.tool_call_id
-    elif isinstance(message, FunctionMessage):
-        sent["name"] = message.name
-    elif isinstance(message, AIMessage):
-        if calls := [*map(_call, message.tool_calls), *map(_invalid_call, message.invalid_tool_calls)]:
-            sent["tool_calls"] = calls
-        for name in ("function_call", "refusal"):
-            if name in kept:
-                sent[name] = kept[name]
-        if not message.content and len(sent) > 2:
-            sent["content"] = None
-    return sent
-
-
-def _content(message: BaseMessage) -> Any:
-    if isinstance(message.content, str):
-        return message.content
-    return [{"type": "text", "text": part} if isinstance(part, str) else part for part in message.content]
-
-
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = {"name": call["name"], "arguments": json.dumps(call["args"], ensure_ascii=False)}
-    return {"id": call["id"], "type": "function", "function": function}
-
-
-def _invalid_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = {"name": call.get("name") or "", "arguments": call.get("args") or ""}
-    return {"id": call.get("id"), "type": "function", "function": function}
 
 
 def chat_result(completion: Mapping[str, Any]) -> ChatResult:
