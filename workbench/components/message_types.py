@@ -257,8 +257,7 @@ class AIMessage(BaseMessage):
 
 
 class ToolMessage(BaseMessage):
-    """A Message for passing the result of executing a tool back to a model. Content that is neither text
-    nor a list of parts, such as a number, becomes text.
+    """A Message for passing the result of executing a tool back to a model.
 
     >>> from workbench import ToolMessage, tool
     >>> @tool
@@ -277,6 +276,7 @@ class ToolMessage(BaseMessage):
     @field_validator("content", mode="before")
     @classmethod
     def _as_content(cls, content: Any) -> Any:
+        """What a tool gave, such as a number, becomes text."""
         if isinstance(content, tuple):
             content = list(content)
         if isinstance(content, list):

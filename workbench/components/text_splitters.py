@@ -46,10 +46,10 @@ class TextSplitter(ABC):
     chunk in its text into the document's metadata. A subclass defines ``split_text``.
 
     >>> from workbench import Document, TextSplitter
-    >>> class Lines(TextSplitter):
+    >>> class Items(TextSplitter):
     ...     def split_text(self, text):
-    ...         return text.splitlines()
-    >>> Lines().split_documents([Document("one\ntwo", metadata={"page": 3})])
+    ...         return text.split("; ")
+    >>> Items().split_documents([Document("one; two", metadata={"page": 3})])
     ... # doctest: +NORMALIZE_WHITESPACE
     [Document(page_content='one', metadata={'page': 3}),
      Document(page_content='two', metadata={'page': 3})]
