@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.vectorstores.stores import Compass, Cube, texts
-from workbench import FAISS, Document
+from workbench import FAISS, Document, InMemoryVectorStore
 from workbench.errors import DimensionError, MissingDependencyError
 
 DIRECTIONS = ["east", "north", "west"]
@@ -48,6 +48,30 @@ def test_a_saved_store_is_the_same_when_it_is_loaded(store, tmp_path):
     assert loaded.get_by_ids(["east"]) == [Document("east", metadata={"n": 0}, id="east")]
     loaded.add_texts(["north"])
     assert len(loaded) == 3
+
+
+def test_what_would_allow_pickles_may_be_said_and_changes_nothing(store, tmp_path):
+    store.save_local(tmp_path)
+    loaded = FAISS.load_local(tmp_path, Compass(), allow_dangerous_deserialization=True)
+    assert len(loaded) == len(store)
+    (tmp_path / "other.pkl").write_bytes(b"x")
+    with pytest.raises(ValueError, match="is not read"):
+        FAISS.load_local(tmp_path, Compass(), "other", allow_dangerous_deserialization=True)
+
+
+def test_one_store_takes_in_another(store):
+    other = FAISS.from_texts(["west", "east"], Compass(), [{"new": True}] * 2, ids=["w", "e2"])
+    before = len(store)
+    store.merge_from(other)
+    store.merge_from(other)
+    store.merge_from(FAISS(Compass()))
+    assert len(store) == before + 2
+    assert store.get_by_ids(["w"])[0].metadata == {"new": True}
+    assert texts(store.similarity_search("west", k=2)) == ["west", "west"]
+    with pytest.raises(ValueError, match="of distance 'l2', got 'cosine'"):
+        store.merge_from(FAISS(Compass(), distance="cosine"))
+    with pytest.raises(ValueError, match="got 'InMemoryVectorStore'"):
+        store.merge_from(InMemoryVectorStore(Compass()))
 
 
 def test_a_loaded_store_keeps_its_distance(tmp_path):

@@ -64,6 +64,24 @@ def test_marginal_relevance_prefers_variety(store):
         store.max_marginal_relevance_search("east", lambda_mult=2)
 
 
+def test_a_search_may_be_named_by_its_type(store):
+    assert store.search("east", "similarity", k=1) == store.similarity_search("east", k=1)
+    varied = store.max_marginal_relevance_search("east", k=2, lambda_mult=0.1)
+    assert asyncio.run(store.asearch("east", search_type="mmr", k=2, lambda_mult=0.1)) == varied
+    with pytest.raises(ValueError, match="search_type: expected one of similarity, mmr"):
+        store.search("east", "nearest")
+
+
+def test_vectors_that_are_known_are_not_made_again(kind):
+    compass = Compass()
+    store = kind.from_embeddings([("east", [1.0, 0.0]), ("north", [0.0, 1.0])], compass, ids=["e", "n"])
+    assert compass.asked == 0
+    assert texts(store.similarity_search("north-east", k=1, filter=None)) in (["east"], ["north"])
+    assert texts(store.get_by_ids(["n"])) == ["north"]
+    assert store.add_embeddings([("west", [-1.0, 0.0])], [{"far": True}], ids=["w"]) == ["w"]
+    assert store.get_by_ids(["w"])[0].metadata == {"far": True}
+
+
 def test_asynchronous_searches_give_the_same_and_embed_on_the_loop(store):
     async def main():
         assert await store.asimilarity_search("east", k=2) == store.similarity_search("east", k=2)
@@ -262,3 +280,20 @@ def test_diversity_and_cosine_are_the_peer_s():
 
 def test_a_vector_of_zeros_is_like_nothing():
     assert cosine([0.0, 0.0], [1.0, 0.0]) == 0.0
+
+
+def test_a_dumped_store_is_the_same_when_it_is_loaded(tmp_path):
+    store = InMemoryVectorStore.from_texts(ALL, Compass(), [{"n": n} for n in range(5)], ids=ALL)
+    path = tmp_path / "folder" / "store.json"
+    store.dump(path)
+    compass = Compass()
+    loaded = InMemoryVectorStore.load(path, compass)
+    assert compass.asked == 0
+    assert loaded.similarity_search_with_score("east") == store.similarity_search_with_score("east")
+    assert loaded.get_by_ids(["west"]) == store.get_by_ids(["west"])
+    for text in ("{", "[]", '{"format": 1}', '{"format": 7, "documents": []}'):
+        path.write_text(text)
+        with pytest.raises(ValueError, match=r"store\.json: expected what InMemoryVectorStore\.dump writes"):
+            InMemoryVectorStore.load(path, compass)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        InMemoryVectorStore.from_texts(["east"], Compass(), [{"when": object()}]).dump(path)

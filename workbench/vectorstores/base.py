@@ -7,7 +7,7 @@ or ``similarity_search`` alone, which is what a retriever needs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from uuid import uuid4
 
@@ -144,6 +144,33 @@ class VectorStore:
             )
         return cls(embedding, **options)
 
+    @classmethod
+    def from_embeddings(
+        cls,
+        text_embeddings: Iterable[tuple[str, Vector]],
+        embedding: Embeddings,
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """A new store of texts whose vectors are known; *embedding* must be what made them."""
+        store = cls(embedding, **options)
+        store.add_embeddings(text_embeddings, metadatas, ids=ids)
+        return store
+
+    def add_embeddings(
+        self,
+        text_embeddings: Iterable[tuple[str, Vector]],
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+    ) -> list[str]:
+        """``add_texts`` for texts whose vectors are known."""
+        pairs = list(text_embeddings)
+        named = _named(_documents([text for text, _ in pairs], metadatas), ids)
+        return self._add(named, [vector for _, vector in pairs])
+
     def add_texts(
         self,
         texts: Sequence[str],
@@ -257,6 +284,14 @@ class VectorStore:
         """``max_marginal_relevance_search_by_vector`` for a text."""
         vector = self._embedding.embed_query(query)
         return self.max_marginal_relevance_search_by_vector(vector, k, **options)
+
+    def search(self, query: str, search_type: str = "similarity", **options: Any) -> list[Document]:
+        """The search that *search_type* names, as ``as_retriever`` knows them."""
+        return self.as_retriever(search_type=search_type, search_kwargs=options).invoke(query)
+
+    async def asearch(self, query: str, search_type: str = "similarity", **options: Any) -> list[Document]:
+        """``search`` on the running event loop."""
+        return await self.as_retriever(search_type=search_type, search_kwargs=options).ainvoke(query)
 
     async def asimilarity_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
         """``similarity_search`` on the running event loop."""

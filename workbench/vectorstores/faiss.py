@@ -61,6 +61,17 @@ class FAISS(VectorStore):
             self._documents.extend(documents)
             self._ids.update(document.id for document in documents)
 
+    def merge_from(self, target: FAISS) -> None:
+        """Add all that another store of the same distance has; one of the same id is replaced."""
+        if not isinstance(target, FAISS) or target.distance != self.distance:
+            has = target.distance if isinstance(target, FAISS) else type(target).__name__
+            raise ValueError(f"merge_from: expected a FAISS store of distance {self.distance!r}, got {has!r}")
+        with target._lock:
+            documents = list(target._documents)
+            vectors = [target.index.reconstruct(at) for at in range(len(documents))]
+        if documents:
+            self._insert(documents, vectors)
+
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:
             self._remove(set(ids))
@@ -143,10 +154,16 @@ class FAISS(VectorStore):
 
     @classmethod
     def load_local(
-        cls, folder_path: str | PathLike[str], embeddings: Embeddings, index_name: str = "index"
+        cls,
+        folder_path: str | PathLike[str],
+        embeddings: Embeddings,
+        index_name: str = "index",
+        *,
+        allow_dangerous_deserialization: bool = False,
     ) -> FAISS:
         """The store that ``save_local`` wrote, with the embeddings it was made with. FileNotFoundError or
-        ValueError if it is not there or damaged. Loading runs no code from the files."""
+        ValueError if it is not there or damaged. Loading runs no code from the files, so there is nothing
+        that *allow_dangerous_deserialization* could allow: it may be given, and changes nothing."""
         folder = Path(folder_path)
         about_path = folder / f"{index_name}.json"
         if not about_path.exists() and (folder / f"{index_name}.pkl").exists():

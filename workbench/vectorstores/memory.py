@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import json
 import threading
 from array import array
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
 
 from ..components.documents import Document
 from ..components.embeddings import Embeddings
@@ -14,6 +18,9 @@ from .base import Filter, Found, VectorStore, passes
 from .vectors import Vector, dot, unit
 
 __all__ = ["InMemoryVectorStore"]
+
+FORMAT = 1
+"""Version of the file that ``dump`` writes."""
 
 
 class InMemoryVectorStore(VectorStore):
@@ -43,6 +50,33 @@ class InMemoryVectorStore(VectorStore):
             for document, vector in zip(documents, vectors, strict=True):
                 self._kept[str(document.id)] = (document, array("d", unit(vector)))
 
+    def dump(self, path: str | PathLike[str]) -> None:
+        """Write the store to a JSON file. TypeError for metadata that JSON cannot hold."""
+        with self._lock:
+            kept = list(self._kept.values())
+        rows = [{**_fields(document), "vector": list(vector)} for document, vector in kept]
+        text = json.dumps({"format": FORMAT, "documents": rows}, ensure_ascii=False)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], embedding: Embeddings) -> Self:
+        """The store that ``dump`` wrote, with the embeddings it was made with."""
+        try:
+            about = json.loads(Path(path).read_text(encoding="utf-8"))
+            if about["format"] != FORMAT:
+                raise ValueError(f"it is of format {about['format']!r}")
+            vectors = [row.pop("vector") for row in about["documents"]]
+            documents = [Document(**row) for row in about["documents"]]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"{path}: expected what InMemoryVectorStore.dump writes, format {FORMAT} ({error})"
+            ) from error
+        store = cls(embedding)
+        if documents:
+            store._insert(documents, vectors)
+        return store
+
     def delete(self, ids: Sequence[str]) -> None:
         with self._lock:
             for id in ids:
@@ -65,6 +99,10 @@ class InMemoryVectorStore(VectorStore):
             if filter is None or passes(filter, document.metadata, document)
         )
         return heapq.nlargest(k, found, key=lambda each: each.score)
+
+
+def _fields(document: Document) -> dict[str, Any]:
+    return {"page_content": document.page_content, "metadata": document.metadata, "id": document.id}
 
 
 def _check(other_lengths: set[int], expected: int) -> None:
