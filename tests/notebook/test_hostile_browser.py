@@ -44,7 +44,9 @@ def test_the_live_view_of_a_hostile_run_shows_text_and_runs_nothing(browser: Bro
     view = ViewPage(browser, hostile_run().snapshot())
     try:
         view.page.wait_for_function("window.ready")
-        for row in view.page.locator("[role=treeitem]").all():
+        rows = view.page.locator("[role=treeitem]").all()
+        assert len(rows) >= 6
+        for row in rows:
             row.click()
             view.page.evaluate("window.painted()")
             assert view.page.locator("#view script, #view img").count() == 0
