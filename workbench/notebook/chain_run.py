@@ -312,6 +312,10 @@ class ChainRun:
 class _OutOfTime(TimeoutError):
     """A run was stopped because its time was over; people see it as TimeoutError."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the message says it all, no line of code could add to it."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 _OutOfTime.__name__ = _OutOfTime.__qualname__ = "TimeoutError"
 _OutOfTime.__module__ = "builtins"
