@@ -376,7 +376,7 @@ def _error(error: BaseException) -> dict[str, str]:
     return {
         "type": type(error).__name__,
         "message": cut(_without_keys(message), 10_000),
-        "traceback": cut(_without_keys("".join(shown.format())), 20_000),
+        "traceback": cut(_without_keys(_with_cells("".join(shown.format()))), 20_000),
     }
 
 
@@ -390,6 +390,18 @@ def _without_keys(text: str) -> str:
     "ChatOpenAI(api_key='sk-pro…')"
     """
     return _KEYS.sub(lambda match: f"{match[1] or match[2]}…", text)
+
+
+_CELL = re.compile(r'File "[^"\n]*[\\/]ipykernel_\d+[\\/]\d+\.py"')
+
+
+def _with_cells(text: str) -> str:
+    """A notebook's cell by its name rather than by the file in which the kernel keeps it.
+
+    >>> _with_cells('File "/tmp/ipykernel_7/1462423455.py", line 3, in shout')
+    'Cell, line 3, in shout'
+    """
+    return _CELL.sub("Cell", text)
 
 
 _OWN = str(Path(__file__).resolve().parent.parent)
