@@ -173,6 +173,7 @@ if TYPE_CHECKING:
     from .models.openai_completions import OpenAI
     from .models.openai_embeddings import OpenAIEmbeddings
     from .models.rate_limits import BaseRateLimiter, InMemoryRateLimiter
+    from .notebook.comparing import batch_against_one_by_one, compare, parallel_against_alone
     from .notebook.display import display
     from .notebook.nested import allow_nested_loops
     from .notebook.session import runs
@@ -198,7 +199,7 @@ if TYPE_CHECKING:
     from .runnables.router import RouterInput, RouterRunnable
     from .runnables.sequence import RunnableSequence
     from .runnables.serializable import RunnableSerializable
-    from .timing.compare import compare
+    from .timing.comparison import Comparison
     from .tracing.callbacks import (
         AsyncCallbackHandler,
         BaseCallbackHandler,
@@ -263,6 +264,7 @@ __all__ = [
     "ChatPromptValueConcrete",
     "ChatResult",
     "CommaSeparatedListOutputParser",
+    "Comparison",
     "ConfigurableField",
     "ConfigurableFieldMultiOption",
     "ConfigurableFieldSingleOption",
@@ -377,6 +379,7 @@ __all__ = [
     "adispatch_custom_event",
     "aformat_document",
     "allow_nested_loops",
+    "batch_against_one_by_one",
     "cassette",
     "chain",
     "compare",
@@ -402,6 +405,7 @@ __all__ = [
     "message_chunk_to_message",
     "messages_from_dict",
     "messages_to_dict",
+    "parallel_against_alone",
     "parse_partial_json",
     "patch_config",
     "prices",
@@ -474,6 +478,7 @@ _HOMES = {
     "models.openai_completions": "OpenAI",
     "models.openai_embeddings": "OpenAIEmbeddings",
     "models.rate_limits": "BaseRateLimiter InMemoryRateLimiter",
+    "notebook.comparing": "batch_against_one_by_one compare parallel_against_alone",
     "notebook.display": "display",
     "notebook.nested": "allow_nested_loops",
     "notebook.session": "runs",
@@ -495,7 +500,7 @@ _HOMES = {
     "runnables.router": "RouterInput RouterRunnable",
     "runnables.sequence": "RunnableSequence",
     "runnables.serializable": "RunnableSerializable",
-    "timing.compare": "compare",
+    "timing.comparison": "Comparison",
     "tracing.callbacks": "AsyncCallbackHandler BaseCallbackHandler StdOutCallbackHandler "
     "UsageMetadataCallbackHandler",
     "tracing.calls": "CallMeter CallStats",

@@ -48,15 +48,29 @@ class _Noted(NamedTuple):
     at: float
 
 
+class StepNames:
+    """Numbers for steps, the same in all pictures of a comparison, and so their colours."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    @property
+    def listed(self) -> list[list[str]]:
+        """Name and type of each step, in the order of their numbers."""
+        return [list(key) for key in self._numbers]
+
+    def number(self, name: str, type: str) -> int:
+        return self._numbers.setdefault((name, type), len(self._numbers))
+
+
 class Picture:
     """The bars of one case as it runs. The events are noted by its ``observer``, from any thread; all else
     is for one thread at a time."""
 
-    def __init__(self, case: Case, round: int | None = None) -> None:
+    def __init__(self, case: Case, round: int | None = None, steps: StepNames | None = None) -> None:
         self.case = case
         self.round = round
-        self.steps: list[list[str]] = []
-        """Name and type of each step that has bars, in the order in which they came."""
+        self.steps = steps if steps is not None else StepNames()
         self.bars: list[list[Any]] = []
         self.left_out = 0
         self.is_open = True
@@ -69,7 +83,6 @@ class Picture:
         self._at_work: dict[Run, int] = {}
         self._free: list[int] = []
         self._items: dict[Run, int] = {}
-        self._steps: dict[tuple[str, str], int] = {}
         self._changed: dict[int, None] = {}
 
     @property
@@ -106,7 +119,7 @@ class Picture:
             self._end(run, now, "cancelled")
         self._waiting.clear()
         if not self.bars and not self.left_out and seconds is not None:  # a plain function
-            self._bar(0, 0, self._step((self.case.label, "function")), 0.0, None, seconds * 1000, "done")
+            self._bar(0, 0, self.steps.number(self.case.label, "function"), 0.0, None, seconds * 1000, "done")
             self.lanes = 1
         self.is_open = False
 
@@ -137,10 +150,10 @@ class Picture:
         """What changed since it was last asked, bars by their numbers."""
         changed = {str(number): self.bars[number] for number in self._changed}
         self._changed.clear()
-        return {**self._about(), "bars": changed, "steps": list(self.steps)}
+        return {**self._about(), "bars": changed, "steps": self.steps.listed}
 
     def whole(self) -> dict[str, Any]:
-        return {**self._about(), "bars": [list(bar) for bar in self.bars], "steps": list(self.steps)}
+        return {**self._about(), "bars": [list(bar) for bar in self.bars], "steps": self.steps.listed}
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -241,13 +254,7 @@ class Picture:
         if branch is not None and branch.startswith(INPUT_BRANCH) and self.case.branches_are_items:
             item, branch = int(branch.removeprefix(INPUT_BRANCH)) - 1, None
         name = run.name if branch is None or branch == run.name else f"{branch}: {run.name}"
-        return item, self._step((name, run.type))
-
-    def _step(self, key: tuple[str, str]) -> int:
-        if key not in self._steps:
-            self._steps[key] = len(self.steps)
-            self.steps.append(list(key))
-        return self._steps[key]
+        return item, self.steps.number(name, run.type)
 
 
 class Timeline:
@@ -261,6 +268,7 @@ class Timeline:
         self.status = "waiting"
         self.seq = 0
         self._numbers: dict[str, int] = {}
+        self._steps = StepNames()
         self._progress: dict[str, Any] = {}
         self._now: int | None = None
         self._news: set[str] = set()
@@ -279,7 +287,7 @@ class Timeline:
         self.changed(True)
 
     def begin(self, case: Case, round: int | None) -> Observer:
-        picture = Picture(case, round)
+        picture = Picture(case, round, self._steps)
         with self._lock:
             self._now = number = self._numbers[case.label]
             self.pictures[number] = picture

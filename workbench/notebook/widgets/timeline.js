@@ -1,0 +1,258 @@
+// @ts-check
+/**
+ * The live timeline of a comparison: how far it is, the calls of the case that runs in their lanes, and a row of
+ * figures a case. A row can be chosen to look at its last repeat.
+ */
+
+import { CaseRow, median } from "./case_row.js";
+import { KernelWatch } from "./kernel_watch.js";
+import { Lanes, stepColour } from "./lanes.js";
+import { oncePerFrame } from "./once_per_frame.js";
+import { TimelineHead } from "./timeline_head.js";
+import { TimelineStore } from "./timeline_store.js";
+import { duration, element, setText } from "./values.js";
+import { visibleText } from "./visible_text.js";
+
+/** @typedef {import("./timeline_store.js").Case} Case */
+/** @typedef {import("./timeline_store.js").Picture} Picture */
+/**
+ * @typedef {{get(name: string): any, send(content: object): void,
+ *   on(name: string, callback: (message: any) => void): void,
+ *   off?(name: string, callback: (message: any) => void): void,
+ *   widget_manager?: {kernel?: import("./kernel_watch.js").Kernel | null}}} Model
+ */
+
+const STOP_ANSWER_MS = 400;
+const TICK_MS = 33;
+const MOST_STEPS = 12;
+
+/** What all views of a model share. */
+class TimelineSession {
+  /** @param {Model} model */
+  constructor(model) {
+    this.model = model;
+    this.store = new TimelineStore(() => this.send({ k: "sync" }));
+    this._answered = false;
+    this.store.load(model.get("snapshot"));
+    model.on("change:snapshot", () => this.store.load(model.get("snapshot")));
+    model.on("msg:custom", (message) => this._receive(message));
+  }
+
+  /** @param {object} content */
+  send(content) {
+    try {
+      this.model.send(content);
+    } catch (error) {
+      console.warn("workbench: the kernel of this comparison cannot be reached:", error);
+    }
+  }
+
+  /** Some kernels hear nothing while a cell runs; those are interrupted. */
+  stop() {
+    this._answered = false;
+    this.send({ k: "stop" });
+    setTimeout(() => {
+      if (!this._answered) this.model.widget_manager?.kernel?.interrupt?.();
+    }, STOP_ANSWER_MS);
+  }
+
+  /** @param {any} message */
+  _receive(message) {
+    if (message?.k === "frame") this.store.frame(message);
+    else if (message?.k === "snap") this.store.load(message);
+    else if (message?.k === "ack") this._answered = true;
+  }
+}
+
+/** One view of a session in a page. */
+class TimelineView {
+  /** @param {HTMLElement} el @param {TimelineSession} session */
+  constructor(el, session) {
+    this.el = el;
+    this._session = session;
+    this._store = session.store;
+    /** @type {number | null} the case that the reader has chosen; null: the one that runs */
+    this._chosen = null;
+    this._scheduled = false;
+    /** @type {ReturnType<typeof setInterval> | null} */
+    this._ticking = null;
+    /** @type {CaseRow[]} */
+    this._rows = [];
+    this._head = new TimelineHead(() => session.stop());
+    this._caption = element("div", "wb-lanes-caption");
+    this._lanes = new Lanes();
+    this._legend = element("div", "wb-legend");
+    this._cases = element("div", "wb-cases");
+    this._cases.setAttribute("role", "group");
+    this._cases.setAttribute("aria-label", "Cases");
+    el.append(this._head.el, this._caption, this._lanes.el, this._legend, this._cases);
+    this._watch = new KernelWatch(() => session.model.widget_manager?.kernel, () => this._schedule());
+    this._unsubscribe = this._store.subscribe(() => this._schedule());
+    this._onTrait = () => this._schedule();
+    session.model.on("change:title", this._onTrait);
+    this.paint();
+  }
+
+  close() {
+    this._unsubscribe();
+    this._session.model.off?.("change:title", this._onTrait);
+    if (this._ticking !== null) clearInterval(this._ticking);
+    this._watch.close();
+    this._lanes.close();
+    this.el.replaceChildren();
+  }
+
+  _schedule() {
+    if (this._scheduled) return;
+    this._scheduled = true;
+    oncePerFrame(() => {
+      this._scheduled = false;
+      this.paint();
+    });
+  }
+
+  paint() {
+    this._paintHeader();
+    this._paintCases();
+    this._paintLanes();
+    const moves = this._isRunning;
+    if (moves && this._ticking === null) this._ticking = setInterval(() => this._tick(), TICK_MS);
+    if (!moves && this._ticking !== null) {
+      clearInterval(this._ticking);
+      this._ticking = null;
+    }
+  }
+
+  get _isRunning() {
+    return this._store.state.status === "running" && !this._watch.gone;
+  }
+
+  /** Bars that are open grow by the clock, without news. */
+  _tick() {
+    if (!document.hidden) oncePerFrame(() => this._paintLanes());
+  }
+
+  _paintHeader() {
+    const { status, progress } = this._store.state;
+    const lost = this._watch.gone && status === "running";
+    this.el.dataset.status = this._head.update(String(this._session.model.get("title") ?? ""), lost ? "lost" : status, progress);
+  }
+
+  _paintCases() {
+    const { cases, now, status } = this._store.state;
+    while (this._rows.length > cases.length) this._rows.pop()?.el.remove();
+    while (this._rows.length < cases.length) {
+      const number = this._rows.length;
+      const row = new CaseRow(() => this._choose(number));
+      this._rows.push(row);
+      this._cases.append(row.el);
+    }
+    const longest = Math.max(...cases.flatMap((told) => told.samples), 1e-9) * 1.02;
+    cases.forEach((told, number) => this._rows[number].update(told, longest, {
+      runs: status === "running" && number === now,
+      chosen: number === this._chosen,
+    }));
+    this._lanes.reserve(Math.max(...cases.map(lanesOf), 1));
+  }
+
+  /** @param {number} number */
+  _choose(number) {
+    this._chosen = this._chosen === number ? null : number;
+    this.paint();
+  }
+
+  _paintLanes() {
+    const { state } = this._store;
+    const number = this._chosen ?? state.now;
+    const told = number === null ? undefined : state.cases[number];
+    const picture = number === null ? undefined : state.pictures[number];
+    if (!told || !picture) {
+      this._lanes.paint(null, "");
+      setText(this._caption, this._chosen === null ? "" : "This case has not run yet.");
+      this._legend.replaceChildren();
+      return;
+    }
+    const at = this._store.clock(picture);
+    const idealMs = told.ideal_s === null ? null : told.ideal_s * 1000;
+    const expectedMs = told.samples.length > 0 ? median(told.samples) * 1050 : at * 1.25;
+    const words = captionOf(told, picture, at);
+    setText(this._caption, words);
+    this._paintLegend(picture, idealMs);
+    this._lanes.paint({ picture, at, idealMs, expectedMs: picture.open ? expectedMs : picture.at, lanes: lanesOf(told) }, words);
+  }
+
+  /** @param {Picture} picture @param {number | null} idealMs */
+  _paintLegend(picture, idealMs) {
+    const drawn = [...new Set(picture.bars.filter((bar) => bar[5] !== bar[3]).map((bar) => bar[2]))].sort((a, b) => a - b);
+    const named = drawn.slice(0, MOST_STEPS);
+    const key = JSON.stringify([drawn, idealMs, picture.left_out, picture.bars.some((bar) => bar[4] !== null)]);
+    if (key === this._legend.dataset.key) return;
+    this._legend.dataset.key = key;
+    const entries = named.map((step) => {
+      const entry = element("span", "wb-legend-entry");
+      const swatch = element("span", "wb-legend-swatch");
+      swatch.style.background = stepColour(step);
+      entry.append(swatch, visibleText(picture.steps[step]?.[0] ?? ""));
+      return entry;
+    });
+    const more = drawn.length - named.length;
+    if (more > 0) entries.push(element("span", "wb-legend-entry", `${more} more steps`));
+    if (picture.bars.some((bar) => bar[4] !== null)) entries.push(entryWith("wb-legend-first", "first token"));
+    if (idealMs !== null) entries.push(entryWith("wb-legend-ideal", `ideal ${duration(idealMs) || "0 ms"}`));
+    if (picture.left_out > 0) entries.push(element("span", "wb-legend-entry", `${picture.left_out.toLocaleString("en")} more calls are not drawn`));
+    this._legend.replaceChildren(...entries);
+  }
+}
+
+/** @param {string} className @param {string} text */
+function entryWith(className, text) {
+  const entry = element("span", "wb-legend-entry");
+  entry.append(element("span", className), text);
+  return entry;
+}
+
+/** How many calls may be at work at once in a case. @param {Case} told */
+function lanesOf({ strategy, max_concurrency: limit, items, peak }) {
+  const most = strategy === "one by one" ? 1 : Math.min(limit ?? items, items);
+  return Math.max(most, peak ?? 1);
+}
+
+/** @param {Case} told @param {Picture} picture @param {number} at */
+function captionOf(told, picture, at) {
+  const ended = picture.bars.filter((bar) => bar[5] !== null).length;
+  const which = picture.round === null ? "warm-up" : `round ${picture.round + 1}`;
+  const calls = picture.bars.length + picture.left_out;
+  const open = picture.bars.length - ended;
+  const words = [`${visibleText(told.label)}, ${which}`, `${calls.toLocaleString("en")} call${calls === 1 ? "" : "s"}`];
+  if (picture.open) words.push(`${open} at work`);
+  words.push(duration(at) || "0 ms");
+  return words.join(" · ");
+}
+
+export default () => {
+  /** @type {TimelineSession} */
+  let session;
+  return {
+    /** @param {{model: Model}} context */
+    initialize({ model }) {
+      session = new TimelineSession(model);
+      return () => session.store.close();
+    },
+
+    /** @param {{model: Model, el: HTMLElement}} context */
+    render({ model, el }) {
+      const root = element("div", "wb-run-view wb-timeline");
+      const hideTwin = element("style");
+      const twin = `wb-static-${model.get("run_id")}`;
+      hideTwin.textContent = `.jp-OutputArea-child:has(.${twin}), .${twin} { display: none; }`;
+      const body = element("div", "wb-body");
+      root.append(hideTwin, body);
+      el.append(root);
+      const view = new TimelineView(body, session);
+      return () => {
+        view.close();
+        root.remove();
+      };
+    },
+  };
+};
