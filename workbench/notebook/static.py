@@ -35,7 +35,7 @@ from .static_words import (
     visible,
 )
 
-__all__ = ["placeholder", "plain_text", "static_html"]
+__all__ = ["HIDE_WIDGET_ERROR", "placeholder", "plain_text", "static_html"]
 
 MAX_SHOWN = 20_000
 """Characters of one input or output of a step."""
@@ -63,7 +63,7 @@ _BAD, _CHAIN, _MARK = "#c62828", "#8a97a6", "#8a97a6"
 
 # JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. In the output before a
 # twin they say nothing new; an output that has elements is a live view.
-_HIDE_WIDGET_ERROR = (
+HIDE_WIDGET_ERROR = (
     "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .wb-static-{id})"
     ":not(:has(.jp-OutputArea-output *)){{display:none}}</style>"
 )
@@ -79,7 +79,7 @@ def static_html(document: Mapping[str, Any], *, id: str, in_notebook: bool = Tru
     listed = list(steps(document))
     parts = [
         f'<div class="wb-static-{escape(id)}">',
-        _HIDE_WIDGET_ERROR.format(id=escape(id)) if in_notebook else "",
+        HIDE_WIDGET_ERROR.format(id=escape(id)) if in_notebook else "",
         f"<div><b>{GLYPHS[document['status']]} {escape(summary(document))}</b></div>",
         *_outputs_html(document),
     ]

@@ -77,11 +77,13 @@ def picture_html(picture: Mapping[str, Any], longest_ms: float) -> str:
 
 def _cells(bars: Iterable[_Bar], longest: float) -> Iterator[str]:
     at = 0.0
+    gap = longest / 500  # between bars that touch
     for start, end, colour, words in _joined(bars, longest):
         if start > at:
             yield _cell(start - at, longest, "")
-        yield _cell(end - start, longest, colour, words)
-        at = end
+        over = max(end - gap, start + gap / 2)
+        yield _cell(over - start, longest, colour, words)
+        at = over
     if at < longest:
         yield _cell(longest - at, longest, "")
 

@@ -19,7 +19,7 @@ import traitlets
 
 from ...timing.lanes_html import lanes_html, lanes_text
 from ...timing.timeline import Timeline
-from ..static import placeholder
+from ..static import HIDE_WIDGET_ERROR, placeholder
 from .esm import join_modules
 from .sender import Sender, answer_on_any_subshell
 from .twin import TwinWidget
@@ -76,7 +76,8 @@ class TimelineView(TwinWidget):
         if not self._finished:
             return {"text/html": placeholder(self.run_id), "text/plain": ""}
         document = self._timeline.snapshot()
-        return {"text/html": lanes_html(document, id=self.run_id), "text/plain": lanes_text(document)}
+        page = f"{HIDE_WIDGET_ERROR.format(id=self.run_id)}{lanes_html(document, id=self.run_id)}"
+        return {"text/html": page, "text/plain": lanes_text(document)}
 
     def _send_frame(self) -> None:
         with self._order:
