@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ..browser import Browser, JupyterServer, NotebookPage, make_notebook
+from .view_page import serious
 
 SETUP = """%load_ext workbench
 from workbench import *
@@ -90,7 +91,9 @@ def test_underscore_is_the_output(notebook: NotebookPage) -> None:
 
 
 @pytest.mark.parametrize("name", ["Light", "Dark"])
-def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(notebook: NotebookPage, name: str) -> None:
+def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(
+    notebook: NotebookPage, axe: str, name: str
+) -> None:
     theme(notebook, name)
     notebook.page.evaluate("(cell) => window.scrollTo(0, 0)", 3)
     notebook.start(3)
@@ -110,8 +113,10 @@ def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(notebook: NotebookPage
     shoot(notebook, 3, f"mid_{name.lower()}")
     assert body.get_attribute("data-status") == "streaming"
     assert body.locator(".wb-block-label bdi").all_text_contents() == ["joke", "poem"]
+    assert not serious(notebook, axe, ".wb-body"), "while it streams"
     notebook.wait(3, timeout_s=60)
     shoot(notebook, 3, f"end_{name.lower()}")
+    assert not serious(notebook, axe, ".wb-body"), "when it has ended"
     assert body.locator(".wb-status").inner_text() == "Done"
     theme(notebook, "Light")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import pytest
 
 from ..browser import Browser
-from .view_page import ViewPage, entry, root, snapshot, stamp
+from .view_page import ViewPage, entry, root, serious, snapshot, stamp
 
 Open = Callable[..., ViewPage]
 
@@ -464,19 +462,6 @@ def test_a_closed_view_leaves_nothing_behind(view: Open) -> None:
     assert page.page.locator("#view *").count() == 0
 
 
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, from npm."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
-    folder = tmp_path_factory.mktemp("axe")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
-    installed = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    if installed.returncode != 0:
-        pytest.skip(f"npm cannot install axe-core: {installed.stderr.strip()[-200:]}")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text()
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [500, 1000, 1400])
 def test_nothing_serious_stands_in_the_way_of_a_reader(
@@ -503,11 +488,6 @@ def test_nothing_serious_stands_in_the_way_of_a_reader(
         button(page, press).click()
         page.painted()
         page.page.screenshot(path=shots / f"stream_{name}_{width}_{'dark' if dark else 'light'}.png")
-        page.page.add_script_tag(content=axe)
-        found = page.page.evaluate(
-            "axe.run({ include: [['.wb-header'], ['.wb-stream']] }).then((result) => result.violations"
-            ".filter((one) => ['serious', 'critical'].includes(one.impact))"
-            ".map((one) => [one.id, one.nodes.map((node) => node.html.slice(0, 200) + node.failureSummary)]))"
-        )
+        found = serious(page, axe, ".wb-header", ".wb-stream")
         assert not found, f"{name}: {json.dumps(found, indent=1)}"
         assert page.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name

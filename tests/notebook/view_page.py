@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from ..browser import Browser
+import pytest
 
-__all__ = ["ViewPage", "entry", "root", "snapshot", "stamp"]
+from ..browser import Browser, NotebookPage
+
+__all__ = ["ViewPage", "axe", "entry", "root", "serious", "snapshot", "stamp"]
 
 WIDGETS = Path(__file__).parents[2] / "workbench/notebook/widgets"
 ORIGIN = "http://view.test"
@@ -101,6 +105,32 @@ def snapshot(*runs: dict[str, Any], status: str = "streaming", seq: int = 1) -> 
     return {"seq": seq, "state": {"status": status, "runs": list(runs)}}
 
 
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, from npm."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    folder = tmp_path_factory.mktemp("axe")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
+    installed = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if installed.returncode != 0:
+        pytest.skip(f"npm cannot install axe-core: {installed.stderr.strip()[-200:]}")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text()
+
+
+def serious(view: ViewPage | NotebookPage, axe: str, *parts: str) -> list[Any]:
+    """What axe-core finds serious or critical in *parts* (selectors): rule, and where."""
+    if view.page.evaluate("typeof axe === 'undefined'"):
+        view.page.add_script_tag(content=axe)
+    found: list[Any] = view.page.evaluate(
+        """(parts) => axe.run({ include: parts.map((part) => [part]) }).then((result) => result.violations
+          .filter((one) => ["serious", "critical"].includes(one.impact))
+          .map((one) => [one.id, one.nodes.map((node) => node.html.slice(0, 200) + node.failureSummary)]))""",
+        list(parts),
+    )
+    return found
+
+
 class ViewPage:
     """A page of *browser* with one view; ``body`` is its outermost element."""
 
@@ -136,8 +166,16 @@ class ViewPage:
         )
         self.page.route("**/*", self._serve)
         self.page.goto(f"{ORIGIN}/index.html")
-        self.page.wait_for_function("window.ready === true")
         self.body = self.page.locator(".wb-body")
+        self._made()
+
+    def reload(self) -> None:
+        """The page anew, in the same tab."""
+        self.page.reload()
+        self._made()
+
+    def _made(self) -> None:
+        self.page.wait_for_function("window.ready === true")
         self.painted()
 
     def painted(self) -> None:

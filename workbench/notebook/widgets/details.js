@@ -11,6 +11,7 @@ import { JsonView, jsonView } from "./json_view.js";
 import { formOf, pairList, readableNode, textNode } from "./messages_view.js";
 import { isRunning, outputOf, tokenCount } from "./run_paths.js";
 import { itemNumber, shownStatus, statusGlyph, tookText, typeGlyph, typeWords } from "./run_words.js";
+import { SHORTEST_MEASURED_MS } from "./totals.js";
 import { ownTags } from "./tree_filter.js";
 import { branchesOf, copyText, counted, duration, element, isModel, json, setText, shownText, time } from "./values.js";
 import { visibleText } from "./visible_text.js";
@@ -192,7 +193,7 @@ export class Details {
     close.title = "Close the details (Escape)";
     close.setAttribute("aria-label", "Close the details");
     close.addEventListener("click", onClose);
-    const copy = copyButton("Copy as JSON", "Copy this run as JSON", () => json(this.run ?? null));
+    const copy = copyButton("Copy as JSON", "Copy as JSON: everything of this run", () => json(this.run ?? null));
     this._head.append(this._icon, this._name, this._status, copy, close);
     this.error = new DetailsSection("Error");
     this.error.tools.append(copyButton("Copy", "Copy the error with its traceback", () => errorText(this.run)));
@@ -314,7 +315,8 @@ function callFacts(run) {
   const output = tokenCount(run);
   add("output tokens", isModel(run) && output > 0 ? output.toLocaleString("en") : "");
   add("first token", typeof call?.first_token_s === "number" ? duration(call.first_token_s * 1000) : duration(first));
-  add("tokens/s", typeof call?.tokens_per_s === "number" ? call.tokens_per_s.toFixed(1) : speedOf(run));
+  const took = time(run.end_time) - time(run.start_time);
+  if (!(took < SHORTEST_MEASURED_MS)) add("tokens/s", typeof call?.tokens_per_s === "number" ? call.tokens_per_s.toFixed(1) : speedOf(run));
   const gap = call?.gap_s;
   if (gap) add("gaps", `median ${duration(gap.p50 * 1000)}, p95 ${duration(gap.p95 * 1000)}, longest ${duration(gap.max * 1000)}`);
   if (typeof call?.cost_usd === "number") add("cost", costText(call.cost_usd));

@@ -19,7 +19,7 @@ import { isModel, time } from "./values.js";
 /** @typedef {import("./store.js").State} State */
 
 /** Shorter than this a speed says nothing. */
-const SHORTEST_MEASURED_MS = 50;
+export const SHORTEST_MEASURED_MS = 50;
 
 export class Totals {
   constructor() {

@@ -25,6 +25,8 @@ export class TreeRow {
     this.el.setAttribute("role", "treeitem");
     this.el.tabIndex = -1;
     this._line = element("div", "wb-row");
+    this._line.setAttribute("aria-hidden", "true"); // the ear gets it in words
+    this._spoken = element("span", "wb-heard");
     this._name = element("span", "wb-cell-name");
     this._twisty = element("span", "wb-twisty");
     this._icon = element("span", "wb-icon");
@@ -42,7 +44,7 @@ export class TreeRow {
     this._time = element("span", "wb-cell-number wb-cell-time");
     this._track = new Track();
     this._line.append(this._name, status, this._tokens, this._own, this._time, this._track.el);
-    this.el.append(this._line);
+    this.el.append(this._line, this._spoken);
   }
 
   /** @param {TreeNode} node @param {RowContext} context */
@@ -60,7 +62,7 @@ export class TreeRow {
     setAttribute(this._glyph, "title", status);
     setText(this._word, status === "done" ? "" : status);
     setText(this._tokens, tokensText(run));
-    setAttribute(this.el, "aria-label", spokenLabel(run, node.branches, status));
+    setText(this._spoken, spokenLabel(run, node.branches, status));
     this._track.show(run, context.origin, context.ghost);
     this.tick(context.now, true);
   }

@@ -92,7 +92,7 @@ export class Track {
     this._set({ start, first, end: Number.isNaN(end) ? null : end });
     this._ghost.hidden = ghost === null;
     this._set({ "ghost-start": ghost?.start ?? null, "ghost-end": ghost?.end ?? null });
-    const words = [`started at ${duration(start) || "0 ms"}`];
+    const words = [`started at ${start < 1 ? "0 ms" : duration(start)}`];
     if (!Number.isNaN(end)) words.push(`took ${duration(end - start)}`);
     if (streams) words.push(`first token after ${duration(first - start)}`);
     const took = ghost ? ghost.end - ghost.start : NaN;
