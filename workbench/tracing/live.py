@@ -376,7 +376,7 @@ def _error(error: BaseException) -> dict[str, str]:
     return {
         "type": type(error).__name__,
         "message": cut(_without_keys(message), 10_000),
-        "traceback": cut(_without_keys(_with_cells("".join(shown.format()))), 20_000),
+        "traceback": cut(_without_keys(_with_short_names("".join(shown.format()))), 20_000),
     }
 
 
@@ -393,15 +393,19 @@ def _without_keys(text: str) -> str:
 
 
 _CELL = re.compile(r'File "[^"\n]*[\\/]ipykernel_\d+[\\/]\d+\.py"')
+_INSTALLED = re.compile(r'File "[^"\n]*[\\/](?:site-packages|dist-packages|python3\.\d+)[\\/]')
 
 
-def _with_cells(text: str) -> str:
-    """A notebook's cell by its name rather than by the file in which the kernel keeps it.
+def _with_short_names(text: str) -> str:
+    """A traceback that names a notebook's cell as a cell, not by the file in which the kernel keeps it, and
+    installed files from their package on: where they are on this machine is no reader's business.
 
-    >>> _with_cells('File "/tmp/ipykernel_7/1462423455.py", line 3, in shout')
+    >>> _with_short_names('File "/tmp/ipykernel_7/1462423455.py", line 3, in shout')
     'Cell, line 3, in shout'
+    >>> _with_short_names('File "/env/lib/python3.11/site-packages/httpx/_client.py", line 3')
+    'File "httpx/_client.py", line 3'
     """
-    return _CELL.sub("Cell", text)
+    return _INSTALLED.sub('File "', _CELL.sub("Cell", text))
 
 
 _OWN = str(Path(__file__).resolve().parent.parent)
