@@ -57,6 +57,12 @@ def compare(
     live: whether to show the timeline while it runs; by default in notebooks and terminals. Its Stop button,
     the kernel's stop and Ctrl-C end the comparison, and what was measured so far is returned; a case that
     fails ends it with the case's own exception. TypeError and ValueError say which argument is wrong.
+
+    >>> from workbench import FakeChatModel, compare
+    >>> model = FakeChatModel(delay_s=0.01)
+    >>> result = compare(model, ["a", "b", "c", "d"], strategies=("one by one", "batch"), repeats=2, live=False)
+    >>> [row.label for row in result.rows], result.speed_up("batch") > 1
+    (['one by one', 'batch'], True)
     """
     __tracebackhide__ = True
     return under_a_view(
@@ -94,6 +100,12 @@ def parallel_against_alone(
 
     branches: what a dict in a chain may hold. The row "one after another" is the sum of the branches
     alone, round by round, and the baseline. *live*: see ``compare``.
+
+    >>> from workbench import FakeChatModel, parallel_against_alone
+    >>> joke, poem = FakeChatModel(delay_s=0.01), FakeChatModel(delay_s=0.01)
+    >>> result = parallel_against_alone({"joke": joke, "poem": poem}, "bears", repeats=2, live=False)
+    >>> [row.label for row in result.rows], result.speed_up("in parallel") > 1
+    (['joke alone', 'poem alone', 'one after another', 'in parallel'], True)
     """
     __tracebackhide__ = True
     return under_a_view(
@@ -123,7 +135,14 @@ def batch_against_one_by_one(
     on_progress: Callable[[Progress], Any] | None = None,
     live: bool | None = None,
 ) -> Comparison:
-    """``invoke`` for each of the inputs against one ``batch`` of them all. *live*: see ``compare``."""
+    """``invoke`` for each of the inputs against one ``batch`` of them all. *live*: see ``compare``.
+
+    >>> from workbench import FakeChatModel, batch_against_one_by_one
+    >>> model = FakeChatModel(delay_s=0.01)
+    >>> result = batch_against_one_by_one(model, ["a", "b", "c", "d"], repeats=2, live=False)
+    >>> result.speed_up("batch") > 1
+    True
+    """
     __tracebackhide__ = True
     return under_a_view(
         lambda timeline, stop: timing.batch_against_one_by_one(

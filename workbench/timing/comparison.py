@@ -31,6 +31,14 @@ class Comparison:
     ``baselines``: for each label the label that its speed-up refers to; a single label is that of all.
     ``interrupted`` says that not all repeats were run. It shows itself as a table in a notebook, in a
     terminal and as text; ``verdicts`` says in words what the intervals allow to say, ``advice`` what follows.
+
+    >>> from workbench import FakeChatModel, compare
+    >>> model = FakeChatModel(delay_s=0.01)
+    >>> result = compare(model, ["a", "b", "c", "d"], strategies=("one by one", "batch"), repeats=2, live=False)
+    >>> type(result).__name__, [row.label for row in result.rows]
+    ('Comparison', ['one by one', 'batch'])
+    >>> result.speed_up("batch") > 1, result["batch"].seconds == result.rows[1].seconds
+    (True, True)
     """
 
     rows: tuple[Measurement, ...]
