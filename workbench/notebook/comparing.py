@@ -60,7 +60,7 @@ def compare(
 
     >>> from workbench import FakeChatModel, compare
     >>> model = FakeChatModel(delay_s=0.01)
-    >>> result = compare(model, ["a", "b", "c", "d"], strategies=("one by one", "batch"), repeats=2, live=False)
+    >>> result = compare(model, ["a", "b", "c", "d"], repeats=2, live=False)
     >>> [row.label for row in result.rows], result.speed_up("batch") > 1
     (['one by one', 'batch'], True)
     """
