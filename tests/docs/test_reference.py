@@ -88,6 +88,7 @@ def test_an_example_shows_the_name_it_is_about() -> None:
         "BasePromptTemplate": "PromptTemplate",
         "load_ipython_extension": "%load_ext workbench",
         "runs": "workbench.runs",
+        "Comparison": "compare(",
     }
     named = [name for name in workbench.__all__ if name not in VALUES]
     shown = {name: cell_of(doc_of(name)) or "\n".join(_doctests(name)) for name in named}

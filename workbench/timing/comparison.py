@@ -35,10 +35,10 @@ class Comparison:
     >>> from workbench import FakeChatModel, compare
     >>> model = FakeChatModel(delay_s=0.01)
     >>> result = compare(model, ["a", "b", "c", "d"], repeats=2, live=False)
-    >>> type(result).__name__, [row.label for row in result.rows]
-    ('Comparison', ['one by one', 'batch'])
-    >>> result.speed_up("batch") > 1, result["batch"].seconds == result.rows[1].seconds
-    (True, True)
+    >>> [row.label for row in result.rows], len(result["batch"].seconds)
+    (['one by one', 'batch'], 2)
+    >>> result.speed_up("batch") > 1
+    True
     """
 
     rows: tuple[Measurement, ...]
