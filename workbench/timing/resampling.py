@@ -11,6 +11,7 @@ import random
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .units import ratio
 
@@ -94,17 +95,13 @@ def ratio_of(base: Sequence[float], other: Sequence[float], *, confidence: float
     if not rounds or min(*base[:rounds], *other[:rounds]) <= 0:
         return Ratio(float("nan"), float("nan"), float("nan"), 0, confidence)
     base, other = list(base[:rounds]), list(other[:rounds])
-    median = statistics.median
-    source = random.Random(0)
-    drawn = []
-    for _ in range(DRAWS if rounds > 1 else 1):
-        picked = [source.randrange(rounds) for _ in range(rounds)] if rounds > 1 else [0]
-        drawn.append(median([base[i] for i in picked]) / median([other[i] for i in picked]))
-    drawn.sort()
+    drawn = sorted(
+        _median([base[i] for i in picked]) / _median([other[i] for i in picked]) for picked in _draws(rounds)
+    )
     tail = (1 - confidence) / 2
     low = drawn[int(tail * (len(drawn) - 1))]
     high = drawn[-1 - int(tail * (len(drawn) - 1))]
-    return Ratio(median(base) / median(other), low, high, rounds, confidence)
+    return Ratio(_median(base) / _median(other), low, high, rounds, confidence)
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float]:
@@ -119,6 +116,21 @@ def quartiles(values: Sequence[float]) -> tuple[float, float]:
         return values[0], values[0]
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
     return low, high
+
+
+@lru_cache(maxsize=8)
+def _draws(rounds: int) -> tuple[tuple[int, ...], ...]:
+    """Which rounds each draw picks."""
+    source = random.Random(0)
+    numbers = range(rounds)
+    return tuple(tuple(source.choices(numbers, k=rounds)) for _ in range(DRAWS if rounds > 1 else 1))
+
+
+def _median(values: list[float]) -> float:
+    """What ``statistics.median`` gives, for thousands of short lists in a row."""
+    values = sorted(values)
+    middle = len(values) // 2
+    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
 
 
 def _figure(value: float) -> str:
