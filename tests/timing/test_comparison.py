@@ -122,7 +122,7 @@ def kinds(*rows: Measurement) -> dict[str, str]:
 
 def test_the_knee_is_the_least_concurrency_that_is_as_fast():
     rows = [
-        with_facts(f"batch {n}", seconds, strategy="batch", max_concurrency=n)
+        with_facts(f"batch {n}", seconds, strategy="batch", max_concurrency=n, items=20)
         for n, seconds in ((1, 0.8), (2, 0.4), (4, 0.21), (8, 0.2))
     ]
     assert kinds(*rows)["knee"] == (

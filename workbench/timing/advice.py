@@ -66,10 +66,13 @@ def _knees(rows: Sequence[Measurement]) -> Iterator[Advice]:
         knee = next(row for row in limited if row.median <= best * GAIN)
         if knee is limited[-1]:
             continue
+        why = "more is not faster"
+        if knee.strategy != "parallel" and (knee.max_concurrency or 0) >= knee.items:
+            why = f"there are {knee.items} inputs"
         evidence = ", ".join(f"{row.max_concurrency}: {duration(row.median)}" for row in limited)
         yield Advice(
             "knee",
-            f"max_concurrency={knee.max_concurrency} is enough for {strategy} of {chain}: more is not faster",
+            f"max_concurrency={knee.max_concurrency} is enough for {strategy} of {chain}: {why}",
             evidence,
         )
 

@@ -14,14 +14,20 @@ from .resampling import FEWEST_ROUNDS, Ratio, ratio_of
 from .units import count, duration, ratio
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas
     from rich.console import RenderableType
 
     from ..tracing.live import LiveState
+    from .charts import Chart, Charts
+    from .report import StepTable
 
 __all__ = ["Comparison"]
 
 Cell = Callable[["Comparison", Measurement], str]
+_CELL = "text-align:right;white-space:nowrap"
+_LABEL = "text-align:left;white-space:nowrap"
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,54 @@ class Comparison:
             raise ValueError(f"{label!r} has no runs to show: plain functions and sums have none")
         return live
 
+    @property
+    def charts(self) -> Charts:
+        """All the pictures there are figures for: speed-ups, latencies, the fastest run against its
+        baseline."""
+        from .charts import charts_of
+
+        return charts_of(self)
+
+    def speed_up_chart(self) -> Chart:
+        """Speed-up against ``max_concurrency``, with the ideal. ValueError if there is none to draw."""
+        from .charts import speed_up_chart
+
+        return speed_up_chart(self)
+
+    def latency_chart(self) -> Chart:
+        """How long each input took, a box a case. ValueError without runs."""
+        from .charts import latency_chart
+
+        return latency_chart(self)
+
+    def waterfall_chart(
+        self, label: str | None = None, against: str | None = None, *, item: int = 0
+    ) -> Chart:
+        """The run of one case on one input against that of another, the same steps side by side.
+
+        *label*: by default the fastest; *against*: by default its baseline. KeyError for unknown labels,
+        ValueError for a case without runs.
+        """
+        from .charts import waterfall_chart
+
+        return waterfall_chart(self, label, against, item=item)
+
+    def steps(self, label: str) -> StepTable:
+        """Where the time of a case's last repeat went, step by step. ValueError for a case without runs."""
+        from .report import StepTable
+
+        rows = self[label].rows
+        if not rows:
+            raise ValueError(f"{label!r} has no runs to show: plain functions and sums have none")
+        return StepTable(rows)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a page with everything: table, verdicts, advice, pictures, steps. It needs no network and no
+        scripts. *path* ends in .html."""
+        from .page import save_page
+
+        return save_page(self, path)
+
     def to_pandas(self) -> pandas.DataFrame:
         """One row a repeat. MissingDependencyError without pandas."""
         try:
@@ -140,7 +194,7 @@ class Comparison:
             ).rstrip()
             for line in cells
         ]
-        return "\n".join([*filter(None, [self.title]), *table, *self._remarks()])
+        return "\n".join([*filter(None, [self.title]), *table, *self.remarks])
 
     def __rich__(self) -> RenderableType:
         from rich.console import Group
@@ -161,9 +215,13 @@ class Comparison:
         fastest = self._fastest()
         for row, cells in zip(self.rows, lines, strict=True):
             table.add_row(*(Text(cell) for cell in cells), style="bold green" if row is fastest else None)
-        return Group(table, *(Text(remark, "dim") for remark in self._remarks()))
+        return Group(table, *(Text(remark, "dim") for remark in self.remarks))
 
     def _repr_html_(self) -> str:
+        return self.table_html() + "".join(f"<div>{html.escape(remark)}</div>" for remark in self.remarks)
+
+    def table_html(self) -> str:
+        """The table alone."""
         longest = max((row.median for row in self.rows if row.samples), default=0.0)
         fastest = self._fastest()
         names, table = self._table()
@@ -174,18 +232,15 @@ class Comparison:
             weight = "font-weight:600" if row is fastest else ""
             bar = f'<div style="width:{width:.1f}%;min-width:1px;height:0.7em;background:#4c8dd6"></div>'
             lines.append(
-                f'<tr style="{weight}"><th scope="row" style="text-align:left">{label}</th>'
-                + "".join(f'<td style="text-align:right">{number}</td>' for number in numbers)
-                + f'<td style="width:12em">{bar}</td></tr>'
+                f'<tr style="{weight}"><th scope="row" style="{_LABEL}">{label}</th>'
+                + "".join(f'<td style="{_CELL}">{number}</td>' for number in numbers)
+                + f'<td style="width:12em;min-width:6em">{bar}</td></tr>'
             )
-        heads = "".join(
-            f'<th scope="col" style="text-align:right">{html.escape(name)}</th>' for name in names
-        )
+        heads = "".join(f'<th scope="col" style="{_CELL}">{html.escape(name)}</th>' for name in names)
         caption = f"<caption>{html.escape(self.title)}</caption>" if self.title else ""
-        remarks = "".join(f"<div>{html.escape(remark)}</div>" for remark in self._remarks())
         return (
             f"<table>{caption}<thead><tr><td></td>{heads}<td></td></tr></thead>"
-            f"<tbody>{''.join(lines)}</tbody></table>{remarks}"
+            f"<tbody>{''.join(lines)}</tbody></table>"
         )
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
@@ -205,7 +260,9 @@ class Comparison:
         whole = [row for row in self.rows if row.samples and not row.is_part]
         return min(whole, key=lambda row: row.median, default=None)
 
-    def _remarks(self) -> list[str]:
+    @property
+    def remarks(self) -> list[str]:
+        """What stands under the table: what the figures are, then the advice."""
         counts = sorted({len(row.samples) for row in self.rows})
         ends = dict.fromkeys((counts[0], counts[-1])) if counts else (0,)
         remark = f"medians of {'-'.join(str(number) for number in ends)} repeats"
