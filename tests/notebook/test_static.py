@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import re
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from workbench.models.fake import FakeChatModel
 from workbench.notebook.static import plain_text, static_html
+from workbench.runnables.parallel import RunnableParallel
+from workbench.tracing.live import LiveState
 
 PWNED = "<img src=x onerror=window.__pwned=1>\"'&"
 ALLOWED = {"div", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "pre", "b", "style"}
@@ -144,7 +148,7 @@ def test_everything_is_escaped(where: str) -> None:
 
 def test_errors_are_escaped_and_named() -> None:
     html = static_html(failed(PWNED), id="x")
-    assert "<b>ValueError</b>: &lt;img" in html and "<img" not in html
+    assert re.search(r"<b style=[^>]*>ValueError</b>: &lt;img", html) and "<img" not in html
     assert "ValueError: <img" in plain_text(failed(PWNED))
 
 
@@ -250,3 +254,14 @@ def test_a_parent_that_is_unknown_or_a_circle_loses_no_output() -> None:
     root = run("c", final_output="all there", logs={"a": run("a", parent="gone"), "b": run("b", parent="b")})
     html = static_html({"status": "done", "runs": [root]}, id="x")
     assert "all there" in html and "✓&nbsp;a" in html
+
+
+def test_the_items_of_a_batch_have_their_numbers_in_the_table_and_branches_their_keys_in_the_steps():
+    branch = FakeChatModel(responses=["x"]).with_config({"run_name": "llm"})
+    live = LiveState()
+    chain = RunnableParallel(joke=branch, poem=branch)
+    chain.batch(["a", "b"], {"callbacks": [live]})
+    html = static_html(live.snapshot()["state"], id="x")
+    assert "&nbsp;1. RunnableParallel" in html and "&nbsp;2. RunnableParallel" in html
+    assert re.search(r"<summary>✓ 2\. RunnableParallel\S+ &gt; poem: llm</summary>", html)
+    assert "2. RunnableParallel" in plain_text(live.snapshot()["state"])

@@ -25,12 +25,12 @@ from .static_words import (
     duration,
     in_item_order,
     input_line,
+    item_number,
     run_ms,
     seconds,
     shown,
     steps,
     summary,
-    title,
     token_words,
     visible,
 )
@@ -57,9 +57,12 @@ _COLOURS = {
     "tool": "#c2418c",
 }
 _INDENT = "&nbsp;" * 4
-_LEFT = "text-align:left;overflow-wrap:anywhere"
-_PRE = "white-space:pre-wrap;border-left:2px solid #8a97a6;padding:0 0 0 10px;margin:4px 0"
-_BAD, _CHAIN, _MARK = "#c62828", "#8a97a6", "#8a97a6"
+_LEFT = "text-align:left;word-break:break-word"
+_PRE = (
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;font-family:monospace;"
+    "border-left:2px solid #8a97a6;padding:0 0 0 10px;margin:4px 0"
+)
+_BAD, _CHAIN, _MARK = "#d64545", "#8a97a6", "#8a97a6"
 
 # JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. In the output before a
 # twin they say nothing new; an output that has elements is a live view.
@@ -96,17 +99,17 @@ def plain_text(document: Mapping[str, Any]) -> str:
     roots = in_item_order(document["runs"])
     room = _Room(MAX_OUTPUT_TEXT)
     for number, run in enumerate(roots[:MAX_OUTPUTS], 1):
-        lines += [f"[{number}] {input_line(run['input'])}"] if len(roots) > 1 else []
+        lines += [f"[{item_number(run, number)}] {input_line(run['input'])}"] if len(roots) > 1 else []
         lines.append(room.cut(_text_of_blocks(blocks(run))))
         if run["error"]:
             lines.append(f"{run['error']['type']}: {visible(run['error']['message'])}")
     lines += [_left_out_words(len(roots) - MAX_OUTPUTS, "outputs"), "", summary(document)]
     listed = list(steps(document))
-    for run, level, _ in _rows(listed):
+    for run, level, _, label in _rows(listed):
         tokens = token_words(run)
         facts = [duration(run_ms(run)), tokens and f"{tokens} tokens", cost_words(run)]
         told = ", ".join(fact for fact in facts if fact)
-        lines.append(f"{'  ' * level}{GLYPHS[run['status']]} {title(run)}{f' ({told})' if told else ''}")
+        lines.append(f"{'  ' * level}{GLYPHS[run['status']]} {label}{f' ({told})' if told else ''}")
     lines.append(_left_out_words(len(listed) - MAX_ROWS, "steps"))
     return "\n".join(lines).strip("\n").replace("\n\n\n", "\n\n")
 
@@ -187,8 +190,7 @@ def _outputs_html(document: Mapping[str, Any]) -> Iterator[str]:
     room = _Room(MAX_OUTPUT_TEXT)
     for number, run in enumerate(roots[:MAX_OUTPUTS], 1):
         if len(roots) > 1:
-            place = run["item"] + 1 if isinstance(run.get("item"), int) else number
-            yield f"<div><b>{place}. {escape(input_line(run['input']))}</b></div>"
+            yield f"<div><b>{item_number(run, number)}. {escape(input_line(run['input']))}</b></div>"
         yield _blocks_html(blocks(run), room)
         yield _error_html(run["error"])
     yield _left_out(len(roots) - MAX_OUTPUTS, "outputs")
@@ -205,23 +207,24 @@ def _table(listed: list[Step], axis: _Axis) -> str:
     costs = [cost_words(step.run) for step in listed]
     rows = [
         "<tr>"
-        f'<td style="{_LEFT}">{_INDENT * level}{GLYPHS[run["status"]]}&nbsp;{escape(title(run))}</td>'
-        f'<td style="{_LEFT}">{escape(run["type"].replace("_", " "))}</td>'
+        f'<td style="{_LEFT}">{_INDENT * level}{GLYPHS[run["status"]]}&nbsp;{escape(label)}</td>'
+        f'<td style="{_LEFT}">{escape(run["type"].replace("_", "\u00a0"))}</td>'
         f'<td style="{_LEFT}">{STATUS_WORDS[run["status"]]}</td>'
         f"<td>{token_words(run)}</td>{f'<td>{cost}</td>' if any(costs) else ''}"
         f"<td>{escape(axis.begin(run))}</td><td>{escape(duration(run_ms(run)))}</td><td>{axis.bar(run)}</td></tr>"
-        for (run, level, _), cost in zip(listed, costs, strict=True)
+        for (run, level, _, label), cost in zip(listed, costs, strict=True)
     ]
     span = f"0 to {escape(duration(1000 * (axis.end - axis.start)))}"
+    # Notebooks lay tables out by these widths alone; together they are all there is.
     columns = [
-        ("Step", f"width:32%;{_LEFT}"),
-        ("Type", f"width:11%;{_LEFT}"),
+        ("Step", f"width:{27 if any(costs) else 34}%;{_LEFT}"),
+        ("Type", f"width:12.5%;{_LEFT}"),
         ("Status", f"width:9%;{_LEFT}"),
-        ("Tokens", "width:7%"),
-        *([("Cost", "width:8%")] if any(costs) else []),
-        ("Start", "width:8%"),
-        ("Time", "width:8%"),
-        (span, f"{_LEFT}"),
+        ("Tokens", "width:7.5%"),
+        *([("Cost", "width:9%")] if any(costs) else []),
+        ("Start", "width:8.5%"),
+        ("Time", "width:8.5%"),
+        (span, f"width:{18 if any(costs) else 20}%;{_LEFT}"),
     ]
     head = "".join(f'<th style="{style}">{name}</th>' for name, style in columns)
     return f'<table style="width:100%"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
@@ -264,13 +267,14 @@ def _json_line(value: Any) -> str:
 def _error_html(error: Mapping[str, str] | None) -> str:
     if not error:
         return ""
-    line = f"<b>{escape(error['type'])}</b>: {escape(visible(error['message']))}"
+    # One red cannot be read well on light and dark: it marks, and the words have the colour of all text.
+    line = f'<b style="color:{_BAD}">{escape(error["type"])}</b>: {escape(visible(error["message"]))}'
     trace = (
         f"<details><summary>Traceback</summary>{_pre(visible(error['traceback']))}</details>"
         if error["traceback"]
         else ""
     )
-    return f'<div style="color:{_BAD}">{line}</div>{trace}'
+    return f"<div>{line}</div>{trace}"
 
 
 def _pre(text: str) -> str:

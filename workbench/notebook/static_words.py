@@ -53,6 +53,8 @@ class Step(NamedTuple):
     run: Run
     level: int
     path: str
+    label: str
+    """Its name, with its number in a batch or the key of its branch."""
 
 
 class Block(NamedTuple):
@@ -87,15 +89,20 @@ def steps(document: Mapping[str, Any]) -> Iterator[Step]:
         for key, run in logs.items():
             parent = run.get("parent")
             children.setdefault(parent if parent in logs else None, []).append(key)
-        label = f"{number}. " if len(roots) > 1 else ""
-        yield Step(root, 0, label + root["name"])
+        label = f"{item_number(root, number)}. " if len(roots) > 1 else ""
+        yield Step(root, 0, label + root["name"], label + title(root))
         waiting = [(key, 1, root["name"]) for key in reversed(_by_branch(children.get(None, []), logs, root))]
         while waiting:
             key, level, above = waiting.pop()
-            path = f"{above} > {logs[key]['name']}"
-            yield Step(logs[key], level, label + path)
+            path = f"{above} > {title(logs[key])}"
+            yield Step(logs[key], level, label + path, title(logs[key]))
             inner = _by_branch(children.pop(key, []), logs, logs[key])
             waiting += [(one, level + 1, path) for one in reversed(inner)]
+
+
+def item_number(run: Run, place: int) -> int:
+    """The number of a batch's item, from 1; of another run its *place*."""
+    return run["item"] + 1 if isinstance(run.get("item"), int) else place
 
 
 def _by_branch(keys: list[str], logs: Mapping[str, Run], around: Run) -> list[str]:
