@@ -208,7 +208,7 @@ def _table(listed: list[Step], axis: _Axis) -> str:
     rows = [
         "<tr>"
         f'<td style="{_LEFT}">{_INDENT * level}{GLYPHS[run["status"]]}&nbsp;{escape(label)}</td>'
-        f'<td style="{_LEFT}">{escape(run["type"].replace("_", "\u00a0"))}</td>'
+        f'<td style="{_LEFT}">{escape(run["type"]).replace("_", "&nbsp;")}</td>'
         f'<td style="{_LEFT}">{STATUS_WORDS[run["status"]]}</td>'
         f"<td>{token_words(run)}</td>{f'<td>{cost}</td>' if any(costs) else ''}"
         f"<td>{escape(axis.begin(run))}</td><td>{escape(duration(run_ms(run)))}</td><td>{axis.bar(run)}</td></tr>"
