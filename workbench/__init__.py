@@ -199,6 +199,9 @@ if TYPE_CHECKING:
     from .runnables.router import RouterInput, RouterRunnable
     from .runnables.sequence import RunnableSequence
     from .runnables.serializable import RunnableSerializable
+    from .serve.app import add_routes
+    from .serve.remote import RemoteRunnable
+    from .serve.server import ServedChain, serve_chain
     from .timing.comparison import Comparison
     from .tracing.callbacks import (
         AsyncCallbackHandler,
@@ -323,6 +326,7 @@ __all__ = [
     "PydanticToolsParser",
     "RecursiveCharacterTextSplitter",
     "RegexParser",
+    "RemoteRunnable",
     "RemoveMessage",
     "RetryOutputParser",
     "RetryWithErrorOutputParser",
@@ -354,6 +358,7 @@ __all__ = [
     "RunnableWithMessageHistory",
     "SQLiteCache",
     "SemanticSimilarityExampleSelector",
+    "ServedChain",
     "SimpleChatModel",
     "SimpleJsonOutputParser",
     "StdOutCallbackHandler",
@@ -376,6 +381,7 @@ __all__ = [
     "VectorStoreRetriever",
     "XMLOutputParser",
     "__version__",
+    "add_routes",
     "adispatch_custom_event",
     "aformat_document",
     "allow_nested_loops",
@@ -412,6 +418,7 @@ __all__ = [
     "render_text_description",
     "render_text_description_and_args",
     "runs",
+    "serve_chain",
     "set_llm_cache",
     "set_price",
     "tool",
@@ -500,6 +507,9 @@ _HOMES = {
     "runnables.router": "RouterInput RouterRunnable",
     "runnables.sequence": "RunnableSequence",
     "runnables.serializable": "RunnableSerializable",
+    "serve.app": "add_routes",
+    "serve.remote": "RemoteRunnable",
+    "serve.server": "ServedChain serve_chain",
     "timing.comparison": "Comparison",
     "tracing.callbacks": "AsyncCallbackHandler BaseCallbackHandler StdOutCallbackHandler "
     "UsageMetadataCallbackHandler",

@@ -12,6 +12,11 @@
     |- CassetteError            a cassette cannot be read, or lacks what was asked (also a LookupError)
     |- DimensionError           vectors of one store differ in length (also a ValueError)
     |- OutputParserError        a model's output does not have the expected form (also a ValueError)
+    |- RemoteError              a chain that is served over HTTP could not be called to its end
+    |  |- RemoteUnreachableError     nobody answers at its address
+    |  |- RemoteStatusError          the server refuses (4xx) or cannot (5xx); ``status`` says which
+    |  |  `- RemoteChainError            the chain failed there; ``type`` names the exception
+    |  `- RemoteStreamError          its answer is malformed, was cut off, or has stalled
     |- ToolException            a tool could not do what it was asked to; raised by the code of tools
     `- ChainCellError           a %%chain cell cannot be run as written (also a ValueError)
 
@@ -31,6 +36,11 @@ __all__ = [
     "ModelServerError",
     "OutputParserError",
     "OutputParserException",
+    "RemoteChainError",
+    "RemoteError",
+    "RemoteStatusError",
+    "RemoteStreamError",
+    "RemoteUnreachableError",
     "ToolException",
     "WorkbenchError",
 ]
@@ -108,6 +118,40 @@ class OutputParserError(WorkbenchError, ValueError):
 
 OutputParserException = OutputParserError
 """The name that users of other implementations of the interface know."""
+
+
+class RemoteError(WorkbenchError):
+    """A chain that is served over HTTP could not be called to its end."""
+
+
+class RemoteUnreachableError(RemoteError):
+    """Nobody answers at the address of a service."""
+
+
+class RemoteStatusError(RemoteError):
+    """The server of a chain refuses a call or cannot serve it. ``status``: its HTTP status; ``detail``:
+    what it says, for 422 a list of faults with their paths in ``loc``."""
+
+    def __init__(self, message: str, status: int, detail: object = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = detail
+
+
+class RemoteChainError(RemoteStatusError):
+    """A chain failed at its server. ``type`` is the name of the exception there, None if the server does not
+    tell; ``traceback`` its traceback, if the server gives it."""
+
+    def __init__(
+        self, message: str, status: int = 500, *, type: str | None = None, traceback: str | None = None
+    ) -> None:
+        super().__init__(message, status, message)
+        self.type = type
+        self.traceback = traceback
+
+
+class RemoteStreamError(RemoteError):
+    """The answer of a service is malformed, was cut off before its end, or has stalled."""
 
 
 class ToolException(WorkbenchError):

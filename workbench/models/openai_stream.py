@@ -24,7 +24,7 @@ from pydantic_core import from_json
 from ..engine.scope import current
 from ..errors import ModelAnswerError
 
-__all__ = ["EventDecoder", "EventStream", "aevents_of", "events_of", "server_error"]
+__all__ = ["EventDecoder", "EventStream", "aevents_of", "ended_by_stop", "events_of", "server_error"]
 
 _SHOWN = 120
 """Characters of what came that an error shows."""
@@ -210,7 +210,7 @@ def events_of(response: Any, stream: EventStream) -> Iterator[list[dict[str, Any
     """The events of an SDK response, a list for each network read. A stop of the surrounding work ends a
     read that waits."""
     pieces = response.http_response.iter_bytes()
-    with _ended_by_stop(response):
+    with ended_by_stop(response):
         try:
             for piece in pieces:
                 yield stream.feed(piece)
@@ -248,7 +248,7 @@ async def aevents_of(response: Any, stream: EventStream) -> AsyncGenerator[list[
 
 
 @contextlib.contextmanager
-def _ended_by_stop(response: Any) -> Iterator[None]:
+def ended_by_stop(response: Any) -> Iterator[None]:
     scope = current.get(None)
     if scope is None or scope.stop is None:
         yield

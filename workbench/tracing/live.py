@@ -47,7 +47,7 @@ from .growing import GrowingOutput
 from .log import escape
 from .operations import Operations
 
-__all__ = ["LiveState"]
+__all__ = ["LiveState", "error_data"]
 
 MAX_STREAMED = 2_000_000
 """Characters of text that one run can stream into the document; its end is in ``final_output``."""
@@ -280,7 +280,7 @@ class LiveState:
         if place.clock is not None:
             self._set(place, "call", place.clock.stats(run).as_data())
         if run.error is not None:
-            self._set(place, "error", _error(run.error))
+            self._set(place, "error", error_data(run.error))
         self._set(place, "end_time", timestamp(at))
         self._set(place, "status", run.status)
 
@@ -366,7 +366,7 @@ def _usage(run: Run) -> dict[str, int] | None:
     return shown or None
 
 
-def _error(error: BaseException) -> dict[str, str]:
+def error_data(error: BaseException) -> dict[str, str]:
     try:
         message = str(error)
     except Exception as second:  # a user's __str__

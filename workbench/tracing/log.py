@@ -22,7 +22,16 @@ from ..engine.limits import Gate
 from ..engine.runs import Run, RunEvent, timestamp
 from .encode import result, text_of
 
-__all__ = ["Filter", "LogEntry", "LogWriter", "RunLog", "RunLogPatch", "RunState", "stream_log"]
+__all__ = [
+    "Filter",
+    "LogEntry",
+    "LogWriter",
+    "OutputOperations",
+    "RunLog",
+    "RunLogPatch",
+    "RunState",
+    "stream_log",
+]
 
 AHEAD = 64
 """Patches that a run may write before their reader takes them."""
@@ -268,7 +277,7 @@ class LogWriter:
         self._keep = keep
         self._with_list = with_streamed_output_list
         self._root: Run | None = None
-        self._output = _Output()
+        self._output = OutputOperations()
         self._keys: dict[Run, str] = {}
         self._chunk_paths: dict[Run, tuple[str, str | None]] = {}
         self._counts: dict[str, int] = {}
@@ -378,7 +387,7 @@ def _entry(run: Run) -> dict[str, Any]:
 _WHOLE = _op("replace", "/final_output", None)
 
 
-class _Output:
+class OutputOperations:
     """The root's output as operations: what a chunk changes of the sum of all."""
 
     def __init__(self) -> None:

@@ -1,0 +1,434 @@
+"""Requests to a service over HTTP: connections, what is safe to repeat, and errors that say what happened.
+
+Synchronous and asynchronous calls differ in how they wait, which is written twice and short; what comes is
+read once, by ``Answer``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from importlib import import_module
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from ..errors import (
+    RemoteChainError,
+    RemoteError,
+    RemoteStatusError,
+    RemoteStreamError,
+    RemoteUnreachableError,
+)
+from ..models.openai_client import without_password
+from ..models.openai_connections import Connections
+from ..models.openai_stream import ended_by_stop
+from .event_stream import Event, EventReader
+from .wire import HEADER, Wire, wire_of
+
+__all__ = ["Batch", "Transport", "chain_error_of"]
+
+_SHOWN = 200
+_BACKOFF_S = 0.1
+_LONGEST_WAIT_S = 5.0
+
+
+class Batch(NamedTuple):
+    """The events of one network read, and the wire that the server speaks."""
+
+    wire: Wire
+    events: list[Event]
+
+
+class Transport:
+    """Calls of one service. *stall_s*: how long its streams may be silent; *timeout*: how long an answer in
+    one piece may take (None: for ever), *connect_s*: reaching it; *retries*: after the first try."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float | None,
+        stall_s: float,
+        connect_s: float,
+        retries: int,
+        client_options: dict[str, Any],
+    ) -> None:
+        self.url = url
+        self.shown_url = without_password(url)
+        self._headers = dict(headers)
+        self._timeout = timeout
+        self._stall_s = stall_s
+        self._connect_s = connect_s
+        self._retries = retries
+        self._options = client_options
+        self._connections = Connections()
+
+    # Whole answers
+
+    def call(self, method: str, name: str, body: Any = None, wire: Wire = "") -> Any:
+        """The JSON that the endpoint *name* answers, and the wire it is in."""
+        for attempt in range(self._retries + 1):
+            with self._reaching(name) as failure:
+                response = self._stream_request(method, name, body, wire, self._timeout)
+                with response as answer, ended_by_stop(SimpleNamespace(http_response=answer)):
+                    answer.read()
+                if (wait_s := self._retry_after(answer, attempt)) is None:
+                    return self._json(answer, name)
+                failure.wait_s = wait_s
+            self._check(failure, attempt, method)
+            time.sleep(failure.wait_s)
+        raise AssertionError("unreachable")
+
+    async def acall(self, method: str, name: str, body: Any = None, wire: Wire = "") -> Any:
+        """``call`` on the running event loop."""
+        client = await self._async_client()
+        for attempt in range(self._retries + 1):
+            with self._reaching(name) as failure:
+                request = self._request(client, method, name, body, wire, self._timeout)
+                answer = await client.send(request)
+                if (wait_s := self._retry_after(answer, attempt)) is None:
+                    return self._json(answer, name)
+                failure.wait_s = wait_s
+            self._check(failure, attempt, method)
+            await asyncio.sleep(failure.wait_s)
+        raise AssertionError("unreachable")
+
+    # Streams
+
+    def events(self, name: str, body: Any, wire: Wire) -> Iterator[Batch]:
+        """The events of a stream, up to its end. Closing it closes the connection, which stops the run."""
+        for attempt in range(self._retries + 1):
+            begun = False
+            with self._reaching(name) as failure:
+                opened = self._stream_request("POST", name, body, wire, self._stall_s)
+                with opened as response, ended_by_stop(SimpleNamespace(http_response=response)):
+                    answer = Answer(response, self._label(name), self._stall_s)
+                    if not answer.is_stream:
+                        response.read()
+                    if (wait_s := self._retry_after(response, attempt)) is None:
+                        answer.check()
+                        begun = True
+                        try:
+                            for piece in response.iter_bytes():
+                                yield Batch(answer.wire, answer.feed(piece))
+                                if answer.is_over:
+                                    break
+                        except self._errors as error:
+                            raise answer.cut(error) from error
+                        answer.check_end()
+                        return
+                    failure.wait_s = wait_s
+            if begun:
+                return
+            self._check(failure, attempt, "POST")
+            time.sleep(failure.wait_s)
+
+    async def aevents(self, name: str, body: Any, wire: Wire) -> AsyncGenerator[Batch, None]:
+        """``events`` on the running event loop."""
+        client = await self._async_client()
+        for attempt in range(self._retries + 1):
+            with self._reaching(name) as failure:
+                request = self._request(client, "POST", name, body, wire, self._stall_s)
+                response = await client.send(request, stream=True)
+                try:
+                    answer = Answer(response, self._label(name), self._stall_s)
+                    if not answer.is_stream:
+                        await response.aread()
+                    if (wait_s := self._retry_after(response, attempt)) is None:
+                        answer.check()
+                        try:
+                            async with aclosing(response.aiter_bytes()) as pieces:
+                                async for piece in pieces:
+                                    yield Batch(answer.wire, answer.feed(piece))
+                                    if answer.is_over:
+                                        break
+                        except self._errors as error:
+                            raise answer.cut(error) from error
+                        answer.check_end()
+                        return
+                    failure.wait_s = wait_s
+                finally:
+                    await response.aclose()
+            self._check(failure, attempt, "POST")
+            await asyncio.sleep(failure.wait_s)
+
+    # What both share
+
+    @property
+    def _library(self) -> Any:
+        return _http_library()
+
+    @property
+    def _errors(self) -> Any:
+        return (self._library.TransportError, self._library.DecodingError, self._library.StreamError)
+
+    def _client(self) -> Any:
+        return self._connections.client(self._make_client, keep_open=False)
+
+    async def _async_client(self) -> Any:
+        holder = await self._connections.async_client(self._make_client, keep_open=False)
+        return holder.client
+
+    def _make_client(self, asynchronous: bool) -> Any:
+        library = self._library
+        # Streams keep their connections; a pool of 100 would hold up those that come later.
+        limits = library.Limits(max_connections=None, max_keepalive_connections=20)
+        options: dict[str, Any] = {"limits": limits, "follow_redirects": False, **self._options}
+        return _AsyncClient(library.AsyncClient(**options)) if asynchronous else library.Client(**options)
+
+    def _request(
+        self, client: Any, method: str, name: str, body: Any, wire: Wire, read_s: float | None
+    ) -> Any:
+        headers = {**self._headers, "Accept": "application/json, text/event-stream"}
+        if wire:
+            headers[HEADER] = wire
+        connect = self._connect_s
+        timeout = self._library.Timeout(read_s, connect=connect, pool=connect)
+        content = {} if body is None else {"content": json.dumps(body).encode()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return client.build_request(method, f"{self.url}/{name}", headers=headers, timeout=timeout, **content)
+
+    @contextlib.contextmanager
+    def _stream_request(
+        self, method: str, name: str, body: Any, wire: Wire, read_s: float | None
+    ) -> Iterator[Any]:
+        client = self._client()
+        response = client.send(self._request(client, method, name, body, wire, read_s), stream=True)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _label(self, name: str) -> str:
+        return f"{self.shown_url}/{name}"
+
+    @contextlib.contextmanager
+    def _reaching(self, name: str) -> Iterator[_Failure]:
+        """Errors of the HTTP library as ours; those that may be tried again are kept in the failure."""
+        library, label, failure = self._library, self._label(name), _Failure()
+        try:
+            yield failure
+        except (library.ConnectError, library.ConnectTimeout, library.PoolTimeout) as error:
+            failure.error = RemoteUnreachableError(
+                f"no answer from {label}: {_reason(error)}. Is the server running, and the address right?"
+            )
+            failure.error.__cause__ = error
+            failure.is_safe = True
+        except library.TimeoutException as error:
+            late = (
+                f"{label} sent nothing for {self._timeout:g} s" if self._timeout else f"{label} is too late"
+            )
+            failure.error = RemoteStreamError(f"{late}: give a longer timeout= if that is no fault")
+            failure.error.__cause__ = error
+        except library.InvalidURL as error:
+            raise RemoteError(f"{label} is no address: {error}") from error
+        except library.HTTPError as error:
+            failure.error = RemoteStreamError(f"the connection to {label} broke: {_reason(error)}")
+            failure.error.__cause__ = error
+
+    def _check(self, failure: _Failure, attempt: int, method: str) -> None:
+        """Raise what went wrong, unless another try is safe: nothing was sent, or nothing is done by it."""
+        if failure.error is not None and not (
+            (failure.is_safe or method == "GET") and attempt < self._retries
+        ):
+            raise failure.error
+        if failure.error is not None:
+            failure.wait_s = _BACKOFF_S * 2**attempt
+
+    def _retry_after(self, response: Any, attempt: int) -> float | None:
+        """Seconds to wait before the server, which has not begun, is asked again; None: do not."""
+        if response.status_code not in (429, 503) or attempt >= self._retries:
+            return None
+        told = response.headers.get("retry-after", "")
+        wait_s = float(told) if told.isdigit() else _BACKOFF_S * 2**attempt
+        return wait_s if wait_s <= _LONGEST_WAIT_S else None
+
+    def _json(self, response: Any, name: str) -> Any:
+        label = self._label(name)
+        _check_status(response, label)
+        try:
+            data = response.json()
+        except ValueError as error:
+            raise RemoteStreamError(f"{label} answered with no JSON: {_shown(response.text)}") from error
+        return data, wire_of(response.headers.get(HEADER, ""))
+
+
+class Answer:
+    """A streamed answer: what it begins with, its events, and how it ends."""
+
+    def __init__(self, response: Any, label: str, stall_s: float) -> None:
+        self._response = response
+        self._label = label
+        self._stall_s = stall_s
+        self._reader = EventReader()
+        self._count = 0
+        self.wire = wire_of(response.headers.get(HEADER, ""))
+        self.is_over = False
+
+    @property
+    def is_stream(self) -> bool:
+        kind = self._response.headers.get("content-type", "")
+        return bool(self._response.status_code == 200 and kind.startswith("text/event-stream"))
+
+    def check(self) -> None:
+        """Raise what is wrong with the answer as a whole."""
+        _check_status(self._response, self._label)
+        if not self.is_stream:
+            kind = self._response.headers.get("content-type", "no type")
+            raise RemoteStreamError(
+                f"{self._label} did not answer with a stream of events but with {kind}: "
+                f"{_shown(self._response.text)}. Is this the address of a served chain?"
+            )
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """The events of a piece that have data. Raises the error that the server tells of."""
+        events: list[Event] = []
+        for event in self._reader.feed(piece):
+            if event.name == "end":
+                self.is_over = True
+                break
+            if event.name == "error":
+                self.is_over = True
+                raise _told_error(event.data, self._label)
+            if event.data is not None:
+                self._count += 1
+                events.append(event)
+        return events
+
+    def check_end(self) -> None:
+        if not self.is_over:
+            raise self.cut(None)
+
+    def cut(self, error: Exception | None) -> RemoteStreamError:
+        if error is not None and "Timeout" in type(error).__name__:
+            return RemoteStreamError(
+                f"{self._label} sent nothing for {self._stall_s:g} s, after {self._count} events: it has "
+                "stalled, or give a longer stall_s="
+            )
+        why = f": {_reason(error)}" if error is not None else ""
+        rest = f"; the last it sent was {_shown(self._reader.rest)}" if self._reader.rest else ""
+        return RemoteStreamError(
+            f"the answer of {self._label} was cut off after {self._count} events, before its end{why}{rest}"
+        )
+
+    def malformed(self, data: str | None, error: Exception) -> RemoteStreamError:
+        return _malformed(self._label, data, error)
+
+
+class _Failure:
+    """What went wrong in a try, and whether another one can do no harm."""
+
+    def __init__(self) -> None:
+        self.error: RemoteError | None = None
+        self.is_safe = False
+        self.wait_s = 0.0
+
+
+class _AsyncClient:
+    """An asynchronous client with the methods that ``Connections`` closes one by."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def is_closed(self) -> bool:
+        return bool(self.client.is_closed)
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+def _http_library() -> Any:
+    """httpx, or its continuation, which newer releases of the ``openai`` package bring."""
+    return import_module("httpx" if find_spec("httpx") is not None else "httpx2")
+
+
+def _check_status(response: Any, label: str) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    detail: Any = response.text
+    told: Any = None
+    with contextlib.suppress(ValueError, AttributeError):
+        body = response.json()
+        detail, told = body.get("detail", detail), body.get("error")
+    if isinstance(told, dict):
+        raise chain_error_of(told, label)
+    if 300 <= status < 400:
+        detail = f"it says to go to {response.headers.get('location', '(nowhere)')}"
+    message = f"{label} answered {status} {response.reason_phrase}: {_detail_text(detail)}"
+    if status == 401:
+        message += '; give token="..."'
+    if status == 404:
+        message += ". Is this the address of a served chain, without /invoke or /playground?"
+    raise RemoteStatusError(message, status, detail)
+
+
+def _detail_text(detail: Any) -> str:
+    if not isinstance(detail, list):
+        return _shown(detail) if not isinstance(detail, str) else _cut(detail)
+    faults = [
+        f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg')}"
+        for one in detail
+        if isinstance(one, dict)
+    ]
+    return _cut("; ".join(faults))
+
+
+def _told_error(data: str | None, label: str) -> RemoteError:
+    """The error of an ``error`` event."""
+    try:
+        told = json.loads(data or "")
+        status = int(told.get("status_code", 500))
+    except (ValueError, TypeError, AttributeError) as error:
+        return _malformed(label, data, error)
+    if status != 500:
+        return RemoteStatusError(f"{label}: {_cut(str(told.get('message')))}", status, told.get("message"))
+    return chain_error_of(told, label)
+
+
+def chain_error_of(told: Mapping[str, Any], label: str) -> RemoteChainError:
+    """The error of a chain as its server tells it."""
+    message = _cut(str(told.get("message") or "it does not say why"), 2_000)
+    kind = told.get("type")
+    if isinstance(kind, str) and not message.startswith(kind):
+        message = f"{kind}: {message}"
+    error = RemoteChainError(
+        f"the chain at {label.rpartition('/')[0]} failed with {message}"
+        if kind
+        else f"the chain at {label.rpartition('/')[0]} failed: {message}",
+        type=kind if isinstance(kind, str) else None,
+        traceback=told.get("traceback") or None,
+    )
+    for note in told.get("notes") or ():
+        error.add_note(f"there {_cut(str(note))}")
+    if error.traceback:
+        error.add_note(f"there:\n{error.traceback}")
+    return error
+
+
+def _malformed(label: str, data: str | None, error: Exception) -> RemoteStreamError:
+    failure = RemoteStreamError(f"{label} sent something that is no event of a served chain: {_shown(data)}")
+    failure.__cause__ = error
+    return failure
+
+
+def _reason(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", text)
+
+
+def _shown(value: Any) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return _cut(text if isinstance(text, str) and not text else repr(text))
+
+
+def _cut(text: str, most: int = _SHOWN) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
