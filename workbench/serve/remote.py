@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..components.messages import AIMessageChunk
 from ..engine.chunks import ChunkStream, fold
@@ -73,8 +73,11 @@ class RemoteRunnable(Runnable[Input, Output]):
         **client_options: Any,
     ) -> None:
         self.name = name
+        address, user = _without_user(_checked_url(url))
+        if user is not None:  # an address is shown, and logged by the HTTP library
+            client_options = {"auth": user, **client_options}
         self._transport = Transport(
-            _checked_url(url),
+            address,
             headers=_checked_headers(headers, token),
             timeout=None if timeout is None else _seconds("timeout", timeout),
             stall_s=_seconds("stall_s", stall_s),
@@ -87,7 +90,7 @@ class RemoteRunnable(Runnable[Input, Output]):
     @property
     def url(self) -> str:
         """Its address, without a password in it."""
-        return self._transport.shown_url
+        return self._transport.url
 
     def __repr__(self) -> str:
         return f"RemoteRunnable({self.url!r})"
@@ -308,6 +311,18 @@ def _checked_url(url: str) -> str:
         got = repr(url.rpartition("@")[2])[:100] if isinstance(url, str) else type(url).__name__
         raise ValueError(f"url: expected one such as 'http://localhost:8000/joke', got {got}")
     return url.rstrip("/")
+
+
+def _without_user(url: str) -> tuple[str, tuple[str, str] | None]:
+    """The address without user and password, and these."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url, None
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host).geturl(), (
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+    )
 
 
 def _checked_headers(headers: Mapping[str, str] | None, token: str | None) -> dict[str, str]:

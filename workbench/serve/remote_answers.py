@@ -81,7 +81,7 @@ def data_of(answer: Any, key: str | None, label: str) -> Any:
     """A member of the JSON object that a service answered, or that object."""
     if not isinstance(answer, dict) or (key is not None and key not in answer):
         expected = "an object" if key is None else f"an object with {key!r}"
-        raise RemoteStreamError(f"{label} answered with no {expected}: {answer!r:.200}")
+        raise RemoteStreamError(f"{label}: expected {expected} as its answer, got {answer!r:.200}")
     return answer if key is None else answer[key]
 
 

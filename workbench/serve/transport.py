@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -25,7 +26,6 @@ from ..errors import (
     RemoteStreamError,
     RemoteUnreachableError,
 )
-from ..models.openai_client import without_password
 from ..models.openai_connections import Connections
 from ..models.openai_stream import ended_by_stop
 from .event_stream import Event, EventReader
@@ -61,7 +61,6 @@ class Transport:
         client_options: dict[str, Any],
     ) -> None:
         self.url = url
-        self.shown_url = without_password(url)
         self._headers = dict(headers)
         self._timeout = timeout
         self._stall_s = stall_s
@@ -181,6 +180,8 @@ class Transport:
         # Streams keep their connections; a pool of 100 would hold up those that come later.
         limits = library.Limits(max_connections=None, max_keepalive_connections=20)
         options: dict[str, Any] = {"limits": limits, "follow_redirects": False, **self._options}
+        if self.url.startswith("http:"):  # certificates that nobody is asked for take a while to load
+            options.setdefault("verify", False)
         return _AsyncClient(library.AsyncClient(**options)) if asynchronous else library.Client(**options)
 
     def _request(
@@ -208,7 +209,7 @@ class Transport:
             response.close()
 
     def _label(self, name: str) -> str:
-        return f"{self.shown_url}/{name}"
+        return f"{self.url}/{name}"
 
     @contextlib.contextmanager
     def _reaching(self, name: str) -> Iterator[_Failure]:
@@ -270,6 +271,7 @@ class Answer:
         self._stall_s = stall_s
         self._reader = EventReader()
         self._count = 0
+        self._failure: RemoteError | None = None
         self.wire = wire_of(response.headers.get(HEADER, ""))
         self.is_over = False
 
@@ -289,7 +291,7 @@ class Answer:
             )
 
     def feed(self, piece: bytes) -> list[Event]:
-        """The events of a piece that have data. Raises the error that the server tells of."""
+        """The events of a piece that have data, up to the end of the stream."""
         events: list[Event] = []
         for event in self._reader.feed(piece):
             if event.name == "end":
@@ -297,13 +299,17 @@ class Answer:
                 break
             if event.name == "error":
                 self.is_over = True
-                raise _told_error(event.data, self._label)
+                self._failure = _told_error(event.data, self._label)
+                break
             if event.data is not None:
                 self._count += 1
                 events.append(event)
         return events
 
     def check_end(self) -> None:
+        """Raise the error that the server told of, or that it did not come to an end."""
+        if self._failure is not None:
+            raise self._failure
         if not self.is_over:
             raise self.cut(None)
 
@@ -318,9 +324,6 @@ class Answer:
         return RemoteStreamError(
             f"the answer of {self._label} was cut off after {self._count} events, before its end{why}{rest}"
         )
-
-    def malformed(self, data: str | None, error: Exception) -> RemoteStreamError:
-        return _malformed(self._label, data, error)
 
 
 class _Failure:
@@ -359,7 +362,7 @@ def _check_status(response: Any, label: str) -> None:
     with contextlib.suppress(ValueError, AttributeError):
         body = response.json()
         detail, told = body.get("detail", detail), body.get("error")
-    if isinstance(told, dict):
+    if isinstance(told, dict) and "status_code" in told:
         raise chain_error_of(told, label)
     if 300 <= status < 400:
         detail = f"it says to go to {response.headers.get('location', '(nowhere)')}"
@@ -420,8 +423,14 @@ def _malformed(label: str, data: str | None, error: Exception) -> RemoteStreamEr
     return failure
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """What the operating system said, if it did."""
     text = str(error) or type(error).__name__
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            text = os.strerror(inner.errno) if inner.errno and inner.errno > 0 else inner.strerror
+        inner = inner.__cause__ or inner.__context__
     return re.sub(r"^\[Errno -?\d+\] ", "", text)
 
 
