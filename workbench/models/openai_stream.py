@@ -24,7 +24,15 @@ from pydantic_core import from_json
 from ..engine.scope import current
 from ..errors import ModelAnswerError
 
-__all__ = ["EventDecoder", "EventStream", "aevents_of", "ended_by_stop", "events_of", "server_error"]
+__all__ = [
+    "EventDecoder",
+    "EventStream",
+    "aevents_of",
+    "ended_after",
+    "ended_by_stop",
+    "events_of",
+    "server_error",
+]
 
 _SHOWN = 120
 """Characters of what came that an error shows."""
@@ -222,7 +230,7 @@ def events_of(response: Any, stream: EventStream) -> Iterator[list[dict[str, Any
         stream.check()
         yield stream.end()
         stream.check()
-        with _ended_after(_REST_S, response), contextlib.suppress(Exception):  # the answer is whole
+        with ended_after(_REST_S, response), contextlib.suppress(Exception):  # the answer is whole
             for _ in pieces:
                 pass
 
@@ -265,7 +273,7 @@ def ended_by_stop(response: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ended_after(seconds: float, response: Any) -> Iterator[None]:
+def ended_after(seconds: float, response: Any) -> Iterator[None]:
     watch = threading.Timer(seconds, _shut, (response,))
     watch.daemon = True
     watch.start()

@@ -50,6 +50,13 @@ def add_routes(
     them: ``Authorization: Bearer ...``. *errors* says what they learn of a failure of the chain: "typed" (its
     type and message), "hidden" or "traceback". *per_req_config_modifier* is given the allowed config and the
     request, and returns the config to run with. ValueError for a path that is taken or is none.
+
+    >>> from starlette.applications import Starlette
+    >>> from workbench import add_routes
+    >>> app = Starlette()
+    >>> add_routes(app, str.upper, path="/upper")
+    >>> [route.path for route in app.routes][:3]
+    ['/upper/invoke', '/upper/batch', '/upper/stream']
     """
     options = RouteOptions(
         tuple(config_keys), limits or Limits(), as_tokens(tokens), errors, per_req_config_modifier, playground

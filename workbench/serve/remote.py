@@ -57,6 +57,12 @@ class RemoteRunnable(Runnable[Input, Output]):
     ``auth``, ``proxy``, ...).
 
     A service takes no call arguments (``bind``): what should vary is made configurable where it is served.
+
+    >>> from workbench import RemoteRunnable, RunnableLambda, serve_chain
+    >>> with serve_chain(str.upper, path="/upper") as service:
+    ...     remote = RemoteRunnable(service.url)
+    ...     (remote | (lambda text: f"{text}!")).batch(["hi", "there"])
+    ['HI!', 'THERE!']
     """
 
     def __init__(

@@ -36,7 +36,16 @@ _START_S = 10.0
 
 
 class ServedChain:
-    """A chain that is served until ``stop``, or to the end of a ``with`` block. ``url`` is its address."""
+    """A chain that is served until ``stop``, or to the end of a ``with`` block. ``url`` is its address.
+
+    >>> from workbench import ServedChain, serve_chain
+    >>> with serve_chain(str.upper, path="/upper") as service:
+    ...     assert isinstance(service, ServedChain)
+    ...     service.remote().invoke("hi"), service.playground.endswith("/upper/playground/")
+    ('HI', True)
+    >>> service.is_running
+    False
+    """
 
     def __init__(self, server: _Server, listener: socket.socket, url: str, token: str | None) -> None:
         self.url = url
@@ -110,6 +119,12 @@ def serve_chain(
     Port 0 is any free one. An address other than this machine's own needs *allow_remote*, and better a
     *token* too. At ``service.stop()`` runs get *grace_s* seconds to end. *options* are those of
     ``add_routes``.
+
+    >>> from workbench import FakeChatModel, serve_chain
+    >>> service = serve_chain(FakeChatModel(responses=["Knock, knock."]), path="/model")
+    >>> list(service.remote().stream("a joke"))[0]
+    AIMessageChunk(content='Knock,')
+    >>> service.stop()
     """
     where = checked_path(path)
     listener = listen(host, port, allow_remote=allow_remote)

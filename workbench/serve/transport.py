@@ -27,7 +27,7 @@ from ..errors import (
     RemoteUnreachableError,
 )
 from ..models.openai_connections import Connections
-from ..models.openai_stream import ended_by_stop
+from ..models.openai_stream import ended_after, ended_by_stop
 from .event_stream import Event, EventReader
 from .wire import HEADER, Wire, wire_of
 
@@ -36,6 +36,10 @@ __all__ = ["Batch", "Transport", "chain_error_of"]
 _SHOWN = 200
 _BACKOFF_S = 0.1
 _LONGEST_WAIT_S = 5.0
+_REST_S = 0.2
+"""Seconds that the end of a response is awaited after its last event."""
+_STALE_S = 1.0
+"""Seconds within which it shows that a connection was stale; later the request may be at work."""
 
 
 class Batch(NamedTuple):
@@ -75,7 +79,7 @@ class Transport:
         """The JSON that the endpoint *name* answers, and the wire it is in."""
         for attempt in range(self._retries + 1):
             with self._reaching(name) as failure:
-                response = self._stream_request(method, name, body, wire, self._timeout)
+                response = self._stream_request(method, name, body, wire, self._timeout, failure)
                 with response as answer, ended_by_stop(SimpleNamespace(http_response=answer)):
                     answer.read()
                 if (wait_s := self._retry_after(answer, attempt)) is None:
@@ -90,7 +94,7 @@ class Transport:
         client = await self._async_client()
         for attempt in range(self._retries + 1):
             with self._reaching(name) as failure:
-                request = self._request(client, method, name, body, wire, self._timeout)
+                request = self._request(client, method, name, body, wire, self._timeout, failure.atrace)
                 answer = await client.send(request)
                 if (wait_s := self._retry_after(answer, attempt)) is None:
                     return self._json(answer, name)
@@ -106,7 +110,7 @@ class Transport:
         for attempt in range(self._retries + 1):
             begun = False
             with self._reaching(name) as failure:
-                opened = self._stream_request("POST", name, body, wire, self._stall_s)
+                opened = self._stream_request("POST", name, body, wire, self._stall_s, failure)
                 with opened as response, ended_by_stop(SimpleNamespace(http_response=response)):
                     answer = Answer(response, self._label(name), self._stall_s)
                     if not answer.is_stream:
@@ -115,12 +119,15 @@ class Transport:
                         answer.check()
                         begun = True
                         try:
-                            for piece in response.iter_bytes():
+                            pieces = response.iter_bytes()
+                            for piece in pieces:
                                 yield Batch(answer.wire, answer.feed(piece))
                                 if answer.is_over:
                                     break
                         except self._errors as error:
                             raise answer.cut(error) from error
+                        with ended_after(_REST_S, SimpleNamespace(http_response=response)):
+                            _read_out(pieces)
                         answer.check_end()
                         return
                     failure.wait_s = wait_s
@@ -134,8 +141,9 @@ class Transport:
         client = await self._async_client()
         for attempt in range(self._retries + 1):
             with self._reaching(name) as failure:
-                request = self._request(client, "POST", name, body, wire, self._stall_s)
+                request = self._request(client, "POST", name, body, wire, self._stall_s, failure.atrace)
                 response = await client.send(request, stream=True)
+                failure.answered = True
                 try:
                     answer = Answer(response, self._label(name), self._stall_s)
                     if not answer.is_stream:
@@ -148,6 +156,7 @@ class Transport:
                                     yield Batch(answer.wire, answer.feed(piece))
                                     if answer.is_over:
                                         break
+                                await _aread_out(pieces)
                         except self._errors as error:
                             raise answer.cut(error) from error
                         answer.check_end()
@@ -185,24 +194,27 @@ class Transport:
         return _AsyncClient(library.AsyncClient(**options)) if asynchronous else library.Client(**options)
 
     def _request(
-        self, client: Any, method: str, name: str, body: Any, wire: Wire, read_s: float | None
+        self, client: Any, method: str, name: str, body: Any, wire: Wire, read_s: float | None, trace: Any
     ) -> Any:
         headers = {**self._headers, "Accept": "application/json, text/event-stream"}
         if wire:
             headers[HEADER] = wire
         connect = self._connect_s
         timeout = self._library.Timeout(read_s, connect=connect, pool=connect)
-        content = {} if body is None else {"content": json.dumps(body).encode()}
+        options: dict[str, Any] = {"timeout": timeout, "extensions": {"trace": trace}}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        return client.build_request(method, f"{self.url}/{name}", headers=headers, timeout=timeout, **content)
+            options["content"] = json.dumps(body).encode()
+        return client.build_request(method, f"{self.url}/{name}", headers=headers, **options)
 
     @contextlib.contextmanager
     def _stream_request(
-        self, method: str, name: str, body: Any, wire: Wire, read_s: float | None
+        self, method: str, name: str, body: Any, wire: Wire, read_s: float | None, failure: _Failure
     ) -> Iterator[Any]:
         client = self._client()
-        response = client.send(self._request(client, method, name, body, wire, read_s), stream=True)
+        request = self._request(client, method, name, body, wire, read_s, failure.trace)
+        response = client.send(request, stream=True)
+        failure.answered = True
         try:
             yield response
         finally:
@@ -232,6 +244,7 @@ class Transport:
         except library.InvalidURL as error:
             raise RemoteError(f"{label} is no address: {error}") from error
         except library.HTTPError as error:
+            failure.is_safe = failure.was_stale
             failure.error = RemoteStreamError(f"the connection to {label} broke: {_reason(error)}")
             failure.error.__cause__ = error
 
@@ -326,6 +339,20 @@ class Answer:
         )
 
 
+def _read_out(pieces: Iterator[bytes]) -> None:
+    """Read what is left after the end: a connection that is read out is used again."""
+    with contextlib.suppress(Exception):  # the answer is whole
+        for _ in pieces:
+            pass
+
+
+async def _aread_out(pieces: Any) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_REST_S):
+            async for _ in pieces:
+                pass
+
+
 class _Failure:
     """What went wrong in a try, and whether another one can do no harm."""
 
@@ -333,6 +360,23 @@ class _Failure:
         self.error: RemoteError | None = None
         self.is_safe = False
         self.wait_s = 0.0
+        self.answered = False
+        self._connects = False
+        self._began = time.monotonic()
+
+    @property
+    def was_stale(self) -> bool:
+        """Whether the server had closed a connection that was used before, so that it never saw the
+        request."""
+        is_prompt = time.monotonic() - self._began < _STALE_S
+        return is_prompt and not self.answered and not self._connects
+
+    def trace(self, event: str, info: Any) -> None:
+        """What the HTTP library tells of the request."""
+        self._connects = self._connects or event == "connection.connect_tcp.started"
+
+    async def atrace(self, event: str, info: Any) -> None:
+        self.trace(event, info)
 
 
 class _AsyncClient:
