@@ -105,7 +105,7 @@ def test_html_holds_output_tree_status_times_and_every_input_and_output() -> Non
         "RunnableSequence &gt; inner &gt; my_llm",
         "<div><b>system</b></div>",
         ">where?</pre>",
-        "chat model",
+        "chat&nbsp;model",
         "seq:step:2",
         "temperature",
         "total_tokens",
