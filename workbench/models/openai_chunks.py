@@ -12,10 +12,6 @@ from .openai_stream import EventStream
 __all__ = ["ChatAnswer"]
 
 
-def _of_text(text: str, id: str | None) -> AIMessageChunk:
-    return AIMessageChunk(content=text, id=id)
-
-
 class ChatAnswer:
     """One streamed answer: the first choice, where there are several.
 
@@ -66,9 +62,11 @@ class ChatAnswer:
         delta: dict[str, Any] = choice["delta"]
         text = delta.get("content")
         if text and len(delta) == 1 and not choice.get("index") and not choice.get("finish_reason"):
-            if logprobs := choice.get("logprobs"):
-                self._add_logprobs(logprobs)
-            return _of_text(text, event["id"])
+            id = event.get("id")
+            if text.__class__ is str and id.__class__ is str:  # or the checks of a chunk's fields decide
+                if logprobs := choice.get("logprobs"):
+                    self._add_logprobs(logprobs)
+                return AIMessageChunk._of_text(text, id)
         return self._take_other(event, choice, delta)
 
     def _take_other(
@@ -94,7 +92,7 @@ class ChatAnswer:
             )
         if not text and (ends or "prompt_progress" in event):  # llama.cpp's, of the prompt being read
             return None
-        return _of_text(text, event.get("id"))
+        return AIMessageChunk(content=text, id=event.get("id"))
 
     def _add_logprobs(self, logprobs: dict[str, Any]) -> None:
         for kind, values in logprobs.items():
