@@ -17,7 +17,7 @@ from ..runnables.base import Runnable, coerce
 
 __all__ = ["CellBody", "awaited_cell"]
 
-_MAGIC = re.compile(r"%%chain(?P<line>[^\n]*)\n?(?P<body>.*)\Z", re.S)
+_MAGIC = re.compile(r"%%(?P<magic>chain|timechain)(?P<line>[^\n]*)\n?(?P<body>.*)\Z", re.S)
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _OWN_SCOPE = _FUNCTIONS | ast.Lambda | ast.ClassDef
 _SHOWN = 60
@@ -102,21 +102,21 @@ class CellBody:
 
 
 def awaited_cell(shell: Any, lines: list[str]) -> list[str]:
-    """An input transformer: a ``%%chain`` cell that awaits becomes one that IPython awaits. A cell that has
-    only its first line gets a body, so that the magic can say what is missing."""
+    """An input transformer: a ``%%chain`` or ``%%timechain`` cell that awaits becomes one that IPython
+    awaits. A cell that has only its first line gets a body, so that the magic can say what is missing."""
     match = _MAGIC.match("".join(lines))
     if match is None or match["line"][:1] not in ("", " ", "\t"):
         return lines
     line, body = match["line"].strip(), match["body"]
     if not body.strip():
-        return [f"%%chain {line}\n", "\n"]
+        return [f"%%{match['magic']} {line}\n", "\n"]
     try:
         awaits = _awaits(ast.parse(shell.transform_cell(body)))
     except (SyntaxError, ValueError):
         return lines  # the magic will say what is wrong
     if not awaits:
         return lines
-    return [f"await get_ipython().run_cell_magic('chain', {line!r}, {body!r})\n"]
+    return [f"await get_ipython().run_cell_magic({match['magic']!r}, {line!r}, {body!r})\n"]
 
 
 def _awaits(tree: ast.Module) -> bool:

@@ -79,15 +79,16 @@ def names_in(text: str) -> set[str]:
     return names
 
 
-def inputs_of(value: Any) -> list[Any]:
-    """The inputs that ``--batch`` stands for. Raises ChainCellError for what is no list of inputs."""
+def inputs_of(value: Any, option: str = "--batch") -> list[Any]:
+    """The inputs that an option's value stands for. Raises ChainCellError for what is no list of inputs."""
     if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame: an input a row
         return list(value.to_dict("records"))
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
-        raise ChainCellError(f"--batch: expected a list of inputs, got {type(value).__name__}: {value!r:.80}")
+        what = f"{type(value).__name__}: {value!r:.80}"
+        raise ChainCellError(f"{option}: expected a list of inputs, got {what}")
     inputs = list(value)
     if not inputs:
-        raise ChainCellError(f"--batch: there is nothing to run, the {type(value).__name__} is empty")
+        raise ChainCellError(f"{option}: there is nothing to run, the {type(value).__name__} is empty")
     return inputs
 
 

@@ -9,13 +9,23 @@ from __future__ import annotations
 import builtins
 import difflib
 import keyword
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from ..errors import ChainCellError
 
-__all__ = ["OPTIONS", "CellOptions", "Pane", "check_name", "nearest", "read_line", "split_words"]
+__all__ = [
+    "OPTIONS",
+    "CellOptions",
+    "Option",
+    "Pane",
+    "check_name",
+    "nearest",
+    "read_line",
+    "read_option",
+    "split_words",
+]
 
 Pane = Literal["stream", "tree", "time", "all", "none"]
 """What ``--view`` takes."""
@@ -43,7 +53,7 @@ OPTIONS = (
     Option("concurrency", "N", "at most N calls at once"),
     Option("config", "EXPR", "a config dict: tags, metadata, configurable, callbacks, ..."),
     Option("view", "PANE", "what to show: stream, tree, time, all or none"),
-    Option("time", "[N]", "afterwards where the time went; with --batch also against one by one, N times"),
+    Option("time", "[N]", "afterwards where the time went; the run N times more, a batch against one by one"),
     Option("bg", "", "the cell returns at once; the run is workbench.runs[-1]"),
     Option("main-thread", "", "run synchronously in the main thread, for objects that are bound to it"),
     Option("timeout", "S", "stop after S seconds and say how far it came; what was written is kept"),
@@ -85,7 +95,7 @@ def read_line(line: str) -> CellOptions:
         word = words[position]
         position += 1
         if word.startswith("--"):
-            position += _read_option(options, word, words[position : position + 1])
+            position += read_option(options.given, _BY_NAME, word, words[position : position + 1], "%chain")
             continue
         key, equals, value = word.partition("=")
         if equals and key.isidentifier() and not value.startswith("="):
@@ -156,15 +166,17 @@ def nearest(word: str, known: Iterable[str], form: str = "{}") -> str:
     return f"; did you mean {form.format(found[0])}?" if found else ""
 
 
-def _read_option(options: CellOptions, word: str, following: list[str]) -> int:
-    """Take in an option; how many of the words after it were its value."""
+def read_option(
+    given: dict[str, str], known: Mapping[str, Option], word: str, following: list[str], magic: str
+) -> int:
+    """Take in an option of *magic*; how many of the words after it were its value."""
     name, equals, value = word[2:].partition("=")
-    option = _BY_NAME.get(name)
+    option = known.get(name)
     if option is None:
         raise ChainCellError(
-            f"unknown option --{name}{nearest(name, _BY_NAME, '--{}')} (%chain --help has them all)"
+            f"unknown option --{name}{nearest(name, known, '--{}')} ({magic} --help has them all)"
         )
-    if name in options.given:
+    if name in given:
         raise ChainCellError(f"--{name} is given twice")
     used = 0
     if not option.takes_value and equals:
@@ -179,7 +191,7 @@ def _read_option(options: CellOptions, word: str, following: list[str]) -> int:
         raise ChainCellError(
             f"--view {value}: expected one of {', '.join(get_args(Pane))}{nearest(value, get_args(Pane))}"
         )
-    options.given[name] = value
+    given[name] = value
     return used
 
 

@@ -1,4 +1,4 @@
-"""Tab on the first line of ``%%chain`` and on ``%chain``: options, panes, names, the chain's variables."""
+"""Tab on the lines of ``%%chain`` and ``%timechain``: options, panes, names, the chain's variables."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from ..runnables.base import Runnable
+from ..timing.strategies import STRATEGIES
 from .cell_inputs import variables
 from .cell_line import OPTIONS, Pane
 from .session import named_chains, runs
+from .timing_line import TIMING_OPTIONS
 
 __all__ = ["candidates", "install"]
 
-_LINE = re.compile(r"\s*(?P<magic>%%?chains?|%runs)(?P<rest>\s.*)\Z")
+_LINE = re.compile(r"\s*(?P<magic>%%?chains?|%runs|%%?timechain)(?P<rest>\s.*)\Z")
 
 
 def install(shell: Any) -> None:
@@ -66,6 +68,9 @@ def candidates(before: str, cell: str, namespace: dict[str, Any]) -> tuple[str, 
         return word, [str(run.number) for run in runs if str(run.number).startswith(word)]
     if match["magic"].endswith("chains"):
         return None
+    if match["magic"].endswith("timechain"):
+        texts = _timing_texts(word, previous, earlier, match["magic"], namespace)
+        return word, [text for text in texts if text.startswith(word)]
     return word, [
         text
         for text in _texts(word, previous, earlier, match["magic"], cell, namespace)
@@ -92,6 +97,28 @@ def _texts(
         given = {text.partition("=")[0] for text in earlier}
         body = cell.partition("\n")[2] if magic == "%%chain" else ""
         yield from (f"{key}=" for key in _variables(name, body, namespace) if key not in given)
+
+
+def _timing_texts(
+    word: str, previous: str, earlier: list[str], magic: str, namespace: dict[str, Any]
+) -> Iterator[str]:
+    if word.startswith("-"):
+        given = {text[2:].partition("=")[0] for text in earlier if text.startswith("--")}
+        yield from (f"--{option.name}" for option in TIMING_OPTIONS if option.name not in given)
+    elif previous == "--strategies":
+        *listed, _ = word.split(",")
+        before = "".join(f"{name}," for name in listed)
+        names = (name.replace(" ", "-") for name in STRATEGIES)
+        yield from (before + name for name in names if name not in listed)
+    elif previous in ("--inputs", "--config"):
+        yield from (name for name in namespace if not name.startswith("_"))
+    elif "=" not in word:
+        named = [text for text in earlier if text.isidentifier()]
+        if magic == "%timechain":
+            yield from (name for name in _names(namespace) if name not in named)
+        given = {text.partition("=")[0] for text in earlier}
+        keys = [key for name in named for key in _variables(name, "", namespace)]
+        yield from (f"{key}=" for key in dict.fromkeys(keys) if key not in given)
 
 
 def _names(namespace: dict[str, Any]) -> Iterator[str]:

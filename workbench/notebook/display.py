@@ -26,6 +26,7 @@ __all__ = [
     "run_chain",
     "run_job",
     "show_run",
+    "show_table",
 ]
 
 Observers = Sequence[Callable[[RunEvent], None]]
@@ -240,3 +241,18 @@ def _show(run: ChainRun, view: Pane | None) -> View:
     )
     shown.show()
     return shown
+
+
+def show_table(thing: Any) -> None:
+    """A table: as HTML in a notebook, as text in a terminal."""
+    if in_kernel():
+        from IPython.display import display
+
+        bundle = {"text/html": thing._repr_html_(), "text/plain": str(thing)}
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]  # IPython's
+    elif hasattr(thing, "__rich__") or hasattr(thing, "__rich_console__"):
+        from rich.console import Console
+
+        Console().print(thing)
+    else:
+        print(thing)

@@ -9,15 +9,19 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 from ..engine.drive import drive
 from ..errors import ChainCellError
-from ..runnables.base import Runnable, coerce
+from ..timing.report import StepTable
+from ..timing.rows import Timings
 from .cell_body import CellBody, awaited_cell
-from .cell_line import CellOptions, Pane, check_name, nearest, read_line
+from .cell_line import CellOptions, Pane, check_name, read_line
 from .chain_list import ChainList
+from .chain_names import chain_called
 from .chain_run import ChainRun, Job
-from .display import in_kernel, run_job, show_run
+from .comparing import batch_against_one_by_one, compare
+from .display import run_job, show_run, show_table
 from .help_text import HELP
 from .line_values import LineValues
 from .session import NamedChain, named_chains, runs, settings
+from .timechain import TimechainMagics
 
 __all__ = ["ChainMagics", "load"]
 
@@ -26,7 +30,7 @@ def load(shell: Any) -> None:
     """What ``%load_ext workbench`` does; twice does no harm."""
     from .completion import install
 
-    shell.register_magics(ChainMagics)
+    shell.register_magics(ChainMagics, TimechainMagics)
     transformers = shell.input_transformer_manager.cleanup_transforms
     if not any(getattr(transform, "_workbench", False) for transform in transformers):
 
@@ -73,14 +77,14 @@ class ChainMagics(Magics):
         _no_arguments("%chains", line)
         for name in [name for name in named_chains if name not in self.shell.user_ns]:
             del named_chains[name]
-        _show(ChainList(list(named_chains.values())))
+        show_table(ChainList(list(named_chains.values())))
 
     @line_magic
     def runs(self, line: str) -> None:
         """The last 50 runs of this session, newest first. ``%runs 3`` shows run 3 in its view again."""
         word = line.strip()
         if not word:
-            _show(runs)
+            show_table(runs)
             return
         try:
             run = runs.numbered(int(word))
@@ -111,7 +115,7 @@ class ChainMagics(Magics):
         __tracebackhide__ = True
         if options.name is None:
             raise ChainCellError("which chain? %chain NAME key=value ... (%chains lists them, %chain --help)")
-        chain = self._chain_called(options.name)
+        chain = chain_called(options.name, self.shell.user_ns)
         named = named_chains.get(options.name)
         if named is None or named.chain is not chain:
             last = named.last if named is not None else None
@@ -119,19 +123,6 @@ class ChainMagics(Magics):
         if options.has("no-run"):
             return None
         return self._run(named, LineValues(options, self.shell.user_ns), "%chain")
-
-    def _chain_called(self, name: str) -> Runnable[Any, Any]:
-        namespace = self.shell.user_ns
-        if name not in namespace:
-            known = [key for key, value in namespace.items() if isinstance(value, Runnable)]
-            raise ChainCellError(
-                f"there is no chain called {name!r} yet{nearest(name, known)} (make one with %%chain {name})"
-            )
-        try:
-            return coerce(namespace[name])
-        except TypeError:
-            value = namespace[name]
-            raise ChainCellError(f"{name} is no chain: it is {type(value).__name__}: {value!r:.80}") from None
 
     def _run(self, named: NamedChain, values: LineValues, magic: str) -> Any:
         __tracebackhide__ = True
@@ -154,7 +145,9 @@ class ChainMagics(Magics):
         if options.has("bg"):
             return run
         if timings is not None:
-            _show_timings(timings, job, values, was_stopped=run.status != "done")
+            if run.status == "done":
+                _time_again(job, values, live=False if view == "none" else None)
+            show_table(StepTable(timings.rows))
         output = run.output
         if view == "none":
             return output
@@ -172,31 +165,44 @@ def _pane(options: CellOptions) -> Pane | None:
     return None if settings.auto else "none"
 
 
-def _timings(options: CellOptions) -> tuple[Any, list[Any]]:
+def _timings(options: CellOptions) -> tuple[Timings | None, list[Any]]:
     if not options.has("time"):
         return None, []
-    from ..timing.rows import Timings
-
     timings = Timings()
     return timings, [timings]
 
 
-def _show_timings(timings: Any, job: Job, values: LineValues, *, was_stopped: bool) -> None:
-    from ..timing.report import StepTable
-
-    if job.is_batch and not was_stopped:
-        from ..timing.compare import batch_against_one_by_one
-
-        _show(
+def _time_again(job: Job, values: LineValues, *, live: bool | None) -> None:
+    """A batch against one by one; a single run that is to be timed more than once by itself."""
+    repeats = values.given["time"]
+    config: Any = None  # a batch may have one an input, which invoke cannot take together
+    if isinstance(job.config, dict):
+        config = {key: value for key, value in job.config.items() if key != "max_concurrency"}
+    if job.is_batch:
+        show_table(
             batch_against_one_by_one(
                 job.chain,
                 job.input,
                 max_concurrency=values.given.get("concurrency"),
-                repeats=values.given["time"],
+                config=config,
+                repeats=repeats,
                 warmup=0,
+                live=live,
             )
         )
-    _show(StepTable(timings.rows))
+    elif repeats > 1:
+        chains = {job.title: job.chain}
+        show_table(
+            compare(
+                chains,
+                [job.input],
+                strategies="one by one",
+                config=config,
+                repeats=repeats,
+                warmup=0,
+                live=live,
+            )
+        )
 
 
 def _save(run: ChainRun, path: Path) -> None:
@@ -208,18 +214,3 @@ def _save(run: ChainRun, path: Path) -> None:
 def _no_arguments(magic: str, line: str) -> None:
     if line.strip():
         raise ChainCellError(f"{magic} takes no arguments, got {line.strip()!r}")
-
-
-def _show(thing: Any) -> None:
-    """A table: as HTML in a notebook, as text in a terminal."""
-    if in_kernel():
-        from IPython.display import display
-
-        bundle = {"text/html": thing._repr_html_(), "text/plain": str(thing)}
-        display(bundle, raw=True)  # type: ignore[no-untyped-call]  # IPython's
-    elif hasattr(thing, "__rich__") or hasattr(thing, "__rich_console__"):
-        from rich.console import Console
-
-        Console().print(thing)
-    else:
-        print(thing)

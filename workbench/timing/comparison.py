@@ -30,7 +30,7 @@ _CELL = "text-align:right;white-space:nowrap"
 _LABEL = "text-align:left;white-space:nowrap"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Measurements side by side.
 
@@ -182,6 +182,13 @@ class Comparison:
                     }
                 )
         return records
+
+    def __repr__(self) -> str:
+        measured = sum(len(row.samples) for row in self.rows)
+        return f"<Comparison {self.title!r}: {len(self.rows)} cases, {measured} repeats>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
 
     def __str__(self) -> str:
         names, lines = self._table()
