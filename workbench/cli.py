@@ -1,4 +1,4 @@
-"""The command line: ``workbench demo``, ``workbench serve``, ``workbench models``, ``workbench lab``."""
+"""The command line: ``workbench demo``, ``compare``, ``serve``, ``models``, ``lab``."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("options", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
     lab.set_defaults(run=_lab)
 
+    _add_compare(commands)
     _add_serve(commands)
 
     models = commands.add_parser("models", help="the local models: what there is, pull, remove")
@@ -82,6 +83,45 @@ def _parser() -> argparse.ArgumentParser:
     remove.add_argument("name", metavar="NAME")
     remove.set_defaults(run=_models_remove)
     return parser
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="time chains on the inputs of a file under several strategies",
+        description="Each case is timed in turn, several times. Ctrl-C ends it; what was measured is kept.",
+    )
+    compare.add_argument("chains", nargs="+", metavar="MODULE:CHAIN", help="or FILE.py:CHAIN")
+    compare.add_argument(
+        "--inputs",
+        required=True,
+        metavar="PATH",
+        help="a JSON value a line (.jsonl), or a list of them (.json); - for standard input",
+    )
+    compare.add_argument(
+        "--strategies",
+        metavar="LIST",
+        help="some of one-by-one, batch, abatch, parallel, with commas between (one-by-one,batch)",
+    )
+    compare.add_argument("--concurrency", metavar="LIST", help="max_concurrency to try, such as 1,2,4,8")
+    compare.add_argument("--repeat", type=int, default=5, metavar="N", help="of each case (5)")
+    compare.add_argument("--warmup", type=int, default=1, metavar="N", help="rounds that do not count (1)")
+    compare.add_argument("--baseline", metavar="LABEL", help="the case that speed-ups refer to")
+    compare.add_argument(
+        "--out", type=Path, metavar="PATH", help="a page (.html), or the figures of each repeat (.json)"
+    )
+    compare.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    compare.set_defaults(run=_compare)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .notebook.compare_command import compare_command
+    from .serve.command import load_chain
+
+    named = [load_chain(target) for target in options.chains]
+    if len(dict(named)) < len(named):
+        raise WorkbenchError("two chains have the same name: give one of them another")
+    return compare_command(dict(named), options)
 
 
 def _add_serve(commands: Any) -> None:

@@ -161,28 +161,31 @@ def batch_against_one_by_one(
     )
 
 
-def under_a_view(work: Work, *, title: str = "", live: bool | None = None) -> Comparison:
+def under_a_view(
+    work: Work, *, title: str = "", live: bool | None = None, timeline: Timeline | None = None
+) -> Comparison:
     """Do *work* and return what it gives: in a thread under a live view, or in place if none is wanted.
+    *timeline*: one that is to look on in any case.
 
     An interrupt stops it: what was measured by then is returned, and KeyboardInterrupt raised if that is
     nothing.
     """
     __tracebackhide__ = True
     stop = Stop()
-    timeline = Timeline()
-    shown = _view(timeline, stop, title, live)
+    seen = timeline or Timeline()
+    shown = _view(seen, stop, title, live)
     if shown is None:
-        return work(None, stop)
+        return work(timeline, stop)
     shown.show()
     status = "failed"
     try:
-        comparison = _waited_for(lambda: work(timeline, stop), stop)
+        comparison = _waited_for(lambda: work(seen, stop), stop)
         status = "stopped" if comparison.interrupted else "done"
     except KeyboardInterrupt:
         status = "stopped"
         raise
     finally:
-        timeline.finish(status)
+        seen.finish(status)
         shown.finish()
     return comparison
 
