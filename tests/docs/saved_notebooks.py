@@ -10,7 +10,7 @@ from typing import Any
 __all__ = ["differences", "joined", "problems"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-MACHINE = re.compile(r"/home/|/root/|/work/|/wt/|/tmp/|/var/folders/|\b[A-Z]:\\\\")
+MACHINE = re.compile(r"/(?:home|root|work|wt|tmp|var/folders)/|\b[A-Z]:\\\\")
 KEY = re.compile(r"\bsk-[\w-]{12,}|\bBearer [^\s'\"]{12,}")
 TWIN = re.compile(r'<div class="wb-static-[^>]*>\s*\S.{200,}', re.DOTALL)
 
