@@ -100,6 +100,7 @@ def _shoot(page: Any, name: str) -> None:
         "() => (document.querySelector('.jp-WindowedPanel-viewport') ?? document.body).scrollHeight"
     )
     page.set_viewport_size({"width": 1180, "height": min(int(tall) + 200, 12_000)})
+    page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer')?.scrollTo(0, 0)")
     page.wait_for_timeout(500)
     page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
     page.set_viewport_size(before)
