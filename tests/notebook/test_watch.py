@@ -187,6 +187,16 @@ def test_patches_and_events_of_any_origin_are_shown(capsys):
     asyncio.run(asyncio.wait_for(cell(), 10))
 
 
+def test_a_view_that_goes_on_by_itself_can_be_awaited(capsys):
+    chain = RunnableLambda(plus.ainvoke)
+
+    async def cell():
+        await workbench.view(chain.astream_log(1), title="awaited")
+        return capsys.readouterr().out
+
+    assert "awaited · ✓ done" in asyncio.run(asyncio.wait_for(cell(), 10))
+
+
 def test_what_cannot_be_shown_is_refused(capsys):
     with pytest.raises(TypeError, match="expected a chain and its input"):
         workbench.view(42)

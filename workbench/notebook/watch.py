@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -129,8 +130,8 @@ def view(
 
     With an *input*, *source* is a chain (or what becomes one with ``|``): it is run under a view, and its
     output returned. Without, *source* is what to show: a run of ``workbench.runs``, a LiveState, an
-    (asynchronous) iterator of RunLogPatches or of astream_events; see ``live_from`` for what it takes. Then
-    nothing is returned, and the view goes on by itself.
+    (asynchronous) iterator of RunLogPatches or of astream_events; see ``live_from`` for what it takes. Of an
+    iterator the view goes on by itself; ``await`` what is returned to wait until it is over.
 
     In a cell::
 
@@ -153,7 +154,7 @@ def view(
     return _follow(source, title, view)
 
 
-def _follow(source: Any, title: str, pane: Pane | None) -> None:
+def _follow(source: Any, title: str, pane: Pane | None) -> Following | None:
     from .sources import live_from
 
     followed = live_from(source)
@@ -163,10 +164,38 @@ def _follow(source: Any, title: str, pane: Pane | None) -> None:
         # A state that is not over stays open in a notebook; a terminal shows it as it is now.
         if followed.status in ("done", "failed", "cancelled") or not in_kernel():
             shown.finish()
-        return
-    shown = new_view(followed.live, title=title, on_stop=followed.stop, view=pane)
-    shown.show()
-    finish_when_over(shown, followed)
+        return None
+    following = Following(new_view(followed.live, title=title, on_stop=followed.stop, view=pane))
+    following.show()
+    finish_when_over(following, followed)
+    return following
+
+
+class Following:
+    """A view that goes on by itself; ``await`` it to wait for its end. It prints nothing in a cell."""
+
+    def __init__(self, shown: View) -> None:
+        self._shown = shown
+        self._over = threading.Event()
+
+    def show(self) -> None:
+        self._shown.show()
+
+    def finish(self) -> None:
+        try:
+            self._shown.finish()
+        finally:
+            self._over.set()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._until_over().__await__()
+
+    async def _until_over(self) -> None:
+        while not self._over.is_set():
+            await asyncio.sleep(0.02)
+
+    def _ipython_display_(self) -> None:
+        pass
 
 
 def _task_of(run: Run) -> asyncio.Task[Any] | None:
