@@ -11,7 +11,7 @@ import { JsonView, jsonView } from "./json_view.js";
 import { formOf, pairList, readableNode, textNode } from "./messages_view.js";
 import { isRunning, outputOf, tokenCount } from "./run_paths.js";
 import { itemNumber, shownStatus, statusGlyph, tookText, typeGlyph, typeWords } from "./run_words.js";
-import { SHORTEST_MEASURED_MS } from "./totals.js";
+import { SHORTEST_MEASURED_MS, moneyText } from "./totals.js";
 import { ownTags } from "./tree_filter.js";
 import { branchesOf, copyText, counted, duration, element, isModel, json, setText, shownText, time } from "./values.js";
 import { visibleText } from "./visible_text.js";
@@ -319,7 +319,7 @@ function callFacts(run) {
   if (!(took < SHORTEST_MEASURED_MS)) add("tokens/s", typeof call?.tokens_per_s === "number" ? call.tokens_per_s.toFixed(1) : speedOf(run));
   const gap = call?.gap_s;
   if (gap) add("gaps", `median ${duration(gap.p50 * 1000)}, p95 ${duration(gap.p95 * 1000)}, longest ${duration(gap.max * 1000)}`);
-  if (typeof call?.cost_usd === "number") add("cost", costText(call.cost_usd));
+  if (typeof call?.cost_usd === "number") add("cost", moneyText(call.cost_usd));
   if (call?.cached) add("cached", "yes, no request was made");
   add("started", run.start_time ? new Date(run.start_time).toLocaleTimeString() : "");
   return facts.length > 0 ? pairList(facts) : null;
@@ -330,11 +330,6 @@ function speedOf(run) {
   const streaming = time(run.end_time) - time(run.first_chunk_time);
   const count = tokenCount(run);
   return count > 1 && streaming > 0 ? ((count - 1) / (streaming / 1000)).toFixed(1) : "";
-}
-
-/** @param {number} dollars */
-export function costText(dollars) {
-  return `$${dollars >= 0.01 || dollars === 0 ? dollars.toFixed(2) : dollars.toPrecision(2)}`;
 }
 
 /** @param {Run} run */
