@@ -43,7 +43,7 @@ def test_both_languages_have_the_same_headings_rows_pictures_and_links() -> None
         text = page.read_text(encoding="utf-8")
         return {
             "headings": re.findall(r"^(#+) ", text, re.MULTILINE),
-            "rows": re.findall(r"^\| (`.*?`) \|", text, re.MULTILINE),
+            "rows": re.findall(r"^\| ((?:`[^`]*`(?:, )?)+) \|", text, re.MULTILINE),
             "pictures": re.findall(r'(?:srcset|src)="([^"]+)"', text),
             "links": [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")],
             "figures": re.findall(r"(?<=\| )\d[\d.]* (?:µs|ms|MiB)|\d+/\d[\d.]*", text),
