@@ -105,6 +105,14 @@ def test_a_hundred_levels_of_wide_nesting_do_not_crash(run_chain, config):
     assert unwrapped(run_chain(chain, 0, config)) == 101
 
 
+@both_observed_and_not
+def test_parallels_in_parallels_are_not_bounded_by_one_thread_s_stack(config):
+    chain = RunnableLambda(inc)
+    for _ in range(300):
+        chain = RunnableLambda(inc) | RunnableParallel(a=chain, b=inc)
+    assert unwrapped(chain.invoke(0, config)) == 301
+
+
 BATCH = """
 import asyncio, gc, resource
 from workbench import RunnableLambda

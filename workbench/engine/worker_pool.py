@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 __all__ = ["Pool", "Pumps", "ThreadLock"]
 
 
+DEEPEST = 32
+"""Gathers within gathers that one thread works on. Deeper ones are left to other threads, whose stacks are
+still empty: Python's recursion limit is a thread's, and who takes an item first is chance."""
+
+
+class _Nesting(threading.local):
+    levels = 0
+
+
+_nesting = _Nesting()
+
+
 class Pool:
-    """Workers that take the items of one ``gather`` in turn; the calling thread is one of them."""
+    """Workers that take the items of one ``gather`` in turn; the calling thread is one of them, unless it
+    is deep in others already."""
 
     def __init__(self, scope: Blocking, fn: Callable[..., Any], items: Sequence[Any], width: int) -> None:
         self._fn = fn
@@ -37,10 +50,13 @@ class Pool:
 
     def results(self) -> list[Any]:
         __tracebackhide__ = True
+        is_deep = _nesting.levels >= DEEPEST
+        self._helpers += is_deep
         for _ in range(self._helpers):
             threads.start(self._help)
         try:
-            self._work()
+            if not is_deep:
+                self._work_here()
             if not isinstance(self._error, KeyboardInterrupt):
                 for _ in range(self._helpers):
                     self._over.acquire()
@@ -59,6 +75,14 @@ class Pool:
     def _help(self) -> None:
         self._work()
         self._over.release()
+
+    def _work_here(self) -> None:
+        __tracebackhide__ = True
+        _nesting.levels += 1
+        try:
+            self._work()
+        finally:
+            _nesting.levels -= 1
 
     def _work(self) -> None:
         __tracebackhide__ = True
