@@ -183,10 +183,22 @@ def _with_id(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "run_id": config.get("run_id") or str(uuid4())}
 
 
-def _input(chain: Runnable[Any, Any], raw: Any, config: dict[str, Any], place: Sequence[str | int]) -> Any:
+def _input(
+    chain: Runnable[Any, Any],
+    raw: Any,
+    config: dict[str, Any],
+    place: Sequence[str | int],
+    config_place: Sequence[str | int] = ("config", "configurable"),
+) -> Any:
+    try:
+        schema = chain.get_input_schema(config or None)  # type: ignore[arg-type]  # a checked config
+    except ValidationError as error:  # a configurable field does not take what it is set to
+        raise of_validation(error, config_place) from None
+    except (ValueError, TypeError, LookupError) as error:
+        raise invalid(config_place, str(error)) from None
     try:
         value = from_wire(raw)
-        validated = chain.get_input_schema(config or None).model_validate(value)  # type: ignore[arg-type]
+        validated = schema.model_validate(value)
     except ValidationError as error:
         raise of_validation(error, place) from None
     except RecursionError:

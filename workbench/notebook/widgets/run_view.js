@@ -316,6 +316,13 @@ function panesOf(view) {
   return view === "stream" || view === "tree" || view === "time" ? view : "all";
 }
 
+/** A style that hides the static twin of this view. @param {string} twin its class */
+function twinHider(twin) {
+  const style = element("style");
+  style.textContent = `.jp-OutputArea-child:has(.${twin}), .${twin} { display: none; }`;
+  return style;
+}
+
 export default () => {
   /** @type {Session} */
   let session;
@@ -331,11 +338,10 @@ export default () => {
       const root = element("div", "wb-run-view");
       // JupyterLab's own shortcuts would take the arrow keys and Enter away from the tree.
       root.dataset.lmSuppressShortcuts = "true";
-      const hideTwin = element("style");
-      const twin = `wb-static-${model.get("run_id")}`;
-      hideTwin.textContent = `.jp-OutputArea-child:has(.${twin}), .${twin} { display: none; }`;
       const body = element("div", "wb-body");
-      root.append(hideTwin, body);
+      // Only in a notebook is there a static twin to hide; a page whose policy forbids inline styles has none.
+      if (model.get("run_id")) root.append(twinHider(`wb-static-${model.get("run_id")}`));
+      root.append(body);
       el.append(root);
       const view = new RunView(body, session);
       return () => {
