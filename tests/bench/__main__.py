@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import batches, http_streams, imports, logs, steps, tokens
+from . import batches, http_streams, imports, logs, steps, timelines, tokens
 from .case import Case, Result, measure
 from .sides import Ours, Peer
 
@@ -21,7 +21,7 @@ def all_cases() -> list[Case]:
     sides = (Ours(), Peer())
     gc.collect()
     gc.freeze()  # or a full collection in mid-measurement walks through all that the peer has imported
-    topics = (steps, tokens, http_streams, logs, batches)
+    topics = (steps, tokens, http_streams, logs, batches, timelines)
     return imports.cases() + [case for topic in topics for case in topic.cases(sides)]
 
 

@@ -82,7 +82,7 @@ class TerminalTimeline:
         bar = ProgressBar(
             total=max(progress.get("total", 1), 1), completed=progress.get("done", 0), width=min(width, 60)
         )
-        return Group(head, bar, *self._lanes(document, width), self._cases(document))
+        return Group(head, bar, Text(), *self._lanes(document, width), self._cases(document))
 
     def _cases(self, document: dict[str, Any]) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
