@@ -135,6 +135,7 @@ export function preview(text, length = 80) {
 
 /** An input on one line: text as it is, ``topic: bears`` of an object. @param {unknown} value */
 export function inputLine(value) {
+  if (value === null || value === undefined) return ""; // not known, as of a run that came as patches
   const shallow = isRecord(value) && !isMessage(value) && !messagesOf(value);
   if (!shallow) return preview(shownText(value));
   return preview(Object.entries(value).map(([key, item]) => `${key}: ${preview(shownText(item))}`).join(", "));
