@@ -189,7 +189,7 @@ class NotebookPage:
     """A tab with one notebook in JupyterLab. ``page`` is playwright's page."""
 
     def __init__(self, browser: Browser, server: JupyterServer, name: str) -> None:
-        self._server = server
+        self.server = server
         self._name = name
         self.page = browser.page()
         self.errors: list[str] = []
@@ -201,7 +201,7 @@ class NotebookPage:
 
     def open(self, *, reset: bool = True) -> None:
         """Load the page, also anew; *reset* forgets the workspace."""
-        self.page.goto(f"{self._server.url}/lab/tree/{self._name}{'?reset' if reset else ''}")
+        self.page.goto(f"{self.server.url}/lab/tree/{self._name}{'?reset' if reset else ''}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         self.page.wait_for_function(
             """() => {

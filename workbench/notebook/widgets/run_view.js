@@ -155,7 +155,10 @@ class RunView {
     this._stream.el.hidden = !stream;
     this._tree.el.hidden = !tree;
     this._tree.setView(panes === "time" ? "time" : "tree", !stream);
-    if (stream && this._streamIsStale) this._stream.paint(this.store.state, null);
+    if (stream && this._streamIsStale) {
+      this._stream.paint(this.store.state, null);
+      this._stream.follow();
+    }
     this._streamIsStale = !stream;
   }
 
@@ -229,6 +232,7 @@ class RunView {
     if (touched === null) this._paintAll(state);
     else this._paintTouched(state, touched);
     this._keepTicking(isActive(state) && !this._watch.gone);
+    if (!this._stream.el.hidden) this._stream.follow();
   }
 
   /** @param {State} state */

@@ -99,6 +99,10 @@ export class StreamPane {
     if (state.runs.length > 1) this._paintBatch(state, touched);
     else if (state.runs.length === 1) this._paintSingle(state);
     this._offerMarkdown();
+  }
+
+  /** Stay at the end. It makes the browser measure the page, so it comes after all else of a frame. */
+  follow() {
     this._tail.update(this._isGrowing);
     this._offerJump();
   }
@@ -196,6 +200,7 @@ export class StreamPane {
     this._tail.release();
     this.paint(this._state, null);
     this._paintPinned();
+    this.follow();
   }
 
   _views() {

@@ -21,6 +21,7 @@ export class TreeRow {
   constructor() {
     /** @type {TreeNode | null} */
     this.node = null;
+    this._level = NaN;
     this.el = element("div", "wb-node");
     this.el.setAttribute("role", "treeitem");
     this.el.tabIndex = -1;
@@ -84,7 +85,9 @@ export class TreeRow {
     setAttribute(this.el, "aria-expanded", node.hasChildren ? String(open) : null);
     setAttribute(this.el, "aria-selected", String(selected));
     if (this.el.tabIndex !== (current ? 0 : -1)) this.el.tabIndex = current ? 0 : -1;
-    this._line.style.setProperty("--wb-level", String(Math.min(node.level - 1, DEEPEST_INDENT)));
+    const level = Math.min(node.level - 1, DEEPEST_INDENT);
+    if (level !== this._level) this._line.style.setProperty("--wb-level", String(level));
+    this._level = level;
   }
 
   /** @param {TreeNode} node @param {RowContext} context */

@@ -81,6 +81,8 @@ export class Track {
     this._mark = element("span", "wb-bar-mark");
     this._ghost = element("span", "wb-bar-ghost");
     this.el.append(this._ghost, this._bar, this._stream, this._mark);
+    /** @type {Map<string, number | null>} what the style has: setting the same again would be worked out again */
+    this._times = new Map();
   }
 
   /** @param {Run} run @param {number} origin @param {Span | null} ghost of the run it is compared with */
@@ -104,8 +106,11 @@ export class Track {
   /** @param {Record<string, number | null>} times null and NaN: none */
   _set(times) {
     for (const [name, value] of Object.entries(times)) {
-      if (value === null || Number.isNaN(value)) this.el.style.removeProperty(`--wb-${name}`);
-      else this.el.style.setProperty(`--wb-${name}`, String(value));
+      const known = value === null || Number.isNaN(value) ? null : value;
+      if ((this._times.get(name) ?? null) === known) continue;
+      this._times.set(name, known);
+      if (known === null) this.el.style.removeProperty(`--wb-${name}`);
+      else this.el.style.setProperty(`--wb-${name}`, String(known));
     }
   }
 }
