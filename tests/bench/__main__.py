@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import batches, http_streams, imports, logs, steps, timelines, tokens
+from . import batches, http_streams, imports, live_view, logs, steps, timelines, tokens
 from .case import Case, Result, measure
 from .sides import Ours, Peer
 
@@ -22,7 +22,7 @@ def all_cases() -> list[Case]:
     gc.collect()
     gc.freeze()  # or a full collection in mid-measurement walks through all that the peer has imported
     topics = (steps, tokens, http_streams, logs, batches, timelines)
-    return imports.cases() + [case for topic in topics for case in topic.cases(sides)]
+    return imports.cases() + [case for topic in topics for case in topic.cases(sides)] + live_view.cases()
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,12 @@ def main() -> int:
     table = Table(max(len(case.name) for case in cases))
     print(table.heading())
     results = []
-    for case in cases:
-        results.append(measure(case, quick=arguments.quick))
-        print(table.row(results[-1]), flush=True)
+    try:
+        for case in cases:
+            results.append(measure(case, quick=arguments.quick))
+            print(table.row(results[-1]), flush=True)
+    finally:
+        live_view.close()
     if arguments.json:
         arguments.json.write_text(json.dumps([_as_json(result) for result in results], indent=2) + "\n")
     return 0 if all(result.reached for result in results) else 1

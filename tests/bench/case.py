@@ -2,7 +2,8 @@
 
 A figure is what one run of the work costs per unit (step, token, item), or, where ``unit`` says so, another
 one: an *efficiency* (the time the work needs at best over the time it took, 1 at best) or a *growth* (the
-cost per token of a long stream over that of a short one, 1 if the cost is linear).
+cost per token of a long stream over that of a short one, 1 if the cost is linear) or one with a *limit* of
+its own, in its ``unit``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["Case", "Result", "atimed", "drain", "efficiency", "growth", "measure", "ratio", "timed"]
+__all__ = ["Case", "Kind", "Result", "atimed", "drain", "efficiency", "growth", "measure", "ratio", "timed"]
 
-Kind = Literal["ratio", "efficiency", "growth"]
+Kind = Literal["ratio", "efficiency", "growth", "limit"]
 Figure = Callable[[], float]
 
 
@@ -26,8 +27,8 @@ class Case:
     """``ours`` and ``peer`` each run the work once and return the figure.
 
     ``target`` is for ours over peer, at most, if ``kind`` is ratio; else for ours alone: at least for an
-    efficiency, at most for a growth. ``peer_repeats``: how often the peer's is measured, where once takes
-    long; 0 where it would take minutes.
+    efficiency, at most for a growth and a limit. ``peer_repeats``: how often the peer's is measured, where
+    once takes long; 0 where it would take minutes.
     """
 
     name: str
@@ -67,7 +68,7 @@ def measure(case: Case, *, quick: bool = False) -> Result:
     peer_repeats = min(case.peer_repeats, repeats)
     ours: list[float] = []
     peer: list[float] = []
-    if case.kind != "growth":
+    if case.kind not in ("growth", "limit"):
         case.ours()
     for number in range(repeats):
         ours.append(case.ours())

@@ -25,7 +25,9 @@ _used: list[tuple[int, float, float]] = []
 def tree(branches: int, steps_each: int, tokens_each: int, per_s: float) -> Runnable[Any, Any]:
     """*branches* side by side, each a sequence of *steps_each* steps of which the last writes."""
     _sent.clear()
-    return RunnableParallel({f"b{n}": _branch(f"b{n}", steps_each, tokens_each, per_s) for n in range(branches)})
+    return RunnableParallel(
+        {f"b{n}": _branch(f"b{n}", steps_each, tokens_each, per_s) for n in range(branches)}
+    )
 
 
 def long_stream(tokens: int, per_s: float) -> Runnable[Any, Any]:

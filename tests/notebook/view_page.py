@@ -39,6 +39,7 @@ window.kernel = {{
 }};
 const model = {{
   get: (name) => window.traits[name],
+  set: (name, value) => { window.traits[name] = value; },
   send: (content) => window.sent.push(content),
   on: (name, callback) => (listeners[name] ??= []).push(callback),
   off: (name, callback) => {{
@@ -212,7 +213,7 @@ class ViewPage:
     def sent(self) -> list[dict[str, Any]]:
         """What the view sent, but for its requests for the state."""
         sent: list[dict[str, Any]] = self.page.evaluate("window.sent")
-        return [message for message in sent if message["k"] != "sync"]
+        return [message for message in sent if message["k"] not in ("here", "sync")]
 
     def close(self) -> None:
         self.page.close()

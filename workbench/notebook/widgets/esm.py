@@ -2,9 +2,10 @@
 
 A notebook front end loads a widget's module from a string, where relative imports lead nowhere. Ours are
 plain modules that a web page or node can import as they are; here they are put one after the other, in
-the order of their imports, without the import lines and the ``export`` keywords. That is all: no renaming
-and no bundler, so the modules keep to named imports and to top-level names that differ. Anything else
-raises ValueError that names the module and the line.
+the order of their imports, without the import lines, the ``export`` keywords and the lines that are comments
+(each widget sends its module to the page). That is all: no renaming and no bundler, so the modules keep to
+named imports and to top-level names that differ. Anything else raises ValueError that names the module and
+the line.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _DECLARED = re.compile(
 _LEFT_OVER = re.compile(r"^(?:import\b|export\b|(?:const|let|var)\s*[\[{]).*$|\bimport\s*\(.*$", re.M)
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)  # JSDoc types use import() as well
+_COMMENT_LINES = re.compile(r"^[ \t]*(?:/\*.*?\*/[ \t]*|//[^\n]*)\n", re.S | re.M)
 
 
 def join_modules(entry: Path) -> str:
@@ -76,4 +78,4 @@ def _body(path: Path, source: str, *, is_entry: bool) -> str:
         raise ValueError(
             f"{path.name}: cannot join {left[0].strip()!r}; use named relative imports and exports"
         )
-    return body
+    return _COMMENT_LINES.sub("", body)

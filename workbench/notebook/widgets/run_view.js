@@ -9,7 +9,7 @@
 import { Downloads } from "./downloads.js";
 import { Header } from "./header.js";
 import { KernelWatch } from "./kernel_watch.js";
-import { oncePerFrame } from "./once_per_frame.js";
+import { paintSoon } from "./once_per_frame.js";
 import { place, runAt } from "./run_paths.js";
 import { escapeKey } from "./patch.js";
 import { Store } from "./store.js";
@@ -21,7 +21,7 @@ import { element, isModel } from "./values.js";
 /** @typedef {import("./store.js").State} State */
 /** @typedef {import("./header.js").Panes} Panes */
 /**
- * @typedef {{get(name: string): any, send(content: object): void,
+ * @typedef {{get(name: string): any, set(name: string, value: any): void, send(content: object): void,
  *   on(name: string, callback: (message: any) => void): void,
  *   off?(name: string, callback: (message: any) => void): void,
  *   widget_manager?: {kernel?: import("./kernel_watch.js").Kernel | null}}} Model
@@ -30,6 +30,7 @@ import { element, isModel } from "./values.js";
 const TICK_MS = 100;
 const STOP_ANSWER_MS = 400;
 const NOTICE_MS = 6_000;
+const HERE_MS = 800;
 
 const SYNCED = ["title", "view", "python", "can_rerun", "pinned"];
 
@@ -45,9 +46,21 @@ class Session {
     this.store.load(model.get("snapshot"));
     model.on("change:snapshot", () => this.store.load(model.get("snapshot")));
     model.on("msg:custom", (message) => this._receive(message));
+    this.store.subscribe(() => this._keep());
+    // Not at once: the first message of a comm waits for the cell to end even where later ones do not.
+    this._here = setTimeout(() => this.send({ k: "here" }), HERE_MS);
+  }
+
+  /** The document of a run that is over becomes the model's own, which a notebook may save: Python need not
+   * send again what is here. */
+  _keep() {
+    const { state, seq, epoch } = this.store;
+    if (state.status === "waiting" || state.status === "streaming") return;
+    if (this.model.get("snapshot")?.state !== state) this.model.set("snapshot", { seq, state, e: epoch });
   }
 
   close() {
+    clearTimeout(this._here);
     this.store.close();
     this.downloads.close();
   }
@@ -104,7 +117,7 @@ class RunView {
     this._streamIsStale = false;
     /** @type {Set<string> | null} */
     this._touched = null;
-    this._scheduled = false;
+    this._paintSoon = paintSoon(() => this.paint());
     /** @type {ReturnType<typeof setInterval> | null} */
     this._ticking = null;
     this._header = this._makeHeader();
@@ -217,12 +230,7 @@ class RunView {
   _onChange(touched) {
     if (touched === null) this._touched = null;
     else if (this._touched !== null) for (const path of touched) this._touched.add(path);
-    if (this._scheduled) return;
-    this._scheduled = true;
-    oncePerFrame(() => {
-      this._scheduled = false;
-      this.paint();
-    });
+    this._paintSoon();
   }
 
   paint() {

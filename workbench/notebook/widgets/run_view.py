@@ -8,8 +8,8 @@ a static twin (see ``static``) that readers without a kernel see.
 
 To the browser go ``{"k": "frame", "e", "a", "b", "t", "ops"}`` (see ``wire``; ``e`` counts the runs that this
 view has shown), ``{"k": "snap", "e", "seq", "state", "names", "t"}``, ``{"k": "ack", "of", "error"?}`` and
-``{"k": "file", "what", "name", "mime", "text"}``. From there come ``{"k": "sync"}``, ``stop``, ``rerun``,
-``pin``, ``unpin``, ``{"k": "panes", "view": "stream" | "tree" | "time" | "all"}`` (what the reader chose, for
+``{"k": "file", "what", "name", "mime", "text"}``. From there come ``{"k": "here"}``, ``sync``, ``stop``,
+``rerun``, ``pin``, ``unpin``, ``{"k": "panes", "view": "stream" | "tree" | "time" | "all"}`` (what the reader chose, for
 the views to come as well) and ``{"k": "export", "what": "state" | "patches" | "html"}``.
 """
 
@@ -88,6 +88,7 @@ class RunView(TwinWidget):
         self._on_rerun = on_rerun
         self._order = threading.RLock()
         self._epoch = 0
+        self._is_shown = False
         self._follow(live)
         super().__init__(
             title=title,
@@ -138,6 +139,13 @@ class RunView(TwinWidget):
             state["snapshot"] = self._whole()
         return state
 
+    def _should_send_property(self, key: str, value: Any) -> bool:
+        """ipywidgets asks this. A page has the document and keeps it itself; who runs a notebook without one
+        (nbclient) keeps what is sent."""
+        if key == "snapshot" and self._is_shown:
+            return False
+        return bool(super()._should_send_property(key, value))
+
     def _follow(self, live: LiveState) -> None:
         self._live = live
         self._sent = 0
@@ -171,7 +179,9 @@ class RunView(TwinWidget):
 
     def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         kind = content.get("k")
-        if kind == "sync":
+        if kind == "here":
+            self._is_shown = True
+        elif kind == "sync":
             self.send({"k": "snap", **self._whole()})
         elif kind == "stop":
             self.send({"k": "ack", "of": "stop"})
