@@ -38,7 +38,7 @@ CELLS = {
     "gap": "gap = Session(model(numbers(120))); lose_frames(gap.view, 5, 25); gap.start().wait(finish=False)",
     "failed": 'Session(model(["part "]) | RunnableLambda(lambda _: {}[PWNED], name="get")).start().wait()',
     "batch": "from workbench.models.fake import FakeChatModel\n"
-    "llm = FakeChatModel(responses=['one two three four five'], token_delay_s=0.05)\n"
+    "llm = FakeChatModel(responses=['one two three ' * 6], token_delay_s=0.05)\n"
     "s = Session(RunnableLambda(str) | llm)\n"
     "s.start(lambda: s._chain.abatch(['one', 'two', {'topic': 'x'}], {'callbacks': [s.live]})).wait()",
     "deaf": "deaf = Session(model(numbers(2000)))\n"

@@ -39,7 +39,7 @@ window.kernel = {{
 }};
 const model = {{
   get: (name) => window.traits[name],
-  set: (name, value) => { window.traits[name] = value; },
+  set: (name, value) => {{ window.traits[name] = value; }},
   send: (content) => window.sent.push(content),
   on: (name, callback) => (listeners[name] ??= []).push(callback),
   off: (name, callback) => {{

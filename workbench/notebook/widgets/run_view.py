@@ -9,8 +9,8 @@ a static twin (see ``static``) that readers without a kernel see.
 To the browser go ``{"k": "frame", "e", "a", "b", "t", "ops"}`` (see ``wire``; ``e`` counts the runs that this
 view has shown), ``{"k": "snap", "e", "seq", "state", "names", "t"}``, ``{"k": "ack", "of", "error"?}`` and
 ``{"k": "file", "what", "name", "mime", "text"}``. From there come ``{"k": "here"}``, ``sync``, ``stop``,
-``rerun``, ``pin``, ``unpin``, ``{"k": "panes", "view": "stream" | "tree" | "time" | "all"}`` (what the reader chose, for
-the views to come as well) and ``{"k": "export", "what": "state" | "patches" | "html"}``.
+``rerun``, ``pin``, ``unpin``, ``{"k": "panes", "view": "stream" | "tree" | "time" | "all"}`` (what the reader
+chose, for the views to come as well) and ``{"k": "export", "what": "state" | "patches" | "html"}``.
 """
 
 from __future__ import annotations
