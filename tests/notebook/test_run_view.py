@@ -450,3 +450,15 @@ def test_the_pane_to_begin_with_is_one_there_is(live: LiveState) -> None:
     assert Sent(live, view="tree").view == "tree"
     with pytest.raises(ValueError, match="stream, tree, time, all, got 'none'"):
         RunView(live, view="none")
+
+
+def test_views_begin_with_the_pane_that_the_reader_chose_last(
+    live: LiveState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_view.settings, "view", "all")
+    view = Sent(live)
+    view._on_message(view, {"k": "panes", "view": "stream"}, [])
+    assert view.view == run_view.settings.view == "stream", "also after a reload"
+    for nonsense in ("none", "<img>", None, ["stream"]):
+        view._on_message(view, {"k": "panes", "view": nonsense}, [])
+    assert view.view == run_view.settings.view == "stream"

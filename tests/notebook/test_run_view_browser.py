@@ -379,6 +379,11 @@ def test_a_reopened_notebook_shows_the_result_without_its_kernel(
     assert notebook.page.evaluate("window.__pwned") is None
     bar = twin.locator("table td:last-child div[style*=background]").first.bounding_box()
     assert bar["width"] > 20 and bar["height"] > 5
+    for theme in ("Dark", "Light"):
+        notebook.command("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
+        light = str(theme == "Light").lower()
+        notebook.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
+        shoot(notebook.cell(1), f"reopened_{'trusted' if trusted else 'untrusted'}_{theme.lower()}")
 
 
 @pytest.mark.parametrize("with_state", [True, False])
@@ -405,8 +410,14 @@ def test_nbconvert_shows_the_static_twin(
     assert f"{PWNED}the end" in twin.inner_text()
     assert page.locator(".wb-body").count() == 0
     assert "Error" not in page.locator("body").inner_text()
+    shoot(page.locator("body"), f"nbconvert_{'with' if with_state else 'without'}_state")
     assert page.evaluate("window.__pwned") is None
     page.close()
+
+
+def shoot(area: Any, name: str) -> None:
+    if folder := os.environ.get("WORKBENCH_SHOTS"):
+        area.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
 def _cells(path: Path) -> list[dict[str, Any]]:

@@ -434,3 +434,29 @@ def test_nothing_serious_stands_in_the_way_of_a_reader_of_the_tree(
     look("live", live)
     time = view(*many(4), dark=dark, view="time", width=1300)
     look("time", time)
+
+
+def test_the_view_grows_with_the_text_size_of_the_notebook(view: Open) -> None:
+    page = view(*many(30))
+    size = "(px) => document.documentElement.style.setProperty('--jp-content-font-size1', px)"
+    before = row(page, "RunnableSequence").bounding_box()["height"]
+    page.page.evaluate(size, "21px")
+    page.painted()
+    assert row(page, "RunnableSequence").bounding_box()["height"] == pytest.approx(1.5 * before, abs=1)
+    assert page.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.body.locator(".wb-steps .wb-rows").evaluate("(rows) => { rows.scrollTop = rows.scrollHeight; }")
+    page.painted()
+    assert page.body.locator(".wb-node[aria-posinset='30']").is_visible()
+    button(page, "Keys").click()
+    card, opener = page.body.get_by_role("dialog").bounding_box(), button(page, "Keys").bounding_box()
+    assert card["x"] + card["width"] == pytest.approx(opener["x"] + opener["width"], abs=2)
+    page.page.keyboard.press("Escape")
+    rows = page.body.locator(".wb-steps .wb-rows")
+    height, grip = rows.bounding_box()["height"], page.body.get_by_role("separator", name="Height of Steps")
+    grip.scroll_into_view_if_needed()
+    box = grip.bounding_box()
+    page.page.mouse.move(box["x"] + 50, box["y"] + 3)
+    page.page.mouse.down()
+    page.page.mouse.move(box["x"] + 50, box["y"] - 57)
+    page.page.mouse.up()
+    assert rows.bounding_box()["height"] == pytest.approx(height - 60, abs=2), "as far as the pointer went"

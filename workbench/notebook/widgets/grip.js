@@ -6,6 +6,7 @@
  */
 
 import { remember, remembered } from "./remembered.js";
+import { scaleOf } from "./text_size.js";
 import { element } from "./values.js";
 
 const LOWEST_PX = 50;
@@ -54,8 +55,9 @@ export class Grip {
     event.preventDefault();
     this.el.focus({ preventScroll: true });
     this.el.setPointerCapture(event.pointerId);
-    const from = this._part.offsetHeight - event.clientY;
-    const move = (/** @type {PointerEvent} */ moved) => this._set(from + moved.clientY);
+    const height = this._part.offsetHeight;
+    const scale = scaleOf(this._part);
+    const move = (/** @type {PointerEvent} */ moved) => this._set(height + (moved.clientY - event.clientY) / scale);
     this.el.addEventListener("pointermove", move);
     this.el.addEventListener("lostpointercapture", () => this.el.removeEventListener("pointermove", move), { once: true });
   }

@@ -1,6 +1,7 @@
 // @ts-check
 /** A card beside the button that opens it. It closes on a press elsewhere, on scrolling, and when told. */
 
+import { scaleOf } from "./text_size.js";
 import { element } from "./values.js";
 
 export class Popup {
@@ -27,9 +28,11 @@ export class Popup {
     this.el.hidden = false;
     this.el.showPopover?.();
     const { top, bottom, right } = this.button.getBoundingClientRect();
-    const below = bottom + this.el.offsetHeight + 4 <= window.innerHeight;
-    this.el.style.left = `${Math.max(right - this.el.offsetWidth, 4)}px`;
-    this.el.style.top = `${below ? bottom + 3 : Math.max(top - this.el.offsetHeight - 3, 4)}px`;
+    const { width, height } = this.el.getBoundingClientRect();
+    const below = bottom + height + 4 <= window.innerHeight;
+    const scale = scaleOf(this.button);
+    this.el.style.left = `${Math.max(right - width, 4) / scale}px`;
+    this.el.style.top = `${(below ? bottom + 3 : Math.max(top - height - 3, 4)) / scale}px`;
     this.button.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", this._onOutside, true);
     window.addEventListener("scroll", this._onOutside, true);

@@ -14,6 +14,7 @@ import { place, runAt } from "./run_paths.js";
 import { escapeKey } from "./patch.js";
 import { Store } from "./store.js";
 import { StreamPane } from "./stream_pane.js";
+import { followTextSize } from "./text_size.js";
 import { Totals, totalsOf } from "./totals.js";
 import { TreePane } from "./tree_pane.js";
 import { element, isModel } from "./values.js";
@@ -356,7 +357,9 @@ export default () => {
       root.append(body);
       el.append(root);
       const view = new RunView(body, session);
+      const leaveSize = followTextSize(root, body);
       return () => {
+        leaveSize();
         view.close();
         root.remove();
       };
