@@ -24,7 +24,11 @@ TOPICS = ("bears", "cats", "ducks", "owls")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, others = parser.parse_known_args(arguments)
+    if options.command == "lab":
+        options.options = others
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     if options.command is None:
         parser.print_help()
         return 2
@@ -64,8 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--model", help='such as "local:smollm2" or "openai:gpt-4o-mini"')
     demo.set_defaults(run=_demo)
 
-    lab = commands.add_parser("lab", help="open the tutorial notebooks in JupyterLab")
-    lab.add_argument("options", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    lab = commands.add_parser(
+        "lab",
+        help="open the tutorial notebooks in JupyterLab",
+        description="Other options are passed on to jupyter lab, say --port=9000 or --no-browser.",
+    )
     lab.set_defaults(run=_lab)
 
     _add_compare(commands)
@@ -167,6 +174,7 @@ def _demo(options: argparse.Namespace) -> int:
     from .components.parsers import StrOutputParser
     from .components.prompts import ChatPromptTemplate
     from .models.factory import init_chat_model
+    from .models.local import ChatLocal
     from .notebook.display import run_chain
     from .runnables.parallel import RunnableParallel
     from .timing.compare import batch_against_one_by_one, parallel_against_alone
@@ -190,6 +198,8 @@ def _demo(options: argparse.Namespace) -> int:
         console.print()
         console.rule(f"[bold]{text}", align="left")
 
+    if isinstance(model, ChatLocal):  # or the first chain's time would be that of fetching and loading it
+        model.invoke("hi", max_tokens=1)
     heading("1. A chain, live:  prompt | model | StrOutputParser()")
     run_chain(joke, topic, title="joke")
     heading("2. Two chains in parallel:  RunnableParallel(joke=joke, poem=poem)")
