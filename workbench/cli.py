@@ -244,7 +244,9 @@ def _lab(options: argparse.Namespace) -> int:
         raise MissingDependencyError.for_extra("workbench lab", "jupyterlab", "lab")
     here = Path(__file__).resolve().parent.parent / "notebooks"
     folder = here if here.is_dir() else Path.cwd()
-    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options.options]
+    first = "01_first_chain.ipynb"
+    shown = [first] if not options.options and (folder / first).exists() else []
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options.options, *shown]
     return subprocess.run(command, cwd=folder, check=False).returncode
 
 
