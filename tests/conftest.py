@@ -12,6 +12,12 @@ import pytest
 
 from workbench.engine.chunks import Fold
 
+# Here for all folders: imported in the conftest of each, every folder would have a browser of its own, and a
+# second playwright cannot start in a process.
+from .browser import browser, jupyter, lab
+
+__all__ = ["FORMS", "Recorder", "browser", "collect", "jupyter", "lab", "recorder", "run_chain"]
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background, as CI may be: tests of Ctrl-C, and the processes they start, need it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

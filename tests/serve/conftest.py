@@ -9,11 +9,10 @@ import pytest
 
 from workbench.serve.app import create_app
 
-from ..browser import browser
 from .langserve_app import langserve_app
 from .servers import chains, running
 
-__all__ = ["browser", "ours", "theirs"]
+__all__ = ["ours", "theirs"]
 
 
 @pytest.fixture(scope="session")
