@@ -194,8 +194,8 @@ def _other(value: Any, strict: bool) -> Any:
     except Exception as error:  # pydantic's own, or what a user's serializer raises
         if strict:
             raise ValueError(
-                f"a value of type {type(value).__name__} has no JSON form: let the chain end in text, "
-                "numbers, dicts, lists, messages, documents or pydantic models"
+                f"a value of type {type(value).__name__} has no JSON form; what travels are texts, numbers, "
+                "dicts, lists, messages, documents and pydantic models"
             ) from error
         return _short_repr(value)
 
