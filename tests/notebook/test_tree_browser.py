@@ -146,6 +146,13 @@ def test_an_item_of_a_batch_is_known_by_its_number_and_input_in_both_panes(view:
     assert places.first.locator(".wb-heard").text_content().startswith("item 1, RunnableSequence")
 
 
+def test_a_batch_says_how_many_items_there_will_be(view: Open) -> None:
+    page = view(*many(2), status="streaming")
+    page.frame({"op": "add", "path": "/items", "value": 60})
+    assert page.body.locator(".wb-items").inner_text() == "2 of 60"
+    assert page.body.get_by_role("progressbar").get_attribute("aria-valuemax") == "60"
+
+
 def test_steps_are_found_by_name_by_what_is_in_them_and_from_the_keyboard(view: Open) -> None:
     page = view(chain())
     row(page, "find").click()

@@ -66,6 +66,8 @@ class ChainRun:
         self.number = number
         self.started = datetime.now()
         self.live = LiveState()
+        if job.is_batch:
+            self.live.expect(len(job.input))
         self._total = Fold()
         self._finished: list[Any] = []
         self._future: concurrent.futures.Future[Any] = concurrent.futures.Future()

@@ -155,6 +155,13 @@ class LiveState:
                 self._operations.add({"op": "replace", "path": "/status", "value": status})
                 self._tell(True)
 
+    def expect(self, items: int) -> None:
+        """How many root runs there will be, of a batch that has not begun: ``items`` of the document."""
+        with self._lock:
+            self._state["items"] = items
+            self._operations.add({"op": "add", "path": "/items", "value": items})
+            self._tell(True)
+
     def since(self, number: int) -> dict[str, Any] | None:
         """The frame of all operations after *number*, which is 0 or the end of an earlier frame; None if
         there were none."""
