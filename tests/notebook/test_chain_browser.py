@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +45,17 @@ RECORD = """(cell) => {
         [...body.querySelectorAll(".wb-stream .wb-text")].map((pre) => pre.textContent).join(""));
   };
   new MutationObserver(look).observe(area, { subtree: true, childList: true, characterData: true });
+}"""
+
+# Milliseconds from the press to the end, by the page's own clock: what drives the browser takes its time too.
+STOPPED = """(cell) => {
+  const body = document.querySelectorAll(".jp-Notebook .jp-Cell")[cell].querySelector(".wb-body");
+  let pressed = 0;
+  body.addEventListener("click", () => { pressed = performance.now(); }, { capture: true, once: true });
+  window.__stopped = new Promise((done) => {
+    new MutationObserver(() => body.dataset.status === "cancelled" && done(performance.now() - pressed))
+      .observe(body, { attributes: true });
+  });
 }"""
 
 
@@ -131,16 +141,9 @@ def test_stop_ends_the_run_within_a_second_and_frees_the_model(notebook: Noteboo
         timeout=30_000,
         polling=20,
     )
-    pressed = time.perf_counter()
+    notebook.page.evaluate(STOPPED, 4)
     body.locator("button", has_text="Stop").click()
-    notebook.page.wait_for_function(
-        """(cell) => document.querySelectorAll(".jp-Notebook .jp-Cell")[cell]
-          .querySelector(".wb-body")?.dataset.status === "cancelled" """,
-        arg=4,
-        timeout=5_000,
-        polling=10,
-    )
-    assert time.perf_counter() - pressed < 1.0
+    assert notebook.page.evaluate("window.__stopped") < 1000
     notebook.wait(4)
     notebook.run(5)
     assert re.search(r"busy slots: 0", notebook.cell(5).inner_text())
