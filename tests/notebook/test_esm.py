@@ -95,8 +95,11 @@ def test_the_joined_module_is_one_that_node_accepts(tmp_path: Path) -> None:
 
 
 @node
-def test_the_store_under_node() -> None:
-    run = subprocess.run(["node", "--test", str(JS / "store.test.mjs")], capture_output=True, text=True)
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in JS.glob("*.test.mjs") if "rfc6902" not in path.name)
+)
+def test_the_modules_under_node(name: str) -> None:
+    run = subprocess.run(["node", "--test", str(JS / name)], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
