@@ -21,7 +21,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -134,7 +134,8 @@ class JupyterServer:
             *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self._port}", "--ServerApp.port_retries=0"),
             *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
             *(f"--ServerApp.root_dir={self.root}", "--LabApp.news_url=None"),
-            *("--LabApp.expose_app_in_browser=True", *self._extra),
+            *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
+            *self._extra,
         ]
 
     def _environment(self) -> dict[str, str]:
@@ -186,11 +187,19 @@ class Browser:
 
 
 class NotebookPage:
-    """A tab with one notebook in JupyterLab. ``page`` is playwright's page."""
+    """A tab with one notebook in JupyterLab, or in Notebook 7 (*app* "notebooks"). ``page`` is playwright's
+    page."""
 
-    def __init__(self, browser: Browser, server: JupyterServer, name: str) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        server: JupyterServer,
+        name: str,
+        *,
+        app: Literal["lab/tree", "notebooks"] = "lab/tree",
+    ) -> None:
         self.server = server
-        self._name = name
+        self._place = f"{app}/{name}"
         self.page = browser.page()
         self.errors: list[str] = []
         self.received: list[int] = []
@@ -201,7 +210,7 @@ class NotebookPage:
 
     def open(self, *, reset: bool = True) -> None:
         """Load the page, also anew; *reset* forgets the workspace."""
-        self.page.goto(f"{self.server.url}/lab/tree/{self._name}{'?reset' if reset else ''}")
+        self.page.goto(f"{self.server.url}/{self._place}{'?reset' if reset else ''}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         self.page.wait_for_function(
             """() => {
@@ -247,6 +256,10 @@ class NotebookPage:
     def cell(self, cell: int) -> Any:
         """The output of a cell, as a locator."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-Cell-outputArea")
+
+    def interrupt(self) -> None:
+        """As the toolbar's button."""
+        self.command("notebook:interrupt-kernel")
 
     def save(self) -> None:
         self.command("docmanager:save")
