@@ -5,9 +5,11 @@ A *run* is one call of one step. It reports ``start``, any number of ``chunk``, 
 ``RunEvent``. The logs, the event streams, timing, the live views and the exporters are all built on this
 stream; nothing else traces. A run is created only when somebody observes.
 
-An observer may carry two attributes: ``wants_tokens`` (true: chat models stream even when they are
-invoked) and ``gate`` (a ``limits.Gate`` that makes producers wait while the reader is behind). An observer
-that has to await something about an event adds itself to the run's ``pending``.
+An observer may carry attributes: ``wants_tokens`` (true: chat models stream even when they are invoked),
+``gate`` (a ``limits.Gate`` that makes producers wait while the reader is behind), and ``chunks_of(run)``,
+which gives what is called with each chunk of a run and its time, in place of an event for each (None: it
+does not want them); tokens come by the thousand. Where runs are replayed, chunks may still come as events.
+An observer that has to await something about an event adds itself to the run's ``pending``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
-__all__ = ["Kind", "Observer", "Pending", "Run", "RunEvent", "Status", "clock_reading", "timestamp"]
+__all__ = ["Kind", "Observer", "Pending", "Run", "RunEvent", "Status", "Tell", "clock_reading", "timestamp"]
 
 Kind = Literal["start", "chunk", "end", "error", "custom"]
 Status = Literal["waiting", "streaming", "done", "failed", "cancelled"]
@@ -68,6 +70,8 @@ class RunEvent(NamedTuple):
 
 _new = tuple.__new__
 Observer = Callable[[RunEvent], None]
+Tell = Callable[[Any, float], None]
+"""Is told of each chunk of one run, and when it came."""
 
 
 class Pending(Protocol):
@@ -106,6 +110,7 @@ class Run:
 
     __slots__ = (
         "_id",
+        "_tellers",
         "ended",
         "error",
         "first_chunk",
@@ -155,6 +160,7 @@ class Run:
         self.error: BaseException | None = None
         self.started = self.first_chunk = self.ended = None
         self._id = id
+        self._tellers: tuple[Tell, ...] | None = None  # who is told of chunks; asked for with the first
         self.step = step
         self.inherited = inherited
         self.pending = pending
@@ -206,11 +212,12 @@ class Run:
         self.last_chunk = at = time.perf_counter()
         if self.first_chunk is None and not _is_empty(chunk):
             self.first_chunk = at
-        event = _new(RunEvent, ("chunk", self, chunk, at))  # what RunEvent(...) does, in half the time
+        if (tellers := self._tellers) is None:
+            tellers = self._tellers = _tellers(self)
         failure: Exception | None = None
-        for observe in self.observers:
+        for tell in tellers:
             try:
-                observe(event)
+                tell(chunk, at)
             except Exception as error:
                 failure = failure or error
         if failure is not None:
@@ -218,6 +225,7 @@ class Run:
 
     def finish(self, output: Any) -> None:
         self.output = output
+        self._tellers = ()  # nothing comes after the end
         self.ended = at = time.perf_counter()
         self._report("end", output, at)
 
@@ -226,6 +234,7 @@ class Run:
         if self.ended is not None:
             return
         self.error = error
+        self._tellers = ()
         self.ended = at = time.perf_counter()
         event = RunEvent("error", self, error, at)
         for observe in self.observers:
@@ -272,6 +281,23 @@ def _is_empty(chunk: Any, levels: int = LEVELS) -> bool:
     if isinstance(chunk, dict):
         return levels > 0 and all(_is_empty(value, levels - 1) for value in chunk.values())
     return getattr(chunk, "content", chunk) == "" and not getattr(chunk, "tool_call_chunks", None)
+
+
+def _tellers(run: Run) -> tuple[Tell, ...]:
+    """What is called with each chunk of a run: an observer's own, or what makes an event of it."""
+    tellers = []
+    for observe in run.observers:
+        chunks_of = getattr(observe, "chunks_of", None)
+        if (tell := _as_event(observe, run) if chunks_of is None else chunks_of(run)) is not None:
+            tellers.append(tell)
+    return tuple(tellers)
+
+
+def _as_event(observe: Observer, run: Run) -> Tell:
+    def tell(chunk: Any, at: float) -> None:
+        observe(_new(RunEvent, ("chunk", run, chunk, at)))  # what RunEvent(...) does, in half the time
+
+    return tell
 
 
 def _shown(error: Exception) -> str:

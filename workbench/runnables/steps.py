@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
 from ..engine.modes import AnyScope
@@ -28,8 +30,27 @@ async def called(
     yield await step._call_step(await fold(source), scope, tag, **kwargs)
 
 
-async def observed(
+def observed(
     step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
+) -> AsyncGenerator[Any, None]:
+    """A step that streams, in a run of its own."""
+    total = Fold()
+    stream = _observed(step, source, scope, tag, kwargs, total)
+    _sums[stream] = total
+    return stream
+
+
+_sums: WeakKeyDictionary[Any, Fold] = WeakKeyDictionary()
+"""What observed streams add up to so far: the step after one need not add the same chunks again."""
+
+
+async def _observed(
+    step: Runnable[Any, Any],
+    source: ChunkStream,
+    scope: AnyScope,
+    tag: str | None,
+    kwargs: dict[str, Any],
+    total: Fold,
 ) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     async with aclosing(source):
@@ -41,11 +62,11 @@ async def observed(
         else:
             # A run starts after its source's first chunk: what fails before that never reached it.
             first = await anext(source, MISSING)
-            given, input = _Tap(first, source), MISSING
+            given, input = _resumed(first, source), MISSING
         inner = scope.open(step, tag, input)
         run: Run = inner.run  # type: ignore[assignment]  # just opened
         run.streams = True
-        total, gate = Fold(), inner.gate
+        gate = inner.gate
         add, report = total.add, run.chunk
         try:
             run.start()
@@ -75,6 +96,11 @@ async def observed(
             await run.settle()
             raise
         await _finish(run, given, total)
+
+
+def _resumed(first: Any, source: ChunkStream) -> _Tap:
+    total = _sums.get(source) if isinstance(source, AsyncGeneratorType) else None
+    return _Tap(first, source) if total is None else _Resumed(first, source, total)
 
 
 async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
@@ -117,6 +143,25 @@ class _Tap:
 
     async def aclose(self) -> None:
         await self._source.aclose()
+
+
+class _Resumed(_Tap):
+    """A stream whose first chunk was pulled already, and which is added up elsewhere."""
+
+    __slots__ = ("_pull", "_sum")
+
+    def __init__(self, first: Any, source: ChunkStream, total: Fold) -> None:
+        super().__init__(first, source)
+        self._pull = source.__anext__
+        self._sum = total
+
+    def __anext__(self) -> Any:
+        return self._pull() if self._first is MISSING else self._given()
+
+    async def _given(self) -> Any:
+        chunk, self._first = self._first, MISSING
+        self.total = self._sum  # not before: a step may take nothing of its input
+        return chunk
 
 
 class IteratorSource:

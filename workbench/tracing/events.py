@@ -19,7 +19,7 @@ from typing import Any, Literal, TypedDict
 
 from ..engine.chunks import MISSING
 from ..engine.limits import Gate
-from ..engine.runs import Run, RunEvent
+from ..engine.runs import Run, RunEvent, Tell
 from .encode import result, text_of
 from .log import Filter, Mailbox
 from .worker import ThreadMailbox
@@ -104,14 +104,26 @@ class EventWriter:
         self._seen: dict[Run, _Seen] = {}
         self.gate = gate
 
+    def chunks_of(self, run: Run) -> Tell | None:
+        """What each chunk of a run is told to; None where they are no events."""
+        seen = self._seen.get(run)
+        if seen is None or not seen.streams:
+            return None
+        copy, on_event = seen.stream.copy, self._on_event
+
+        def tell(chunk: Any, at: float) -> None:
+            told = copy()
+            told["data"] = {"chunk": chunk}
+            on_event(told)
+
+        return tell
+
     def __call__(self, event: RunEvent) -> None:
-        kind, run, value, _ = event
+        kind, run, value, at = event
         seen = self._seen.get(run)
         if kind == "chunk":
-            if seen is not None and seen.streams:
-                told = seen.stream.copy()
-                told["data"] = {"chunk": value}
-                self._on_event(told)
+            if (tell := self.chunks_of(run)) is not None:
+                tell(value, at)
         elif kind == "start":
             self._start(run)
         elif kind == "custom":

@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 from ..engine.chunks import AddableDict, Fold, add
 from ..engine.event_loop import end_tasks
 from ..engine.limits import Gate
-from ..engine.runs import Run, RunEvent, timestamp
+from ..engine.runs import Run, RunEvent, Tell, timestamp
 from .encode import result, text_of
 
 __all__ = [
@@ -284,19 +284,45 @@ class LogWriter:
         self._lock = threading.Lock()
         self.gate = gate
 
+    def chunks_of(self, run: Run) -> Tell | None:
+        """What each chunk of a run is told to; None where they are no part of the log. One run's chunks come
+        one after another, and so need no lock."""
+        if run is self._root:
+            return self._tell_root
+        return self._teller(*paths) if (paths := self._chunk_paths.get(run)) is not None else None
+
     def __call__(self, event: RunEvent) -> None:
-        kind, run, value, _ = event
+        kind, run, value, at = event
+        if kind == "chunk":
+            if (tell := self.chunks_of(run)) is not None:
+                tell(value, at)
+            return
         with self._lock:
-            if kind != "chunk":  # as hardly any is
-                ops = self._ops(event)
-            elif run is self._root:
-                ops = self._root_chunk(value)
+            self._put(self._ops(event))
+
+    def _put(self, ops: list[Op]) -> None:
+        if ops:
+            patch = _new_patch(RunLogPatch)
+            patch.ops = ops
+            self._on_patch(patch)
+
+    def _tell_root(self, chunk: Any, at: float) -> None:
+        self._put(self._root_chunk(chunk))
+
+    def _teller(self, path: str, text_path: str | None) -> Tell:
+        """Of a nested run, at the paths of its chunks and of their texts."""
+        on_patch = self._on_patch
+
+        def tell(chunk: Any, at: float) -> None:
+            patch = _new_patch(RunLogPatch)
+            op = {"op": "add", "path": path, "value": chunk}
+            if text_path is None:
+                patch.ops = [op]
             else:
-                ops = _chunk(self._chunk_paths.get(run), value)
-            if ops:
-                patch = _new_patch(RunLogPatch)
-                patch.ops = ops
-                self._on_patch(patch)
+                patch.ops = [{"op": "add", "path": text_path, "value": text_of(chunk) or ""}, op]
+            on_patch(patch)
+
+        return tell
 
     def _ops(self, event: RunEvent) -> list[Op]:
         kind, run, value, _ = event
@@ -341,17 +367,6 @@ class LogWriter:
 
 
 _new_patch = RunLogPatch.__new__
-
-
-def _chunk(paths: tuple[str, str | None] | None, chunk: Any) -> list[Op]:
-    """What a nested run's chunk adds, at the paths of its chunks and of their texts; no paths: not kept."""
-    if paths is None:
-        return []
-    path, text_path = paths
-    op = {"op": "add", "path": path, "value": chunk}
-    if text_path is None:
-        return [op]
-    return [{"op": "add", "path": text_path, "value": text_of(chunk) or ""}, op]
 
 
 def _op(op: str, path: str, value: Any) -> Op:
