@@ -135,3 +135,30 @@ def test_a_saved_notebook_shows_the_lanes_without_a_kernel(
         shoot(again, 3, "comparison_twin")
     finally:
         again.close()
+
+
+MAGIC = """%timechain step --inputs range(6) --strategies one-by-one,batch,abatch --concurrency 1,2,3 --repeat 5"""
+
+
+@pytest.mark.parametrize("name", ["Light", "Dark"])
+def test_the_magic_s_pictures_are_drawn_by_the_notebook_itself(
+    jupyter: JupyterServer, browser: Browser, name: str
+) -> None:
+    make_notebook(jupyter.root / "charts.ipynb", [f"{SETUP}\nstep = nap(0.01, 'step')", MAGIC])
+    page = NotebookPage(browser, jupyter, "charts.ipynb")
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url))
+    try:
+        theme(page, name)
+        page.run(0, timeout_s=60)
+        page.run(1, timeout_s=60)
+        drawn = page.cell(1).locator(".jp-RenderedVegaCommon5 svg, .jp-RenderedVegaCommon5 canvas")
+        drawn.nth(2).wait_for(state="attached", timeout=20_000)
+        assert "Latency of the inputs" not in page.cell(1).locator(".jp-RenderedHTMLCommon").all_inner_texts()
+        assert all(url.startswith((jupyter.url, "data:", "blob:")) for url in asked)
+        page.page.wait_for_timeout(300)
+        shoot(page, 1, f"charts_{name.lower()}")
+        assert not page.errors
+    finally:
+        theme(page, "Light")
+        page.close()

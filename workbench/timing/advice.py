@@ -78,8 +78,10 @@ def _knees(rows: Sequence[Measurement]) -> Iterator[Advice]:
 
 
 def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
-    """Steps whose calls take the longer the more of them are at work: they do not run side by side."""
-    for row in rows:
+    """Steps whose calls take the longer the more of them are at work: they do not run side by side. Each is
+    told once a chain, by the case with the most calls at once."""
+    told: set[tuple[str, str]] = set()
+    for row in sorted(rows, key=lambda row: -(row.facts.peak if row.facts is not None else 0)):
         facts = row.facts
         alone = _alone(row, rows)
         if facts is None or alone is None:
@@ -92,6 +94,9 @@ def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
             at_work = step.peak / longer  # calls that make progress at a time
             if longer < 1 + STRETCHED * (step.peak - 1) and not (step.type in _MODELS and longer >= 1.5):
                 continue
+            if (row.chain, step.name) in told:
+                continue
+            told.add((row.chain, step.name))
             evidence = (
                 f"{step.name}: {duration(before.busy_s)} a call alone, {duration(step.busy_s)} with "
                 f"{step.peak} at once"
@@ -116,7 +121,8 @@ def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
 def _alone(row: Measurement, rows: Sequence[Measurement]) -> Facts | None:
     """The same chain's facts where its inputs wait for each other."""
     for other in rows:
-        if other is not row and other.chain == row.chain and other.strategy == "one by one":
+        waits = other.strategy == "one by one" or other.max_concurrency == 1
+        if other is not row and other.chain == row.chain and waits:
             return other.facts
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .rows import TimingRow
 from .units import count, duration, rate
@@ -17,12 +17,18 @@ __all__ = ["StepTable"]
 _HEADINGS = ("step", "wall", "own", "first token", "tokens", "speed", "status")
 
 
+MOST_ROWS = 500
+
+
 class StepTable:
-    """One line a run, indented under the run around it. *Own* is the wall time in which none of its
-    steps was at work."""
+    """One line a run, of the first 500, indented under the run around it. *Own* is the wall time in which
+    none of its steps was at work."""
 
     def __init__(self, rows: Sequence[TimingRow]) -> None:
         self.rows = list(rows)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
 
     def __str__(self) -> str:
         cells = [list(_HEADINGS), *(_cells(row, self._depth(row)) for row in self._in_tree_order())]
@@ -73,7 +79,7 @@ class StepTable:
             index = pending.pop()
             ordered.append(self.rows[index])
             pending.extend(reversed(children.get(index, [])))
-        return ordered
+        return ordered[:MOST_ROWS]
 
 
 def _cells(row: TimingRow, depth: int) -> list[str]:

@@ -9,7 +9,7 @@ parsers take no time, and sequences and parallels are only what is in them.
 A document, and a frame of what changed in it since the last one, are plain JSON data:
 
 - ``cases``: ``{label, chain, strategy, max_concurrency, items, samples, ideal_s, peak, efficiency}`` each;
-- ``pictures``: by the case's index ``{round, steps, bars, left_out, open, at}``, ``bars`` being
+- ``pictures``: by the case's index ``{round, steps, bars, left_out, open, at, lanes, ideal_s}``, its bars
   ``[lane, item, step, start_ms, first_token_ms, end_ms, status]`` with None for what is not yet known;
 - ``progress``: ``{done, total, doing, elapsed_s, left_s}``, and ``status``.
 """
@@ -73,6 +73,7 @@ class Picture:
         self.steps = steps if steps is not None else StepNames()
         self.bars: list[list[Any]] = []
         self.left_out = 0
+        self.ideal_s: float | None = None
         self.is_open = True
         self.lanes = 0
         self._began = time.perf_counter()
@@ -162,6 +163,7 @@ class Picture:
             "open": self.is_open,
             "at": round(self.at_ms, 1),
             "lanes": self.lanes,
+            "ideal_s": self.ideal_s,
         }
 
     def _ms(self, at: float) -> float:
@@ -273,6 +275,7 @@ class Timeline:
         self._now: int | None = None
         self._news: set[str] = set()
         self._new_cases: set[int] = set()
+        self._samples: dict[int, list[Sample]] = {}
         self._new_picture: dict[int, bool] = {}
         """Pictures that changed, and whether they are drawn anew."""
         self._lock = threading.RLock()
@@ -305,11 +308,21 @@ class Timeline:
             if sample is not None and picture.round is not None:
                 about["samples"].append(sample.seconds)
             if sample is not None and sample.facts is not None:
-                about["ideal_s"], about["peak"] = sample.facts.ideal_s, sample.facts.peak
-                about["efficiency"] = sample.facts.efficiency
+                picture.ideal_s = sample.facts.ideal_s
+                self._take_facts(number, picture.round is not None, sample)
             self._new_cases.add(number)
             self._new_picture.setdefault(number, False)
         self.changed(True)
+
+    def _take_facts(self, number: int, counts: bool, sample: Sample) -> None:
+        """A case's facts are those of the sample in the middle; of the warm-up until there is one."""
+        known = self._samples.setdefault(number, [])
+        if counts:
+            known.append(sample)
+        middle = sorted(known, key=lambda one: one.seconds)[(len(known) - 1) // 2] if known else sample
+        if (facts := middle.facts) is not None:
+            told = {"ideal_s": facts.ideal_s, "peak": facts.peak, "efficiency": facts.efficiency}
+            self.cases[number].update(told)
 
     def progress(self, progress: Progress) -> None:
         with self._lock:

@@ -173,7 +173,8 @@ class TimelineView {
       return;
     }
     const at = this._store.clock(picture);
-    const idealMs = told.ideal_s === null ? null : told.ideal_s * 1000;
+    const idealS = picture.ideal_s ?? (picture.open ? told.ideal_s : null);
+    const idealMs = idealS === null ? null : idealS * 1000;
     const expectedMs = told.samples.length > 0 ? median(told.samples) * 1050 : at * 1.25;
     const words = captionOf(told, picture, at);
     setText(this._caption, words);

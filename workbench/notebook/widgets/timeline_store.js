@@ -6,7 +6,7 @@
  * @typedef {[lane: number, item: number, step: number, start: number, first: number | null, end: number | null,
  *   status: string]} Bar  times in milliseconds since the case began
  * @typedef {{round: number | null, left_out: number, open: boolean, at: number, lanes: number,
- *   steps: [name: string, type: string][], bars: Bar[]}} Picture
+ *   ideal_s: number | null, steps: [name: string, type: string][], bars: Bar[]}} Picture
  * @typedef {{label: string, chain: string, strategy: string, max_concurrency: number | null, items: number,
  *   samples: number[], ideal_s: number | null, peak: number | null, efficiency: number | null}} Case
  * @typedef {{done?: number, total?: number, doing?: string, elapsed_s?: number, left_s?: number | null}} Progress
