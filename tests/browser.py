@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -119,8 +120,15 @@ class JupyterServer:
         return path.read_text() if path.exists() else self._kept_log
 
     def shut_down_kernels(self) -> None:
-        for session in self._api("/api/sessions"):
-            self._api(f"/api/sessions/{session['id']}", "DELETE")
+        deadline = time.monotonic() + 10
+        while sessions := self._api("/api/sessions"):
+            for session in sessions:
+                try:
+                    self._api(f"/api/sessions/{session['id']}", "DELETE")
+                except urllib.error.HTTPError:  # its kernel is just starting, or ending: not yet
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.2)
 
     def _api(self, path: str, method: str = "GET") -> Any:
         request = urllib.request.Request(self.url + path, method=method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import doctest
 import re
 from importlib import import_module, util
@@ -32,6 +33,9 @@ def test_the_code_of_a_page_gives_what_stands_under_it(page: Path) -> None:
             test = doctest.DocTestParser().get_doctest(block.text, names, page.name, str(page), block.line)
             runner.run(test, out=told.append, clear_globs=False)
             names = test.globs
+    vars(builtins).pop(
+        "_", None
+    )  # a session leaves its last value there, and IPython then keeps off that name
     assert not told, "".join(told)
 
 

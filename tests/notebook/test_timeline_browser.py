@@ -137,7 +137,7 @@ def test_a_saved_notebook_shows_the_lanes_without_a_kernel(
         again.close()
 
 
-MAGIC = """%timechain step --inputs range(6) --strategies one-by-one,batch,abatch --concurrency 1,2,3 --repeat 5"""
+MAGIC = "%timechain step --inputs range(6) --strategies one-by-one,batch,abatch --concurrency 1,2,3"
 
 
 @pytest.mark.parametrize("name", ["Light", "Dark"])
@@ -154,7 +154,7 @@ def test_the_magic_s_pictures_are_drawn_by_the_notebook_itself(
         page.run(1, timeout_s=60)
         drawn = page.cell(1).locator(".jp-RenderedVegaCommon5 svg, .jp-RenderedVegaCommon5 canvas")
         drawn.nth(2).wait_for(state="attached", timeout=20_000)
-        assert "Latency of the inputs" not in page.cell(1).locator(".jp-RenderedHTMLCommon").all_inner_texts()
+        assert page.cell(1).locator(".jp-RenderedImage").count() == 0
         assert all(url.startswith((jupyter.url, "data:", "blob:")) for url in asked)
         page.page.wait_for_timeout(300)
         shoot(page, 1, f"charts_{name.lower()}")
@@ -162,3 +162,5 @@ def test_the_magic_s_pictures_are_drawn_by_the_notebook_itself(
     finally:
         theme(page, "Light")
         page.close()
+        jupyter.shut_down_kernels()
+        jupyter.shut_down_kernels()

@@ -149,7 +149,7 @@ def test_an_item_of_a_batch_is_known_by_its_number_and_input_in_both_panes(view:
 def test_a_batch_says_how_many_items_there_will_be(view: Open) -> None:
     page = view(*many(2), status="streaming")
     page.frame({"op": "add", "path": "/items", "value": 60})
-    assert page.body.locator(".wb-items").inner_text() == "2 of 60"
+    page.body.locator(".wb-items", has_text="2 of 60").wait_for()
     assert page.body.get_by_role("progressbar").get_attribute("aria-valuemax") == "60"
 
 

@@ -3,6 +3,7 @@
 import builtins
 import json
 import re
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,9 +116,10 @@ def test_each_chart_is_vega_lite_with_a_twin_and_words(comparison: Comparison):
     ]
     for chart in charts:
         bundle = chart._repr_mimebundle_()
-        assert set(bundle) == {"application/vnd.vegalite.v5+json", "text/html", "text/plain"}
+        assert set(bundle) == {"application/vnd.vegalite.v5+json", "image/png", "text/plain"}
+        assert b64decode(bundle["image/png"]).startswith(b"\x89PNG")
         assert json.loads(json.dumps(chart.spec))["data"]["values"]
-        assert "<script" not in bundle["text/html"] and "<td" in bundle["text/html"]
+        assert "<script" not in chart.html and "<td" in chart.html
         assert "http" not in json.dumps({**chart.spec, "$schema": ""})
     assert "batch, no limit: 8.00x (ideal 10.00x)" in str(charts[0])
     assert "my_llm: 90 ms against 190 ms" in str(charts[2])

@@ -1,15 +1,18 @@
 """Pictures of a comparison: speed-up against concurrency, latencies, one run's waterfall against another's.
 
 A ``Chart`` is a Vega-Lite specification (version 5) and a twin in plain HTML. JupyterLab, Notebook and VS
-Code draw the one with the renderer that comes with them, offline; GitHub, nbviewer and whoever has no scripts
-show the other. Neither needs a package; ``chart.altair()`` needs altair and ``chart.save(path)``
-vl-convert-python, which the extra ``charts`` brings. Colours are legible on light and on dark paper.
+Code draw the one with the renderer that comes with them, offline; pages of ours that have no scripts show the
+other. Neither needs a package; ``chart.altair()`` needs altair, and ``chart.save(path)`` and the picture that
+GitHub, nbviewer and other readers of a saved notebook see need vl-convert-python, which the extra ``charts``
+brings. Colours are legible on light and on dark paper.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,9 +89,7 @@ class Chart:
         elif path.suffix == ".svg":
             path.write_text(self.svg(background="white"), encoding="utf-8")
         elif path.suffix == ".png":
-            convert = _converter("Chart.save")
-            picture = convert.vegalite_to_png(self._on("white"), vl_version=CONVERTED_AS, scale=2)
-            path.write_bytes(picture)
+            path.write_bytes(self._png(scale=2))
         else:
             convert = _converter("Chart.save")
             page = convert.vegalite_to_html(self._on("white"), vl_version=CONVERTED_AS, bundle=True)
@@ -99,7 +100,18 @@ class Chart:
         return self.words
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {MIME: self.spec, "text/html": self.html, "text/plain": self.words}
+        """The specification and, for readers without a renderer, a picture or else what it says.
+
+        The twin in HTML is left out: JupyterLab would show it in the place of the specification.
+        """
+        bundle = {MIME: self.spec, "text/plain": self.words}
+        if find_spec("vl_convert") is not None:
+            bundle["image/png"] = b64encode(self._png(scale=1.5)).decode()
+        return bundle
+
+    def _png(self, scale: float) -> bytes:
+        convert = _converter("Chart.save")
+        return bytes(convert.vegalite_to_png(self._on("white"), vl_version=CONVERTED_AS, scale=scale))
 
     def _on(self, background: str) -> dict[str, Any]:
         return {**self.spec, "config": {**self.spec["config"], "background": background}}
