@@ -47,6 +47,11 @@ CELLS = {
     "gone": "%%chain gone topic=bears --bg\nchain",
 }
 ORDER = list(CELLS)
+OF_NOTEBOOK = {
+    "Cannot read properties of undefined (reading 'schema')",
+    "Command 'filebrowser:open-path' not registered.",
+}
+"""What Notebook 7 itself raises, of settings and commands that only JupyterLab has: also without any widget."""
 
 
 def old_kernel() -> Path:
@@ -192,7 +197,7 @@ def test_a_restart_keeps_the_last_state_and_says_that_the_kernel_is_gone(
     )
     body(place, "gone").locator(".wb-status", has_text="Kernel gone").wait_for(timeout=10_000)
     assert text(place, "gone").startswith("t0 t1 t2 ")
-    assert not place.errors
+    assert not set(place.errors) - OF_NOTEBOOK
 
 
 def test_a_server_that_drops_messages_loses_nothing_of_the_end(browser: Browser, tmp_path: Path) -> None:
