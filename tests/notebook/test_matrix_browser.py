@@ -51,7 +51,7 @@ OF_NOTEBOOK = {
     "Cannot read properties of undefined (reading 'schema')",
     "Command 'filebrowser:open-path' not registered.",
 }
-"""What Notebook 7 itself raises, of settings and commands that only JupyterLab has: also without any widget."""
+"""What Notebook 7 itself raises, with and without widgets: settings and commands that only JupyterLab has."""
 
 
 def old_kernel() -> Path:
