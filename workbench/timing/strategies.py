@@ -207,7 +207,7 @@ class LoopThread:
         if self._loop is None or self._thread is None:
             return
         with contextlib.suppress(Exception):
-            asyncio.run_coroutine_threadsafe(self._loop.shutdown_asyncgens(), self._loop).result(GRACE_S)
+            asyncio.run_coroutine_threadsafe(_wind_up(self._loop), self._loop).result(GRACE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(GRACE_S)
         if not self._thread.is_alive():
@@ -222,3 +222,12 @@ class LoopThread:
             )
             self._thread.start()
         return self._loop
+
+
+async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
+    """End what still runs: an interrupt may come before ``run`` has begun to wait for what it started."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await loop.shutdown_asyncgens()
