@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 __all__ = ["differences", "joined", "problems"]
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-MACHINE = re.compile(r"/(?:home|root|work|wt|tmp|var/folders)/|\b[A-Z]:\\\\")
+ROOT = Path(__file__).resolve().parents[2]
+MACHINE = re.compile(rf"{re.escape(str(ROOT))}\b|/(?:home|root|Users|tmp|var/folders)/|\b[A-Z]:\\\\")
+PICTURES = {"image/png", "image/jpeg"}
 KEY = re.compile(r"\bsk-[\w-]{12,}|\bBearer [^\s'\"]{12,}")
 TWIN = re.compile(r'<div class="wb-static-[^>]*>\s*\S.{200,}', re.DOTALL)
 
@@ -77,7 +80,8 @@ def _texts(cell: Any) -> Iterator[str]:
     for output in cell.outputs:
         yield from output.get("traceback", ())
         yield output.get("text", "")
-        yield from (str(value) for value in output.get("data", {}).values())
+        # A picture's bytes are no text: any letters may come about in them.
+        yield from (str(value) for kind, value in output.get("data", {}).items() if kind not in PICTURES)
 
 
 def _shape(cell: Any) -> Counter[str]:
