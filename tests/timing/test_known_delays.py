@@ -6,7 +6,6 @@ measurement that is off is taken again, a few times; where the machine is too bu
 test is skipped and says so.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+import psutil
 import pytest
 
 from workbench import ChatOpenAI, ChatPromptTemplate, RunnableLambda, RunnableParallel, StrOutputParser
@@ -26,6 +26,7 @@ from ..chat_server import ChatServer
 
 JOKE_S, POEM_S = 0.1, 0.15
 TOPICS = [{"topic": name} for name in ("bears", "cats", "ducks", "owls")]
+WIDE = ("batch (max_concurrency=8)", "abatch (max_concurrency=8)")
 TRIES = 3
 
 
@@ -34,21 +35,40 @@ def within(measured: float, truth: float) -> bool:
 
 
 def in_a_few_tries(test: Callable[..., None]) -> Callable[..., None]:
-    """Once more after a failure; in the end skipped if the machine had more to do than it has cores for."""
+    """Once more after a failure; in the end skipped if others were at work on the machine all the time."""
 
     @wraps(test)
     def attempts(*args: Any, **kwargs: Any) -> None:
+        others = []
         for _ in range(TRIES):
+            watch = OthersWork()
             try:
                 return test(*args, **kwargs)
             except AssertionError as error:
                 failed = error
-        load, cores = os.getloadavg()[0], os.cpu_count() or 1
-        if load > cores:
-            pytest.skip(f"the machine was busy, load {load:.1f} on {cores} cores: {str(failed)[:200]}")
+                others.append(watch.cores())
+        if min(others) > 0.2:
+            pytest.skip(f"others used {min(others):.1f} cores or more all the time: {str(failed)[:200]}")
         raise failed
 
     return attempts
+
+
+class OthersWork:
+    """How many cores everything but this process has used since."""
+
+    def __init__(self) -> None:
+        self._started, self._machine, self._own = time.perf_counter(), busy_s(), time.process_time()
+
+    def cores(self) -> float:
+        others = busy_s() - self._machine - (time.process_time() - self._own)
+        return others / (time.perf_counter() - self._started)
+
+
+def busy_s() -> float:
+    """Seconds that all cores together have worked, those another machine had of them included."""
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
 @dataclass
@@ -131,13 +151,34 @@ def test_batches_of_each_and_of_the_combined(chains: Chains) -> None:
         calls = 2 if name == "combined" else 1  # of one input; the interpreter does their work in turn
         alone = found[f"{name}, one by one"]
         check(found, alone.label, alone.median, 4 * delay + calls * cost("one by one"))
-        for how in ("batch (max_concurrency=8)", "abatch (max_concurrency=8)"):
+        for how in WIDE:
             wide = found[f"{name}, {how}"]
-            check(found, wide.label, wide.median, delay + calls * cost(how))
+            # Behind a delay some of that work is done while the server waits, though not that of one call.
+            least, most = delay + cost("one by one") / 4, delay + calls * cost(how)
+            check(found, wide.label, wide.median, min(max(wide.median, least), most))
             assert found.speed_up(wide.label) == alone.median / wide.median > 3
             assert found.ratio(wide.label).rounds == 3 and not found.ratio(wide.label).tells
             assert wide.facts is not None and wide.facts.peak == 4 * calls
             assert wide.facts.efficiency >= 0.9
+
+
+@in_a_few_tries
+def test_batches_of_steps_that_only_wait() -> None:
+    def step(seconds: float) -> Runnable[Any, Any]:
+        return RunnableLambda(lambda _: time.sleep(seconds))
+
+    joke, poem = step(JOKE_S), step(POEM_S)
+    chains = {"joke": joke, "poem": poem, "combined": RunnableParallel(joke=joke, poem=poem)}
+    found = compare(chains, TOPICS, strategies=["one by one", "batch", "abatch"], concurrency=8, repeats=3)
+    for name, delay in {"joke": JOKE_S, "poem": POEM_S, "combined": POEM_S}.items():
+        check(found, f"{name}, one by one", found[f"{name}, one by one"].median, 4 * delay)
+        for how in WIDE:
+            wide = found[f"{name}, {how}"]
+            check(found, wide.label, wide.median, delay)
+            check(found, wide.label, found.speed_up(wide.label), 4.0)
+            assert wide.facts is not None
+            check(found, wide.label, wide.facts.ideal_s, delay)
+            assert 0.95 <= wide.facts.efficiency <= 1.0
 
 
 def verdicts(first_s: float, second_s: float, times: int = 20) -> list[str]:
