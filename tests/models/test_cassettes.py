@@ -101,6 +101,25 @@ def test_no_secret_gets_into_the_file(tmp_path):
     assert "my key is ***, and ***" in text
 
 
+def test_secrets_in_lists_and_of_further_names_do_not_get_into_the_file(tmp_path):
+    path = tmp_path / "calls.json"
+    secret = "kept-by-nobody"
+    body = {"token": secret, "servers": [{"authorization": secret, "headers": {"X": secret}, "url": "u"}]}
+
+    @workbench.tool
+    def log_in(password: str) -> str:
+        """Log in."""
+        return password
+
+    with ChatServer(["a"]) as server, workbench.cassette(path):
+        model = ChatOpenAI(base_url=server.base_url, api_key=KEY, extra_body=body)
+        model.bind_tools([log_in]).invoke("hi")
+    assert secret not in path.read_text()
+    [call] = json.loads(path.read_text())["calls"]
+    [told] = call["request"]["arguments"]["tools"]
+    assert told["function"]["parameters"]["properties"]["password"]["type"] == "string"
+
+
 def test_arguments_of_a_tool_call_are_no_secrets_by_their_name(tmp_path, run_chain):
     path = tmp_path / "calls.json"
     call = {

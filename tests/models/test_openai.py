@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+import traceback
 
 import openai
 import pytest
@@ -12,6 +13,7 @@ from workbench import (
     AIMessage,
     ChatOpenAI,
     ChatPromptTemplate,
+    ConfigurableField,
     HumanMessage,
     LiveState,
     RunnableParallel,
@@ -217,6 +219,50 @@ def test_the_key_is_sent_and_shown_nowhere():
     assert KEY not in repr(model)
     assert KEY not in str(live.snapshot())
     assert KEY not in repr(ChatPromptTemplate.from_template("{t}") | model)
+
+
+def test_secrets_among_options_are_shown_nowhere():
+    secret = "shown-to-nobody"
+    options = {
+        "extra_headers": {"Authorization": secret},
+        "extra_query": {"sig": secret},
+        "extra_body": {"token": secret, "servers": [{"authorization": secret, "url": "u"}]},
+    }
+    model = ChatOpenAI(base_url=f"http://h/v1?key={secret}", api_key=KEY, model_kwargs=options)
+    bound = model.bind(**options, api_key=secret)
+    dynamic = ChatOpenAI(api_key=KEY, default_headers={"X": secret}).configurable_fields(
+        default_headers=ConfigurableField(id="headers"), api_key=ConfigurableField(id="api_key")
+    )
+    configured = dynamic.with_config(configurable={"api_key": secret})
+    for shown in (model, bound, bound | StrOutputParser(), configured):
+        assert secret not in repr(shown) and "***" in repr(shown)
+    assert secret not in str(dynamic.config_schema().model_json_schema())
+
+
+def test_a_key_that_a_server_repeats_is_not_in_the_error(run_chain):
+    with ChatServer() as server:
+        for key in (KEY, "another-form-of-key"):
+            server.fail_with = (401, f"there is no key {key} here")
+            with pytest.raises(openai.AuthenticationError, match="there is no key \\*\\*\\* here") as caught:
+                run_chain(ChatOpenAI(base_url=server.base_url, api_key=key), "hi")
+            assert key not in str(caught.value.body)
+
+
+def test_a_key_with_a_line_break_is_sent_without_it_and_one_with_a_break_inside_is_not_shown(
+    run_chain, monkeypatch
+):
+    with ChatServer() as server:
+        run_chain(ChatOpenAI(base_url=server.base_url, api_key="from-a-file\n"), "hi")
+        monkeypatch.setenv("OPENAI_API_KEY", "from-a-shell\r\n")
+        run_chain(ChatOpenAI(base_url=server.base_url), "hi")
+        assert [sent["authorization"] for sent in server.headers] == [
+            "Bearer from-a-file",
+            "Bearer from-a-shell",
+        ]
+        model = ChatOpenAI(base_url=server.base_url, api_key="two-keys\ntwo-keys", max_retries=0)
+        with pytest.raises(ValueError, match="no header may") as caught:
+            run_chain(model, "hi")
+    assert "two-keys" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_an_unknown_parameter_is_refused_with_its_name():

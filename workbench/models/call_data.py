@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, SecretStr
 
 from ..components.messages import AIMessage, AIMessageChunk, BaseMessage, message_class
+from ..engine.secrets import is_secret_name, masked
 from ..tracing.callbacks import Generation
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ __all__ = [
 
 _ADDRESSES = frozenset({"base_url", "organization", "project", "azure_endpoint", "api_version"})
 _HEADERS = frozenset({"extra_headers", "default_headers", "extra_query", "timeout", "run_manager"})
-_SECRET_NAMES = re.compile(
-    r"^(.*[-_])?(authorization|api[-_]?key|password|secret|cookie|access[-_]token)$", re.I
-)
 _SECRET_TEXTS = re.compile(r"\bsk-[\w-]{8,}|\b(?<=Bearer )[\w.~+/=-]{8,}")
 _PASSWORD_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s\"']*@")
 _NOT_ASKED = ("id", "response_metadata", "usage_metadata", "chunk_position", "tool_call_chunks")
@@ -156,18 +154,18 @@ def _plain(value: Any) -> Any:
 
 
 def _without_named_secrets(options: Any) -> Any:
-    """Options, at any depth, without headers and without values of secret names.
+    """Options without headers, and with secrets masked, at any depth.
 
-    >>> _without_named_secrets({"a": {"api_key": "x"}, "extra_headers": {"b": "c"}})
-    {'a': {'api_key': '***'}}
+    >>> _without_named_secrets({"a": [{"api_key": "x"}], "extra_headers": {"b": "c"}})
+    {'a': [{'api_key': '***'}]}
     """
+    return masked(_without_headers(options))
+
+
+def _without_headers(options: Any) -> Any:
     if not isinstance(options, dict):
         return options
-    return {
-        key: "***" if _SECRET_NAMES.match(key) else _without_named_secrets(value)
-        for key, value in options.items()
-        if key not in _HEADERS
-    }
+    return {key: _without_headers(value) for key, value in options.items() if key not in _HEADERS}
 
 
 def secrets_of(model: Any) -> set[str]:
@@ -179,7 +177,7 @@ def secrets_of(model: Any) -> set[str]:
             found.add(value.get_secret_value())
         elif name in _HEADERS and isinstance(value, Mapping):
             found.update(str(one) for one in value.values())
-    found.update(value for name, value in os.environ.items() if _SECRET_NAMES.match(name))
+    found.update(value for name, value in os.environ.items() if is_secret_name(name))
     return {secret for secret in found if len(secret) >= 8}
 
 

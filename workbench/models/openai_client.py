@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 
+from ..engine.secrets import masked
 from ..errors import ModelError
+from .call_data import secrets_of, without_secrets
 from .openai_connections import Connections
 
 __all__ = ["OpenAIClient", "without_password"]
@@ -64,6 +66,11 @@ class OpenAIClient(BaseModel):
         others = "; what only the server knows goes into extra_body={...}" if "extra_body" in known else ""
         return f"{cls.__name__} has no parameter {name!r}{meant}{others}"
 
+    @field_validator("api_key")
+    @classmethod
+    def _without_line_breaks(cls, key: SecretStr | None) -> SecretStr | None:
+        return None if key is None else SecretStr(key.get_secret_value().strip())  # a file ends in one
+
     @field_validator("timeout")
     @classmethod
     def _is_a_time(cls, timeout: Any) -> Any:
@@ -90,7 +97,7 @@ class OpenAIClient(BaseModel):
         for name, value in super().__repr_args__():
             if name == "base_url" and isinstance(value, str):
                 value = without_password(value)
-            yield name, value
+            yield name, masked({name: value})[name]
 
     # Clients
 
@@ -112,8 +119,8 @@ class OpenAIClient(BaseModel):
         """The arguments that say who asks. ModelError if nothing does."""
         if self.api_key is not None:
             return {"api_key": self.api_key.get_secret_value()}
-        if os.environ.get("OPENAI_API_KEY"):
-            return {}
+        if key := os.environ.get("OPENAI_API_KEY", "").strip():
+            return {"api_key": key}
         if self.base_url or os.environ.get("OPENAI_BASE_URL"):
             return {"api_key": "none"}  # the package asks for one even where the server does not
         raise ModelError(
@@ -139,21 +146,34 @@ class OpenAIClient(BaseModel):
 
     def _label(self, client: Any) -> str:
         """Model and address, as errors name them."""
-        where = client.base_url.copy_with(userinfo=b"")  # a password in the address stays out of it
+        where = client.base_url.copy_with(userinfo=b"", query=None)  # where passwords may be
         return f"model {getattr(self, 'model', None)!r} at {where}"
 
     @contextmanager
     def _reaching(self, client: Any) -> Iterator[None]:
-        """Add to an error of the API which model it was asked for, and where."""
+        """Add to an error of the API which model it was asked for, and where; keys stay out of it."""
         import openai
 
         try:
             yield
         except openai.APIError as error:
+            if type(error.__cause__).__name__ == "LocalProtocolError":  # its message is the header's value
+                raise ValueError(
+                    f"{type(self).__name__}: the key or another header holds what no header may, "
+                    "such as a line break; expected one line of visible characters"
+                ) from None
+            self._hide_secrets(error)
             label = self._label(client)
             if label not in str(error):
                 error.add_note(self._note(error, label, client))
             raise
+
+    def _hide_secrets(self, error: Any) -> None:
+        """Some servers repeat the key that they refuse."""
+        secrets = secrets_of(self)
+        error.message = without_secrets(error.message, secrets)
+        error.args = tuple(without_secrets(one, secrets) for one in error.args)
+        error.body = without_secrets(error.body, secrets)
 
     def _note(self, error: Any, label: str, client: Any) -> str:
         import openai
@@ -180,10 +200,10 @@ class OpenAIClient(BaseModel):
 def without_password(address: str) -> str:
     """An address as it may be shown.
 
-    >>> without_password("http://user:secret@host:8000/v1")
+    >>> without_password("http://user:secret@host:8000/v1?key=secret")
     'http://host:8000/v1'
     """
-    return re.sub(r"//[^/@]*@", "//", address)
+    return re.sub(r"//[^/@]*@", "//", address).partition("?")[0]
 
 
 def _as_timeout(timeout: Any) -> Any:

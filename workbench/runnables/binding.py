@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ..engine.chunks import ChunkStream
 from ..engine.config import RunnableConfig, check_config, merge_configs
 from ..engine.modes import AnyScope
+from ..engine.secrets import masked
 from .base import Runnable, coerce
 from .configurable_specs import AnyConfigurableField
 from .signatures import accepts
@@ -145,5 +146,5 @@ class RunnableBinding(Runnable[Input, Output]):
         return MethodType(configured, self)  # a method again: the next wrapper looks for one
 
     def __repr__(self) -> str:
-        extras = {**self.kwargs, **({"config": self.config} if self.config else {})}
+        extras = masked({**self.kwargs, **({"config": self.config} if self.config else {})})
         return f"{self.bound!r}.bind({', '.join(f'{k}={v!r:.60}' for k, v in extras.items())})"

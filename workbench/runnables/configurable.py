@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from ..engine.chunks import ChunkStream
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking
+from ..engine.secrets import masked
 from .base import Runnable
 from .configurable_specs import (
     AnyConfigurableField,
@@ -126,6 +127,8 @@ class RunnableConfigurableFields(DynamicRunnable[Input, Output]):
         info = type(self.default).model_fields[name]  # type: ignore[attr-defined]  # checked: a pydantic model
         if isinstance(field, ConfigurableField):
             annotation, default = field.annotation or info.annotation, getattr(self.default, name)
+            if isinstance(default, str | dict | list) and masked({name: default})[name] != default:
+                default = None  # a schema is for everybody
         elif isinstance(field, ConfigurableFieldSingleOption):
             annotation, default = literal(field.options), field.default
         else:
