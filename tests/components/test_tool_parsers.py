@@ -113,6 +113,23 @@ def test_calls_come_as_their_arguments_grow(collect):
     ]
 
 
+def test_calls_that_a_server_gives_one_number_stay_apart(run_chain):
+    def piece(name, args, id):
+        return AIMessageChunk("", tool_call_chunks=[{"name": name, "args": args, "id": id, "index": 0}])
+
+    chunks = [
+        piece("Add", '{"x": 1}', "a"),
+        piece("Look", '{"where": ', "b"),
+        piece(None, '"here"}', "again"),
+    ]
+    assert run_chain(pieces(chunks) | JsonOutputToolsParser(), "x") == [ADD, LOOK]
+    for total in (chunks[0] + chunks[1] + chunks[2], chunks[0] + (chunks[1] + chunks[2])):
+        assert [(call["name"], call["args"], call["id"]) for call in total.tool_calls] == [
+            ("Add", {"x": 1}, "a"),
+            ("Look", {"where": "here"}, "b"),
+        ]
+
+
 def test_instances_come_as_soon_as_there_is_enough_for_one(collect):
     assert collect(pieces(PIECES) | PydanticToolsParser(tools=[Add, Look]), "x") == [
         [Add(x=1)],

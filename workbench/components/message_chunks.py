@@ -33,6 +33,7 @@ __all__ = [
     "HumanMessageChunk",
     "SystemMessageChunk",
     "ToolMessageChunk",
+    "begins_another_call",
     "message_chunk_to_message",
     "parse_tool_calls",
 ]
@@ -328,22 +329,29 @@ def _sum_usage(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _merge_tool_calls(pieces: Sequence[ToolCallChunk]) -> list[ToolCallChunk]:
     merged: list[ToolCallChunk] = []
-    at: dict[int, ToolCallChunk] = {}
-    arguments: dict[int, list[str]] = {}
+    arguments: list[list[str]] = []
+    at: dict[int, int] = {}  # the place of the call that goes on under an index
     for piece in pieces:
         index = piece["index"]
-        whole = at.get(index) if index is not None else None
-        if whole is None:
-            whole = ToolCallChunk(**piece)
-            merged.append(whole)
+        place = at.get(index) if index is not None else None
+        if place is None or begins_another_call(piece, merged[place]["id"]):
+            place = len(merged)
+            merged.append(ToolCallChunk(**piece))
+            arguments.append([])
             if index is not None:
-                at[index] = whole
-                arguments[index] = []
+                at[index] = place
         else:
+            whole = merged[place]
             whole["name"] = whole["name"] or piece["name"]
             whole["id"] = whole["id"] or piece["id"]
-        if index is not None:
-            arguments[index].append(piece["args"] or "")
-    for index, texts in arguments.items():
-        at[index]["args"] = "".join(texts)
+        arguments[place].append(piece["args"] or "")
+    for whole, texts in zip(merged, arguments, strict=True):
+        if whole["index"] is not None:
+            whole["args"] = "".join(texts)
     return merged
+
+
+def begins_another_call(piece: Mapping[str, Any], known_id: str | None) -> bool:
+    """Whether a piece is not of the call of *known_id* that has its index: some servers number every call 0.
+    Others give each piece of a call an id, but only the first one a name."""
+    return bool(known_id and piece.get("id") and piece.get("name")) and piece["id"] != known_id

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..engine.chunks import MISSING
 from ..errors import OutputParserError
+from .message_chunks import begins_another_call
 from .messages import BaseMessage
 from .parsers import BaseCumulativeTransformOutputParser, GrowingReader
 from .partial_json import JsonReader, JsonTextError
@@ -241,7 +242,7 @@ class _CallsGrowth:
         changed = False
         for index, piece in _pieces(message):
             call = self._at.get(index) if index is not None else None
-            if call is None:
+            if call is None or begins_another_call(piece, call.id):
                 call = _Call(self._parser.strict)
                 self.calls.append(call)
                 if index is not None:
