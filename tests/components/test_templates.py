@@ -288,6 +288,7 @@ def test_jinja2_never_reads_an_attribute_nor_calls_a_value(template):
         "{{ 'a'|tojson(indent=1000000000) }}",
         "{{ [1]|batch(1000000000, 0)|list }}",
         "{{ '%9999999999d'|format(1) }}",
+        "{{ ('a' * 10000)|replace('a', 'b' * 1000)|replace('b', 'c' * 1000) }}",
         "{% for i in range(1000000000) %}x{% endfor %}",
         "{% include 'secrets' %}",
         "{% import 'secrets' as s %}",

@@ -27,7 +27,7 @@ __all__ = ["JinjaTemplate"]
 
 _FILTERS = (
     "abs capitalize count d default dictsort e escape first float forceescape groupby int items join "
-    "last length list lower map max min reject rejectattr replace reverse round safe select selectattr sort "
+    "last length list lower map max min reject rejectattr reverse round safe select selectattr sort "
     "string striptags sum title trim truncate unique upper urlencode wordcount wordwrap"
 )
 _LIMITED = ("batch", "center", "indent", "slice", "tojson")
@@ -36,6 +36,8 @@ _LOOP = "cycle changed depth depth0 first index index0 last length nextitem prev
 _WIDEST = 1_000
 _LONGEST = 10_000
 """Items that ``*`` may repeat a text or list to; bits of a power."""
+_LONGEST_TEXT = 10_000_000
+"""Characters of what ``replace`` makes longer."""
 
 
 class _Box(SandboxedEnvironment):
@@ -48,6 +50,7 @@ class _Box(SandboxedEnvironment):
         known = self.filters
         self.filters = {name: known[name] for name in _FILTERS.split()}
         self.filters |= {name: _limited(known[name]) for name in _LIMITED}
+        self.filters["replace"] = _replaced
         self.globals = {"range": self.globals["range"]}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -96,6 +99,14 @@ def _is_small_power(base: Any, exponent: Any) -> bool:
     if isinstance(base, int) and isinstance(exponent, int):
         return base.bit_length() * max(exponent, 0) <= _LONGEST
     return isinstance(base, int | float) and isinstance(exponent, int | float)
+
+
+def _replaced(text: Any, old: Any, new: Any, count: int | None = None) -> str:
+    text, old, new = str(text), str(old), str(new)
+    places = text.count(old) if count is None or count < 0 else min(text.count(old), count)
+    if (size := len(text) + places * (len(new) - len(old))) > max(_LONGEST_TEXT, len(text)):
+        raise SecurityError(f"replace that makes {size:,} characters is refused; most is {_LONGEST_TEXT:,}")
+    return text.replace(old, new, -1 if count is None else count)
 
 
 def _limited(make: Any) -> Any:
