@@ -66,6 +66,7 @@ def test_a_tool_call_may_be_written_without_its_type() -> None:
 
 def test_what_a_tool_answers_becomes_text_or_parts() -> None:
     assert ToolMessage(42, tool_call_id="c").content == "42"
+    assert ToolMessage("a", tool_call_id=7).tool_call_id == "7"
     assert ToolMessage(("a", 1), tool_call_id="c").content == ["a", "1"]
     assert ToolMessage(PARTS, tool_call_id="c").content == PARTS
 

@@ -7,6 +7,7 @@ Content is text, or a list of parts: text, or dicts such as ``{"type": "text", "
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator, with_config
 from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
@@ -282,6 +283,12 @@ class ToolMessage(BaseMessage):
         if isinstance(content, list):
             return [part if isinstance(part, str | dict) else str(part) for part in content]
         return content if isinstance(content, str) else str(content)
+
+    @field_validator("tool_call_id", mode="before")
+    @classmethod
+    def _as_id(cls, id: Any) -> Any:
+        """Programs that number their calls, or name them by a UUID, need not write it out."""
+        return str(id) if isinstance(id, int | float | UUID) else id
 
 
 class FunctionMessage(BaseMessage):
