@@ -1,6 +1,7 @@
 """OpenAIEmbeddings over real HTTP, and the local embeddings."""
 
 import asyncio
+import math
 import subprocess
 import sys
 
@@ -158,6 +159,16 @@ def test_local_embeddings_find_what_a_question_means():
     model = LocalEmbeddings()
     assert len(model.embed_query("a")) == 256
     assert model.embed_documents([]) == []
+    with pytest.raises(TypeError, match="expected texts to embed, got int: 5"):
+        model.embed_query(5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_local_embeddings_have_no_direction_for_a_text_without_words():
+    pytest.importorskip("wordllama")
+    empty, bears = LocalEmbeddings().embed_documents(["", "bears"])
+    assert empty == [0.0] * 256
+    assert math.hypot(*bears) == pytest.approx(1.0)
 
 
 def test_local_embeddings_leave_the_logging_of_the_process_alone():

@@ -151,6 +151,16 @@ def test_fewer_than_one_cannot_be_asked_for(store, k):
         store.similarity_search("east", k=k)
 
 
+def test_what_is_no_count_filter_or_document_is_refused_with_what_came(store):
+    with pytest.raises(TypeError, match="k: expected a whole number of documents, got str: '2'"):
+        store.similarity_search("east", k="2")
+    with pytest.raises(TypeError, match="filter: expected a dict of metadata or a function, got int: 5"):
+        store.similarity_search("east", filter=5)
+    for wrong in ("east", ["east"]):
+        with pytest.raises(TypeError, match=r"expected a list of Documents, .* add_texts takes texts"):
+            store.add_documents(wrong)
+
+
 def test_vectors_of_another_length_are_refused_with_both_lengths(store):
     with pytest.raises(DimensionError, match=r"of 2 floats .* got 3; was the store made with another"):
         store.similarity_search_by_vector([1.0, 0.0, 0.0])

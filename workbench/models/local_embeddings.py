@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from math import hypot
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ _loading = threading.Lock()
 
 
 class LocalEmbeddings(Embeddings):
-    """Vectors of 256 floats at length 1. The weights are loaded on first use, in about 0.2 s, and shared.
-    Raises MissingDependencyError without the ``local`` extra.
+    """Vectors of 256 floats at length 1, or all 0 for a text without words. The weights are loaded on first
+    use, in about 0.2 s, and shared. Raises MissingDependencyError without the ``local`` extra.
 
     >>> from workbench import InMemoryVectorStore, LocalEmbeddings
     >>> store = InMemoryVectorStore.from_texts(["bears sleep in winter", "cats purr"], LocalEmbeddings())
@@ -31,17 +32,26 @@ class LocalEmbeddings(Embeddings):
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
         if isinstance(texts, str):
             raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"expected texts to embed, got {type(text).__name__}: {text!r:.80}")
         if not texts:
             return []
         with _loading:  # the model is loaded once, and used by one thread at a time
-            vectors = _model().embed(list(texts), norm=True)
-        return [list(map(float, vector)) for vector in vectors]
+            vectors = _model().embed(list(texts), norm=False)
+        return [_at_length_1(vector.tolist()) for vector in vectors]
 
     def embed_query(self, text: str) -> list[float]:
         return self.embed_documents([text])[0]
 
     def __repr__(self) -> str:
         return "LocalEmbeddings()"
+
+
+def _at_length_1(vector: list[float]) -> list[float]:
+    """A text without words has no direction: its vector stays 0."""
+    length = hypot(*vector)
+    return [each / length for each in vector] if length else vector
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, SupportsIndex, TypeVar
 from uuid import uuid4
 
 from ..components.documents import Document
@@ -259,6 +259,9 @@ class VectorStore:
         return [pair for pair in scored if score_threshold is None or pair[1] >= score_threshold]
 
     def _search(self, vector: Vector, k: int, filter: Filter | None) -> list[Found]:
+        if not (filter is None or callable(filter) or isinstance(filter, Mapping)):
+            came = f"{type(filter).__name__}: {filter!r:.80}"
+            raise TypeError(f"filter: expected a dict of metadata or a function, got {came}")
         return self._nearest(vector, _count(k), filter)
 
     # Searched by a text
@@ -352,6 +355,8 @@ def passes(filter: Filter, metadata: Mapping[str, Any], subject: Any) -> bool:
 
 
 def _count(k: int) -> int:
+    if not isinstance(k, SupportsIndex):
+        raise TypeError(f"k: expected a whole number of documents, got {type(k).__name__}: {k!r:.80}")
     if k < 1:
         raise ValueError(f"k: expected at least 1, got {k}")
     return k
@@ -373,6 +378,8 @@ def _documents(texts: Sequence[str], metadatas: Sequence[dict[str, Any]] | None)
 
 def _named(documents: Sequence[Document], ids: Sequence[str] | None) -> list[Document]:
     """Copies with an id each."""
+    if isinstance(documents, str) or not all(isinstance(each, Document) for each in documents):
+        raise TypeError(f"expected a list of Documents, got {documents!r:.80}; add_texts takes texts")
     if ids is not None and len(ids) != len(documents):
         raise ValueError(f"ids: expected {len(documents)}, one a document, got {len(ids)}")
     given = ids if ids is not None else [document.id for document in documents]
