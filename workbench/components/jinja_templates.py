@@ -101,8 +101,8 @@ def _is_small_power(base: Any, exponent: Any) -> bool:
     return isinstance(base, int | float) and isinstance(exponent, int | float)
 
 
-def _replaced(text: Any, old: Any, new: Any, count: int | None = None) -> str:
-    text, old, new = str(text), str(old), str(new)
+def _replaced(value: Any, s: Any, new: Any, count: int | None = None) -> str:
+    text, old, new = str(value), str(s), str(new)
     places = text.count(old) if count is None or count < 0 else min(text.count(old), count)
     if (size := len(text) + places * (len(new) - len(old))) > max(_LONGEST_TEXT, len(text)):
         raise SecurityError(f"replace that makes {size:,} characters is refused; most is {_LONGEST_TEXT:,}")
