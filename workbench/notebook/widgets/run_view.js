@@ -132,7 +132,7 @@ class RunView {
     this._unsubscribe = this.store.subscribe((touched) => this._onChange(touched));
     this._show(panesOf(this._model.get("view")));
     this._readPinned();
-    this.paint();
+    this._paintSoon(); // with what has come by then
   }
 
   close() {

@@ -47,6 +47,8 @@ export class TreePane {
     /** @type {Map<string, Span> | null} */
     this._ghosts = null;
     this._ghostsEnd = 0;
+    /** @type {import("./waterfall.js").Scale} */
+    this._scale = { now: 0, total: 1, step: 1 };
     /** @type {import("./tree_bar.js").Tab} */
     this._tab = "steps";
     this._axis = new Axis();
@@ -93,9 +95,9 @@ export class TreePane {
   tick(now, span) {
     this._now = now;
     this._span = span;
+    this._setAxis();
     for (const row of this._rows.rows()) row.tick(now);
     this._details.tick(now);
-    this._setAxis();
   }
 
   /** Select a run and bring it into view, opening what is around it; null closes the details.
@@ -196,15 +198,16 @@ export class TreePane {
       current: node === this._current,
       words: this._model.isFiltering ? wordsOf(this._model.query.text) : [],
       ghost: this._ghosts?.get(node.alike) ?? null,
+      scale: this._scale,
     });
     row.el.classList.toggle("wb-aside", this._model.isFiltering && !node.matches);
   }
 
   _setAxis() {
     const total = Math.max(this._span, this._ghostsEnd, 1);
-    this.el.style.setProperty("--wb-now", String(this._now - this._model.origin));
-    this.el.style.setProperty("--wb-total", String(total));
-    if (this._axis.update(total)) this.el.style.setProperty("--wb-step", String(this._axis.step));
+    const step = this._axis.update(total);
+    this._scale = { now: this._now - this._model.origin, total, step };
+    for (const row of this._rows.rows()) row.scale(this._scale);
   }
 
   /** @param {Map<string, Set<string>> | null} touched */

@@ -12,7 +12,7 @@ import { Track, ownTime } from "./waterfall.js";
 /** @typedef {import("./tree_model.js").TreeNode} TreeNode */
 /**
  * @typedef {{origin: number, now: number, open: boolean, selected: boolean, current: boolean, words: string[],
- *   ghost: import("./waterfall.js").Span | null}} RowContext
+ *   ghost: import("./waterfall.js").Span | null, scale: import("./waterfall.js").Scale}} RowContext
  */
 
 const DEEPEST_INDENT = 14;
@@ -65,7 +65,13 @@ export class TreeRow {
     setText(this._tokens, tokensText(run));
     setText(this._spoken, spokenLabel(run, node.branches, status));
     this._track.show(run, context.origin, context.ghost);
+    this._track.scale(context.scale);
     this.tick(context.now, true);
+  }
+
+  /** @param {import("./waterfall.js").Scale} scale of the axis, which grows while a run goes on */
+  scale(scale) {
+    this._track.scale(scale);
   }
 
   /** @param {number} now milliseconds on the sender's clock @param {boolean} [all] also what no longer moves */
@@ -94,16 +100,16 @@ export class TreeRow {
   _showLabel(node, { open, words }) {
     const { run } = node;
     setText(this._icon, typeGlyph(run.type));
-    this._icon.title = typeWords(run.type);
+    setAttribute(this._icon, "title", typeWords(run.type));
     setText(this._item, String(itemNumber(run) ?? ""));
     const branches = visibleText(node.branches.join(", "));
     markWords(this._branches, branches, words);
     markWords(this._label, visibleText(run.name), words);
-    this._label.title = visibleText(run.name);
+    setAttribute(this._label, "title", visibleText(run.name));
     const { text, kind } = noteOf(node, open);
     setText(this._note, text);
     if (this._note.dataset.kind !== kind) this._note.dataset.kind = kind;
-    if (this._note.title !== text) this._note.title = text;
+    setAttribute(this._note, "title", text);
   }
 }
 

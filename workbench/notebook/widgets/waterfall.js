@@ -2,10 +2,11 @@
 /**
  * Runs as bars on one time axis.
  *
- * Bars are placed by the style sheet from a run's own times and two variables of the pane, ``--wb-now`` and
- * ``--wb-total`` (milliseconds after the first run began): the axis grows without touching a bar. A bar is
- * light until the first token and full from there on, with a mark between; a ghost below it is the same
- * step in the run that it is compared with.
+ * The style sheet draws a bar from a run's own times and those of the axis, ``--wb-now`` and ``--wb-total``
+ * (milliseconds after the first run began). These are set on each bar that is in the page: set on the pane,
+ * they would have the style of all that is in it worked out again, ten times a second. A bar is light until
+ * the first token and full from there on, with a mark between; a ghost below it is the same step in the run
+ * that it is compared with.
  */
 
 import { isRunning } from "./run_paths.js";
@@ -13,6 +14,7 @@ import { duration, element, time } from "./values.js";
 
 /** @typedef {import("./store.js").Run} Run */
 /** @typedef {{start: number, first: number, end: number}} Span milliseconds on an axis; NaN: not yet */
+/** @typedef {{now: number, total: number, step: number}} Scale milliseconds on an axis: where the run is, its length, its ticks */
 
 const MOST_TICKS = 5;
 const MOST_MEASURED = 2_000;
@@ -51,16 +53,17 @@ export function ownTime(run, inside, now) {
 export class Axis {
   constructor() {
     this.el = element("span", "wb-axis");
-    this.step = 0;
+    this._step = 0;
     this._count = 0;
   }
 
-  /** @param {number} total @returns {boolean} whether the step changed */
+  /** @param {number} total @returns {number} the milliseconds from tick to tick */
   update(total) {
+    this.el.style.setProperty("--wb-total", String(total));
     const step = tickStep(total);
     const count = Math.floor((total * 0.84) / step) + 1; // the last needs room for its text
-    if (step === this.step && count === this._count) return false;
-    this.step = step;
+    if (step === this._step && count === this._count) return step;
+    this._step = step;
     this._count = count;
     this.el.replaceChildren();
     for (let number = 0; number < count; number += 1) {
@@ -68,7 +71,7 @@ export class Axis {
       tick.style.setProperty("--wb-at", String(number * step));
       this.el.append(tick);
     }
-    return true;
+    return step;
   }
 }
 
@@ -101,6 +104,11 @@ export class Track {
     if (!Number.isNaN(took)) words.push(`pinned run: ${duration(took) || "0 ms"}${difference(end - start - took)}`);
     const title = words.join("\n");
     if (this.el.title !== title) this.el.title = title;
+  }
+
+  /** @param {Scale} scale */
+  scale({ now, total, step }) {
+    this._set({ now, total, step });
   }
 
   /** @param {Record<string, number | null>} times null and NaN: none */
