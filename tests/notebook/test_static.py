@@ -265,3 +265,17 @@ def test_the_items_of_a_batch_have_their_numbers_in_the_table_and_branches_their
     assert "&nbsp;1. RunnableParallel" in html and "&nbsp;2. RunnableParallel" in html
     assert re.search(r"<summary>✓ 2\. RunnableParallel\S+ &gt; poem: llm</summary>", html)
     assert "2. RunnableParallel" in plain_text(live.snapshot()["state"])
+
+
+def test_a_long_text_stands_there_once() -> None:
+    answer = "all of it, and more " * 40
+    chain = run("c", final_output=answer)
+    model = run("model", parent="c", input=f"{answer}?", final_output=answer)
+    parser = run("parser", parent="c", input=f"{answer}?", final_output=answer)
+    html = static_html(
+        {"status": "done", "runs": [{**chain, "logs": {"model": model, "parser": parser}}]}, id="x"
+    )
+    assert html.count(f">{answer}<") == 1
+    assert html.count(f">{answer}?<") == 1
+    assert html.count("<div>output</div><div>as the output above</div>") == 3
+    assert html.count("<div>input</div><div>as the input of c &gt; model</div>") == 1

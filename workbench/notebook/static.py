@@ -47,6 +47,11 @@ MAX_ROWS = 500
 MAX_DETAILS = 200
 MAX_DETAIL_TEXT = 400_000
 """Characters of all inputs and outputs of steps together."""
+SHORT = 80
+"""Characters of a text that stands in one line with its name."""
+LONG = 160
+"""Characters from which on a text that is there already is referred to: a model's answer is also the output
+of the steps around it."""
 
 _COLOURS = {
     "chat_model": "#7c5cff",
@@ -88,7 +93,11 @@ def static_html(document: Mapping[str, Any], *, id: str, in_notebook: bool = Tru
     ]
     if listed:
         parts += [_table(_rows(listed), _Axis(document)), _left_out(len(listed) - MAX_ROWS, "steps")]
-        parts += ["<details><summary>Inputs and outputs of the steps</summary>", *_details(listed)]
+        shown_above = _shown_above(document)
+        parts += [
+            "<details><summary>Inputs and outputs of the steps</summary>",
+            *_details(listed, shown_above),
+        ]
         parts.append("</details>")
     return "\n".join(part for part in [*parts, "</div>"] if part)
 
@@ -230,18 +239,27 @@ def _table(listed: list[Step], axis: _Axis) -> str:
     return f'<table style="width:100%"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
-def _details(listed: list[Step]) -> Iterator[str]:
+def _shown_above(document: Mapping[str, Any]) -> dict[str, str]:
+    """The long texts among the final outputs, each with where it is, in words."""
+    roots = in_item_order(document["runs"])[:MAX_OUTPUTS]
+    parts = [part for run in roots for part in blocks(run) if len(part.text) >= LONG]
+    return {part.text: f"{part.label} above" if part.label else "the output above" for part in parts}
+
+
+def _details(listed: list[Step], shown_above: dict[str, str]) -> Iterator[str]:
     room = _Room(MAX_DETAIL_TEXT)
     for step in listed[:MAX_DETAILS]:
-        yield _step_html(step, room)
+        yield _step_html(step, room, shown_above)
     yield _left_out(len(listed) - MAX_DETAILS, "steps")
 
 
-def _step_html(step: Step, room: _Room) -> str:
+def _step_html(step: Step, room: _Room, places: dict[str, str]) -> str:
     run = step.run
-    given = _blocks_html(_input_blocks(run["input"]), room, MAX_SHOWN)
-    came = _blocks_html(blocks(run), room, MAX_SHOWN)
-    parts = [f"<div>{name}</div>{html}" for name, html in (("input", given), ("output", came)) if html]
+    path = visible(step.path)
+    parts = [
+        _value_html("input", _input_blocks(run["input"]), room, places, path),
+        _value_html("output", blocks(run), room, places, path),
+    ]
     if run["tags"]:
         parts.append(f"<div>tags: {escape(visible(', '.join(map(str, run['tags']))))}</div>")
     facts = [(name, run.get(name)) for name in ("metadata", "usage", "call")]
@@ -250,9 +268,26 @@ def _step_html(step: Step, room: _Room) -> str:
         if value or (name, value) in events:
             parts.append(f"<div>{escape(name)}: {escape(room.cut(_json_line(value), MAX_SHOWN))}</div>")
     return (
-        f"<details><summary>{GLYPHS[run['status']]} {escape(visible(step.path))}</summary>"
+        f"<details><summary>{GLYPHS[run['status']]} {escape(path)}</summary>"
         f"{''.join(parts)}{_error_html(run['error'])}</details>"
     )
+
+
+def _value_html(name: str, parts: list[Block], room: _Room, places: dict[str, str], path: str) -> str:
+    """A step's input or output. *places*: where the long texts so far are, in words."""
+    if [part.label for part in parts] == [""] and len(parts[0].text) <= SHORT and "\n" not in parts[0].text:
+        return f"<div>{name}: {escape(room.cut(parts[0].text))}</div>" if parts[0].text else ""
+    told = []
+    for part in parts:
+        if part.text in places:
+            head = f"<b>{escape(part.label)}</b>: " if part.label else ""
+            told.append(f"<div>{head}as {escape(places[part.text])}</div>")
+            continue
+        told.append(_blocks_html([part], room, MAX_SHOWN))
+        if len(part.text) >= LONG:
+            places[part.text] = f"the {name} of {path}"
+    html = "".join(told)
+    return f"<div>{name}</div>{html}" if html else ""
 
 
 def _input_blocks(value: Any) -> list[Block]:
