@@ -279,3 +279,15 @@ def test_a_long_text_stands_there_once() -> None:
     assert html.count(f">{answer}?<") == 1
     assert html.count("<div>output</div><div>as the output above</div>") == 3
     assert html.count("<div>input</div><div>as the input of c &gt; model</div>") == 1
+
+
+def test_what_was_stopped_says_so_and_names_no_exception() -> None:
+    error = {"type": "CancelledError", "message": "", "traceback": "Traceback ..."}
+    stopped = run(
+        "c", status="cancelled", streamed_output=["Once upon"], final_output="Once upon", error=error
+    )
+    document = {"status": "cancelled", "runs": [stopped]}
+    html, text = static_html(document, id="x"), plain_text(document)
+    assert html.count("■ stopped here") == 2
+    assert "Once upon\n■ stopped here" in text
+    assert "CancelledError" not in html + text

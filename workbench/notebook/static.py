@@ -67,6 +67,7 @@ _PRE = (
     "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;font-family:monospace;"
     "border-left:2px solid #8a97a6;padding:0 0 0 10px;margin:4px 0"
 )
+STOPPED = f"{GLYPHS['cancelled']} stopped here"
 _BAD, _CHAIN, _MARK = "#d64545", "#8a97a6", "#8a97a6"
 
 # JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. In the output before a
@@ -110,7 +111,9 @@ def plain_text(document: Mapping[str, Any]) -> str:
     for number, run in enumerate(roots[:MAX_OUTPUTS], 1):
         lines += [f"[{item_number(run, number)}] {input_line(run['input'])}"] if len(roots) > 1 else []
         lines.append(room.cut(_text_of_blocks(blocks(run))))
-        if run["error"]:
+        if run["status"] == "cancelled":
+            lines.append(STOPPED)
+        elif run["error"]:
             lines.append(f"{run['error']['type']}: {visible(run['error']['message'])}")
     lines += [_left_out_words(len(roots) - MAX_OUTPUTS, "outputs"), "", summary(document)]
     listed = list(steps(document))
@@ -201,7 +204,7 @@ def _outputs_html(document: Mapping[str, Any]) -> Iterator[str]:
         if len(roots) > 1:
             yield f"<div><b>{item_number(run, number)}. {escape(input_line(run['input']))}</b></div>"
         yield _blocks_html(blocks(run), room)
-        yield _error_html(run["error"])
+        yield _error_html(run)
     yield _left_out(len(roots) - MAX_OUTPUTS, "outputs")
 
 
@@ -269,7 +272,7 @@ def _step_html(step: Step, room: _Room, places: dict[str, str]) -> str:
             parts.append(f"<div>{escape(name)}: {escape(room.cut(_json_line(value), MAX_SHOWN))}</div>")
     return (
         f"<details><summary>{GLYPHS[run['status']]} {escape(path)}</summary>"
-        f"{''.join(parts)}{_error_html(run['error'])}</details>"
+        f"{''.join(parts)}{_error_html(run)}</details>"
     )
 
 
@@ -299,7 +302,10 @@ def _json_line(value: Any) -> str:
     return visible(shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _error_html(error: Mapping[str, str] | None) -> str:
+def _error_html(run: Mapping[str, Any]) -> str:
+    error: Mapping[str, str] | None = run["error"]
+    if run["status"] == "cancelled":  # CancelledError tells no reader more
+        return f"<div>{STOPPED}</div>"
     if not error:
         return ""
     # One red cannot be read well on light and dark: it marks, and the words have the colour of all text.
