@@ -365,3 +365,8 @@ def test_every_chunk_class_adds_up_to_itself() -> None:
         fields = extra.get(kind.__name__, {})
         whole = kind(content="a", **fields) + kind(content="b", **fields)
         assert whole == kind(content="ab", **fields)
+
+
+def test_a_request_to_call_a_function_is_in_the_text_of_the_messages():
+    asked = AIMessage("", additional_kwargs={"function_call": {"name": "add", "arguments": "{}"}})
+    assert get_buffer_string([asked]) == 'AI: {"name": "add", "arguments": "{}"}'

@@ -200,7 +200,8 @@ def messages_from_dict(messages: Sequence[Mapping[str, Any]]) -> list[BaseMessag
 
 
 def get_buffer_string(messages: Any, human_prefix: str = "Human", ai_prefix: str = "AI") -> str:
-    """Messages as one text, a line each: ``Human: ...``. Requests to call tools follow as JSON.
+    """Messages as one text, a line each: ``Human: ...``. Requests to call tools or a function
+    follow as JSON.
 
     >>> from workbench import get_buffer_string
     >>> print(get_buffer_string([("human", "hi"), ("ai", "hello")]))
@@ -220,6 +221,8 @@ def get_buffer_string(messages: Any, human_prefix: str = "Human", ai_prefix: str
         line = f"{who}: {message.text}"
         if isinstance(message, AIMessage) and message.tool_calls:
             line += json.dumps(message.tool_calls, ensure_ascii=False, default=str)
+        elif called := message.additional_kwargs.get("function_call"):
+            line += json.dumps(called, ensure_ascii=False, default=str)
         lines.append(line)
     return "\n".join(lines)
 
