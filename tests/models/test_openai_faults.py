@@ -215,9 +215,10 @@ def test_a_response_that_does_not_end_after_done_does_not_hold_up_its_reader(col
         server.closings.get(timeout=1)
 
 
-def test_a_whole_answer_that_is_none_is_shown():
+@pytest.mark.parametrize("said", ['{"detail": "Not Found"}', '{"id": "Not Found", "choices": []}'])
+def test_a_whole_answer_that_is_none_is_shown(said):
     with (
-        ChatServer(script=[page('{"detail": "Not Found"}', "application/json")]) as server,
+        ChatServer(script=[page(said, "application/json")]) as server,
         pytest.raises(ModelAnswerError, match=r"'m' at http://.*Not Found"),
     ):
         chat(server).invoke("hi")

@@ -84,6 +84,15 @@ def test_an_answer_without_done_is_whole_if_the_model_said_why_it_ended(collect)
     assert chunks[-1].response_metadata["finish_reason"] == "stop"
 
 
+def test_an_end_without_a_delta_is_an_end(collect):
+    end = {"id": "c", "choices": [{"index": 0, "delta": None, "finish_reason": "stop"}]}
+    ended = b"data: " + json.dumps(end).encode() + b"\n\n"
+    with ChatServer(script=[streaming(event("Why"), ended, DONE)]) as server:
+        chunks = collect(chat(server), "hi")
+    assert texts(chunks) == ["Why"]
+    assert chunks[-1].response_metadata["finish_reason"] == "stop"
+
+
 def test_an_answer_is_whole_if_only_what_follows_its_end_was_cut(collect):
     usage = event(choices=[], usage={"prompt_tokens": 1})
     with ChatServer(script=[streaming(event("a"), event(finish="stop"), usage[:-9], end="cut")]) as server:

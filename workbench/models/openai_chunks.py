@@ -59,7 +59,7 @@ class ChatAnswer:
         if not (choices := event["choices"]):
             return None
         choice = choices[0]
-        delta: dict[str, Any] = choice["delta"]
+        delta: dict[str, Any] = choice["delta"] or {}  # some servers send null with the end
         text = delta.get("content")
         if text and len(delta) == 1 and not choice.get("index") and not choice.get("finish_reason"):
             id = event.get("id")
@@ -70,7 +70,7 @@ class ChatAnswer:
         return self._take_other(event, choice, delta)
 
     def _take_other(
-        self, event: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any] | None
+        self, event: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]
     ) -> AIMessageChunk | None:
         """The chunk of an event that is not, or not only, text."""
         if choice.get("index"):
@@ -82,7 +82,6 @@ class ChatAnswer:
         if ends:
             self._stream.finished = True
             self._about = {"finish_reason": ends, **call_metadata(event)}
-        delta = delta or {}
         text = delta.get("content") or ""
         pieces = [_piece(call) for call in delta.get("tool_calls") or ()]
         kept = {name: delta[name] for name in KEPT_PARTS if delta.get(name)}

@@ -19,10 +19,13 @@ KEPT_PARTS = ("refusal", "reasoning_content", "function_call", "audio")
 
 
 def chat_result(completion: Mapping[str, Any]) -> ChatResult:
-    """Every choice of a completion as a generation; the usage, which is of all of them, is on each."""
+    """Every choice of a completion as a generation; the usage, which is of all of them, is on each.
+    ValueError if there is none."""
     usage = usage_metadata(completion.get("usage"))
     about = call_metadata(completion)
     generations = []
+    if not completion["choices"]:
+        raise ValueError("a completion without choices")
     for choice in completion["choices"]:
         given = choice["message"]
         pieces = [
