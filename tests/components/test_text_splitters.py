@@ -121,3 +121,7 @@ def test_wrong_sizes_and_a_text_instead_of_a_list_are_refused() -> None:
     with pytest.raises(ValueError, match="got 2 texts and 1 metadatas"):
         splitter.create_documents(["a", "b"], [{}])
     assert splitter.split_text("") == []
+    with pytest.raises(TypeError, match="split_text: expected a text, got int: 5"):
+        splitter.split_text(5)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(TypeError, match="expected Documents, got str: 'a'"):
+        splitter.split_documents("abc")  # type: ignore[arg-type]  # on purpose

@@ -95,3 +95,11 @@ def test_errors_of_the_server_pass_through_and_name_model_and_address(run_chain)
     ):
         run_chain(llm(server), "hi")
     assert f"model 'm' at {server.base_url}" in " ".join(caught.value.__notes__)
+
+
+def test_a_completion_without_choices_is_shown():
+    with (
+        ChatServer(script=[answering({"id": "c", "choices": []})]) as server,
+        pytest.raises(ModelAnswerError, match=r"did not answer with a completion but with .*choices"),
+    ):
+        OpenAI(base_url=server.base_url, api_key="k").invoke("hi")

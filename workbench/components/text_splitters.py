@@ -105,6 +105,9 @@ class TextSplitter(ABC):
     def split_documents(self, documents: Iterable[Document]) -> list[Document]:
         """The chunks of documents, each with the metadata of the one it is of."""
         given = list(documents)
+        for each in given:
+            if not isinstance(each, Document):
+                raise TypeError(f"expected Documents, got {type(each).__name__}: {each!r:.80}")
         return self.create_documents([d.page_content for d in given], [d.metadata for d in given])
 
     def transform_documents(self, documents: Sequence[Document], **options: Any) -> list[Document]:
@@ -151,7 +154,7 @@ class CharacterTextSplitter(TextSplitter):
         self._is_regex = is_separator_regex
 
     def split_text(self, text: str) -> list[str]:
-        pieces = _cut(text, self._pattern, self._keep_separator)
+        pieces = _cut(_checked(text), self._pattern, self._keep_separator)
         # What an expression matched is not known any more.
         return self._packed(pieces, "" if self._keep_separator or self._is_regex else self._separator)
 
@@ -187,7 +190,7 @@ class RecursiveCharacterTextSplitter(TextSplitter):
         return cls(separators=_SEPARATORS[name], is_separator_regex=True, **options)
 
     def split_text(self, text: str) -> list[str]:
-        return self._split(text, self._separators)
+        return self._split(_checked(text), self._separators)
 
     def _split(self, text: str, separators: list[str]) -> list[str]:
         separator, finer = self._first_found(text, separators)
@@ -209,6 +212,12 @@ class RecursiveCharacterTextSplitter(TextSplitter):
             if not separator or re.search(separator if self._is_regex else re.escape(separator), text):
                 return separator, separators[at + 1 :] if separator else []
         return separators[-1], []
+
+
+def _checked(text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"split_text: expected a text, got {type(text).__name__}: {text!r:.80}")
+    return text
 
 
 def _cut(text: str, pattern: str, keep: KeepSeparator) -> list[str]:

@@ -184,7 +184,10 @@ class TextAnswer:
 
 
 def llm_result(completion: Mapping[str, Any], prompts: int) -> LLMResult:
-    """The generations of each of so many prompts. The usage, which is of all, is on the first."""
+    """The generations of each of so many prompts. The usage, which is of all, is on the first.
+    ValueError if there are none."""
+    if not completion["choices"]:
+        raise ValueError("a completion without choices")
     about, usage = call_metadata(completion), usage_metadata(completion.get("usage"))
     generations = []
     for number, choice in enumerate(completion["choices"]):
