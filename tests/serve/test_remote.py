@@ -338,6 +338,20 @@ def test_a_stop_of_the_view_ends_a_synchronous_call_that_waits(form):
         assert server.closings.get(timeout=1)
 
 
+def test_a_failing_sibling_ends_a_call_that_waits_for_its_answer():
+    with ChatServer(script=[stalling]) as server:
+
+        def fail(_):
+            assert soon(lambda: server.in_flight == 1)
+            raise ValueError("sibling")
+
+        began = time.monotonic()
+        with pytest.raises(ValueError, match="sibling"):
+            RunnableParallel(a=RemoteRunnable(server.base_url), b=fail).invoke(1)
+        assert time.monotonic() - began < 5
+        assert server.closings.get(timeout=1)
+
+
 # What goes wrong
 
 
@@ -424,6 +438,60 @@ def test_a_stream_that_stalls(call_stream):
         with pytest.raises(RemoteStreamError, match=r"sent nothing for 0.3 s.*stall_s="):
             call_stream(RemoteRunnable(server.base_url, stall_s=0.3))
         assert server.closings.get(timeout=1)
+
+
+def test_a_stream_that_does_not_begin(call_stream):
+    with ChatServer(script=[stalling]) as server:
+        with pytest.raises(RemoteStreamError, match=r"sent nothing for 0.3 s: give a longer stall_s="):
+            call_stream(RemoteRunnable(server.base_url, stall_s=0.3))
+        assert server.closings.get(timeout=1)
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+from workbench import RemoteRunnable, RunnableParallel
+
+def interrupt():
+    sys.stdin.readline()
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+remote = RemoteRunnable(sys.argv[1])
+observed = {"callbacks": [lambda event: None]}
+try:
+    CALL
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+sys.stdin.readline()  # what closes the connection is not the end of the process
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "remote.invoke(1)",
+        "remote.invoke(1, observed)",
+        "list(remote.stream(1))",
+        "remote.batch([1, 2], return_exceptions=True)",
+        "RunnableParallel(a=remote, b=remote).invoke(1)",
+    ],
+)
+def test_an_interrupt_ends_a_call_that_waits_for_its_answer_and_closes_the_connection(code):
+    with ChatServer(script=[stalling, stalling]) as server:
+        command = [sys.executable, "-c", INTERRUPTED.replace("CALL", code), server.base_url]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with process:
+            count = 2 if "batch" in code or "Parallel" in code else 1
+            assert soon(lambda: len(server.requests) == count, 20)
+            began = time.monotonic()
+            process.stdin.write("now\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "interrupted\n"
+            assert time.monotonic() - began < 1
+            for _ in range(count):
+                assert server.closings.get(timeout=1)
+            process.communicate("\n", timeout=10)
 
 
 def test_an_answer_that_takes_too_long():

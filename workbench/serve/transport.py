@@ -19,6 +19,8 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from ..engine.limits import Stop
+from ..engine.scope import current
 from ..errors import (
     RemoteChainError,
     RemoteError,
@@ -72,13 +74,15 @@ class Transport:
         self._retries = retries
         self._options = client_options
         self._connections = Connections()
+        self._single = Connections()
+        """Of calls that can be stopped: each has a connection of its own, which the stop can find."""
 
     # Whole answers
 
     def call(self, method: str, name: str, body: Any = None, wire: Wire = "") -> Any:
         """The JSON that the endpoint *name* answers, and the wire it is in."""
         for attempt in range(self._retries + 1):
-            with self._reaching(name) as failure:
+            with self._reaching(name, "timeout", self._timeout) as failure:
                 response = self._stream_request(method, name, body, wire, self._timeout, failure)
                 with response as answer, ended_by_stop(SimpleNamespace(http_response=answer)):
                     answer.read()
@@ -93,7 +97,7 @@ class Transport:
         """``call`` on the running event loop."""
         client = await self._async_client()
         for attempt in range(self._retries + 1):
-            with self._reaching(name) as failure:
+            with self._reaching(name, "timeout", self._timeout) as failure:
                 request = self._request(client, method, name, body, wire, self._timeout, failure.atrace)
                 answer = await client.send(request)
                 if (wait_s := self._retry_after(answer, attempt)) is None:
@@ -109,7 +113,7 @@ class Transport:
         """The events of a stream, up to its end. Closing it closes the connection, which stops the run."""
         for attempt in range(self._retries + 1):
             begun = False
-            with self._reaching(name) as failure:
+            with self._reaching(name, "stall_s", self._stall_s) as failure:
                 opened = self._stream_request("POST", name, body, wire, self._stall_s, failure)
                 with opened as response, ended_by_stop(SimpleNamespace(http_response=response)):
                     answer = Answer(response, self._label(name), self._stall_s)
@@ -140,7 +144,7 @@ class Transport:
         """``events`` on the running event loop."""
         client = await self._async_client()
         for attempt in range(self._retries + 1):
-            with self._reaching(name) as failure:
+            with self._reaching(name, "stall_s", self._stall_s) as failure:
                 request = self._request(client, "POST", name, body, wire, self._stall_s, failure.atrace)
                 response = await client.send(request, stream=True)
                 failure.answered = True
@@ -177,17 +181,19 @@ class Transport:
     def _errors(self) -> Any:
         return (self._library.TransportError, self._library.DecodingError, self._library.StreamError)
 
-    def _client(self) -> Any:
-        return self._connections.client(self._make_client, keep_open=False)
+    def _client(self, stop: Stop | None) -> Any:
+        if stop is None:
+            return self._connections.client(self._make_client, keep_open=False)
+        return self._single.client(lambda _: self._make_client(False, most_kept=0), keep_open=False)
 
     async def _async_client(self) -> Any:
         holder = await self._connections.async_client(self._make_client, keep_open=False)
         return holder.client
 
-    def _make_client(self, asynchronous: bool) -> Any:
+    def _make_client(self, asynchronous: bool, most_kept: int = 20) -> Any:
         library = self._library
         # Streams keep their connections; a pool of 100 would hold up those that come later.
-        limits = library.Limits(max_connections=None, max_keepalive_connections=20)
+        limits = library.Limits(max_connections=None, max_keepalive_connections=most_kept)
         options: dict[str, Any] = {"limits": limits, "follow_redirects": False, **self._options}
         if self.url.startswith("http:"):  # certificates that nobody is asked for take a while to load
             options.setdefault("verify", False)
@@ -211,9 +217,12 @@ class Transport:
     def _stream_request(
         self, method: str, name: str, body: Any, wire: Wire, read_s: float | None, failure: _Failure
     ) -> Iterator[Any]:
-        client = self._client()
+        scope = current.get(None)
+        failure.stop = None if scope is None else scope.stop
+        client = self._client(failure.stop)
         request = self._request(client, method, name, body, wire, read_s, failure.trace)
-        response = client.send(request, stream=True)
+        with ended_by_stop(SimpleNamespace(http_response=failure.opening)):
+            response = client.send(request, stream=True)
         failure.answered = True
         try:
             yield response
@@ -224,8 +233,9 @@ class Transport:
         return f"{self.url}/{name}"
 
     @contextlib.contextmanager
-    def _reaching(self, name: str) -> Iterator[_Failure]:
-        """Errors of the HTTP library as ours; those that may be tried again are kept in the failure."""
+    def _reaching(self, name: str, option: str, read_s: float | None) -> Iterator[_Failure]:
+        """Errors of the HTTP library as ours; those that may be tried again are kept in the failure.
+        *option* is what sets the seconds that the server may be silent."""
         library, label, failure = self._library, self._label(name), _Failure()
         try:
             yield failure
@@ -236,10 +246,8 @@ class Transport:
             failure.error.__cause__ = error
             failure.is_safe = True
         except library.TimeoutException as error:
-            late = (
-                f"{label} sent nothing for {self._timeout:g} s" if self._timeout else f"{label} is too late"
-            )
-            failure.error = RemoteStreamError(f"{late}: give a longer timeout= if that is no fault")
+            late = f"{label} sent nothing for {read_s:g} s" if read_s else f"{label} is too late"
+            failure.error = RemoteStreamError(f"{late}: give a longer {option}= if that is no fault")
             failure.error.__cause__ = error
         except library.InvalidURL as error:
             raise RemoteError(f"{label} is no address: {error}") from error
@@ -361,6 +369,9 @@ class _Failure:
         self.is_safe = False
         self.wait_s = 0.0
         self.answered = False
+        self.stop: Stop | None = None
+        self.opening = SimpleNamespace(is_closed=False, extensions={})
+        """Stands for the response until there is one: what a stop needs of it."""
         self._connects = False
         self._began = time.monotonic()
 
@@ -374,6 +385,10 @@ class _Failure:
     def trace(self, event: str, info: Any) -> None:
         """What the HTTP library tells of the request."""
         self._connects = self._connects or event == "connection.connect_tcp.started"
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self.opening.extensions["network_stream"] = info["return_value"]
+        elif self.stop is not None and self.stop.requested and event.endswith("request_headers.started"):
+            raise asyncio.CancelledError("stopped")  # while it was connecting
 
     async def atrace(self, event: str, info: Any) -> None:
         self.trace(event, info)
