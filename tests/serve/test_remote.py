@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from contextlib import aclosing
 
 import jsonpatch
@@ -570,10 +571,32 @@ def test_no_header_is_made_of_two(options):
     assert "X: y" not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["joke", "ftp://x/y", "http://", "http://x/y?z=1", "http://x/\r\ny", None, 3])
+ADDRESSES = ["joke", "ftp://x/y", "http://", "http://x/y?z=1", "http://x/\r\ny", None, 3, "http://x:port/y"]
+
+
+@pytest.mark.parametrize("url", [*ADDRESSES, "http://[::1/y", "http://x:99999/y"])
 def test_an_address_that_is_none_is_refused_at_once(url):
     with pytest.raises(ValueError, match="url: expected one such as"):
         RemoteRunnable(url)
+
+
+@pytest.mark.parametrize("url", ["http://ada:secret\u2100@x/y", "http://ada:secret[@x/y"])
+def test_an_address_that_cannot_be_read_is_refused_without_its_password(url):
+    with pytest.raises(ValueError, match="url: expected one such as") as raised:
+        RemoteRunnable(url)
+    assert "secret" not in "".join(traceback.format_exception(raised.value)).partition("ValueError: ")[2]
+
+
+@pytest.mark.parametrize("retries", [-1, "2", True, 1.5, None])
+def test_retries_that_are_no_number_are_refused_at_once(retries):
+    with pytest.raises(ValueError, match="retries: expected 0 or more"):
+        RemoteRunnable("http://127.0.0.1:9/x", retries=retries)
+
+
+def test_a_token_of_bytes_is_refused_without_showing_it():
+    with pytest.raises(TypeError, match="token: expected text, got bytes") as raised:
+        RemoteRunnable("http://127.0.0.1:9/x", token=b"secret")
+    assert "secret" not in str(raised.value)
 
 
 def test_it_needs_none_of_the_packages_that_serve():

@@ -88,7 +88,7 @@ class RemoteRunnable(Runnable[Input, Output]):
             timeout=None if timeout is None else _seconds("timeout", timeout),
             stall_s=_seconds("stall_s", stall_s),
             connect_s=_seconds("connect_s", connect_s),
-            retries=retries,
+            retries=_count("retries", retries),
             client_options=client_options,
         )
         self._schemas: dict[str, dict[str, Any]] = {}
@@ -311,12 +311,20 @@ def _no_arguments(kwargs: dict[str, Any]) -> None:
 
 
 def _checked_url(url: str) -> str:
-    parts = urlsplit(url) if isinstance(url, str) else None
-    is_http = parts is not None and parts.scheme in ("http", "https") and bool(parts.netloc)
-    if parts is None or not is_http or parts.query or parts.fragment or not url.isprintable():
+    if not isinstance(url, str) or not _is_address(url):
         got = repr(url.rpartition("@")[2])[:100] if isinstance(url, str) else type(url).__name__
         raise ValueError(f"url: expected one such as 'http://localhost:8000/joke', got {got}")
     return url.rstrip("/")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # it quotes the address, and so the password in it
+        return False
+    is_http = parts.scheme in ("http", "https") and has_host
+    return is_http and not parts.query and not parts.fragment and url.isprintable()
 
 
 def _without_user(url: str) -> tuple[str, tuple[str, str] | None]:
@@ -335,6 +343,8 @@ def _checked_headers(headers: Mapping[str, str] | None, token: str | None) -> di
     """The headers of every request. ValueError for what could end a header; it does not quote the value."""
     given = dict(headers or {})
     if token is not None:
+        if not isinstance(token, str):
+            raise TypeError(f"token: expected text, got {type(token).__name__}")
         given["Authorization"] = f"Bearer {token}"
     for name, value in given.items():
         text = f"{name}{value}"
@@ -348,3 +358,9 @@ def _seconds(name: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValueError(f"{name}: expected seconds above 0, got {value!r}")
     return float(value)
+
+
+def _count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name}: expected 0 or more, got {value!r}")
+    return value
