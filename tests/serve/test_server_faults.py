@@ -289,6 +289,27 @@ def test_an_output_without_json_form_is_an_error_that_says_what_to_do():
         assert post(address, "/odd/stream_log", json={"input": 1}).text.rstrip().endswith("event: end")
 
 
+def in_itself(_):
+    value = {}
+    value["self"] = value
+    return value
+
+
+class Wordless:
+    def __str__(self):
+        raise KeyError("no text")
+
+
+@pytest.mark.parametrize(
+    ("output", "type"), [(in_itself, "RecursionError"), (lambda _: {Wordless(): 1}, "KeyError")]
+)
+@pytest.mark.parametrize("name", ["invoke", "batch"])
+def test_an_output_that_cannot_be_encoded_is_an_error_of_the_chain(output, type, name):
+    with running(create_app({"/odd": RunnableLambda(output)})) as address:
+        answer = post(address, f"/odd/{name}", json={"input": 1, "inputs": [1]})
+        assert answer.status_code == 500 and answer.json()["error"]["type"] == type
+
+
 # Config
 
 
@@ -344,6 +365,20 @@ def test_the_config_can_be_made_of_the_request():
     with running(app) as address:
         answer = post(address, "/who/invoke", json={"input": 1}, headers={"x-user": "ada"})
         assert answer.json()["output"] == "ada"
+
+
+@pytest.mark.parametrize("wire", ["", "values", "runs", "frames"])
+def test_callbacks_of_a_config_made_of_the_request_hear_of_the_run_however_it_is_told(wire):
+    events = []
+
+    def observed(config, request):
+        return {**config, "callbacks": events.append}
+
+    app = create_app({"/up": RunnableLambda(str.upper)}, per_req_config_modifier=observed)
+    with running(app) as address:
+        headers = {"Workbench-Wire": wire}
+        assert post(address, "/up/stream_log", json={"input": "a"}, headers=headers).status_code == 200
+        assert [event.kind for event in events][-1] == "end"
 
 
 # Errors of the chain

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from ..engine.config import as_list
 from ..engine.runs import RunEvent
 from ..runnables.base import Runnable
 from ..tracing.log import Mailbox
@@ -144,7 +145,7 @@ class Service:
 
         observe.gate = mailbox.gate  # type: ignore[attr-defined]  # what observers may carry
         observe.wants_tokens = True  # type: ignore[attr-defined]
-        config: Any = {**call.config, "callbacks": [observe]}
+        config: Any = {**call.config, "callbacks": [*as_list(call.config.get("callbacks")), observe]}
         await self._answer(
             lambda: mailbox.while_running(lambda: self.chain.astream(call.input, config)),
             lambda events: event_bytes("data", dumps(writer.records(events))),
@@ -257,7 +258,7 @@ class Service:
         wire: Wire = "values" if wire_of(_header(scope, HEADER)) else ""
         try:
             text = dumps(to_wire(data, typed=wire != "", strict=True))
-        except ValueError as error:
+        except Exception as error:  # no JSON form, too deep, or what a user's key or serializer raises
             raise self._failure(error) from None
         headers: dict[str, str] = {HEADER.lower(): wire} if wire else {}
         await answer_text(send, 200, text, headers)
