@@ -381,6 +381,13 @@ def test_callbacks_of_a_config_made_of_the_request_hear_of_the_run_however_it_is
         assert [event.kind for event in events][-1] == "end"
 
 
+def test_a_config_made_of_the_request_that_is_none_is_told_in_the_server_s_log(capfd):
+    with serve_chain(str.upper, path="/up", per_req_config_modifier=lambda config, request: None) as service:
+        answer = post(service.url, "/invoke", json={"input": "a"})
+    assert answer.status_code == 500
+    assert "per_req_config_modifier: expected it to return the config, a dict" in capfd.readouterr().err
+
+
 # Errors of the chain
 
 
@@ -537,6 +544,20 @@ def test_two_chains_cannot_have_one_path():
     app = create_app({"/joke": chains()["/joke"]})
     with pytest.raises(ValueError, match="taken"):
         add_routes(app, chains()["/joke"], path="/joke/")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"app": None}, "expected an application of Starlette or FastAPI, got NoneType"),
+        ({"limits": {"run_s": 1}}, r"limits: expected Limits\(...\), got dict"),
+        ({"limits": {}}, r"limits: expected Limits\(...\), got dict"),
+        ({"per_req_config_modifier": 5}, "per_req_config_modifier: expected a function"),
+    ],
+)
+def test_what_cannot_serve_is_refused_where_it_is_given(options, message):
+    with pytest.raises(TypeError, match=message):
+        add_routes(**{"app": create_app({}), "chain": str.upper, "path": "/up", **options})
 
 
 def test_an_application_of_fastapi_serves_chains_beside_its_own_routes():

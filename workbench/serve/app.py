@@ -59,9 +59,17 @@ def add_routes(
     ['/upper/invoke', '/upper/batch', '/upper/stream']
     """
     options = RouteOptions(
-        tuple(config_keys), limits or Limits(), as_tokens(tokens), errors, per_req_config_modifier, playground
+        tuple(config_keys),
+        Limits() if limits is None else limits,
+        as_tokens(tokens),
+        errors,
+        per_req_config_modifier,
+        playground,
     )
     where = checked_path(path)
+    if not hasattr(app, "state") or not hasattr(app, "router"):
+        kind = type(app).__name__
+        raise TypeError(f"add_routes: expected an application of Starlette or FastAPI, got {kind}")
     services: list[Service] = _services_of(app)
     if any(service.path == where for service in services):
         raise ValueError(f"add_routes: the path {where or '/'!r} is taken by another chain")

@@ -62,6 +62,11 @@ class RouteOptions:
         for token in self.tokens:
             if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]{8,}", token):
                 raise ValueError("tokens: expected texts of 8 or more visible ASCII characters")
+        if not isinstance(self.limits, Limits):
+            raise TypeError(f"limits: expected Limits(...), got {type(self.limits).__name__}")
+        if self.config_modifier is not None and not callable(self.config_modifier):
+            kind = type(self.config_modifier).__name__
+            raise TypeError(f"per_req_config_modifier: expected a function of config and request, got {kind}")
         if self.errors not in ("typed", "hidden", "traceback"):
             raise ValueError(f"errors: expected 'typed', 'hidden' or 'traceback', got {self.errors!r}")
 

@@ -176,7 +176,11 @@ async def _modified(options: RouteOptions, config: dict[str, Any], scope: Scope)
     if options.config_modifier is None:
         return config
     modified = options.config_modifier(dict(config), Request(scope))
-    return await modified if inspect.isawaitable(modified) else modified
+    modified = await modified if inspect.isawaitable(modified) else modified
+    if not isinstance(modified, dict):
+        kind = type(modified).__name__
+        raise TypeError(f"per_req_config_modifier: expected it to return the config, a dict, got {kind}")
+    return modified
 
 
 def _with_id(config: dict[str, Any]) -> dict[str, Any]:
