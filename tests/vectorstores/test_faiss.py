@@ -143,3 +143,13 @@ def test_the_class_can_be_had_without_the_package():
     script = "import sys; sys.modules['faiss'] = None; from workbench import FAISS; print(FAISS.__name__)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "FAISS"
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", 3])
+def test_an_index_stays_in_its_folder(store, tmp_path, name):
+    folder = tmp_path / "inner"
+    with pytest.raises(ValueError, match="expected the name of a file in the folder, got"):
+        store.save_local(folder, name)
+    with pytest.raises(ValueError, match="expected the name of a file in the folder, got"):
+        FAISS.load_local(folder, Compass(), name)
+    assert list(tmp_path.iterdir()) == []

@@ -142,6 +142,7 @@ class FAISS(VectorStore):
         """Write ``<index_name>.faiss`` (the vectors) and ``<index_name>.json`` (the documents). TypeError
         names metadata that JSON cannot hold; ValueError if there is nothing to save."""
         folder = Path(folder_path)
+        _check_file_name(index_name)
         with self._lock:
             if self.index is None:
                 raise ValueError("FAISS.save_local: the store is empty")
@@ -165,6 +166,7 @@ class FAISS(VectorStore):
         ValueError if it is not there or damaged. Loading runs no code from the files, so there is nothing
         that *allow_dangerous_deserialization* could allow: it may be given, and changes nothing."""
         folder = Path(folder_path)
+        _check_file_name(index_name)
         about_path = folder / f"{index_name}.json"
         if not about_path.exists() and (folder / f"{index_name}.pkl").exists():
             raise ValueError(f"{folder}: {index_name}.pkl is a pickle, which can run code and is not read")
@@ -184,6 +186,11 @@ class FAISS(VectorStore):
                 f"{folder}: {store.index.ntotal} vectors for {len(store._documents)} documents; save it again"
             )
         return store
+
+
+def _check_file_name(name: object) -> None:
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        raise ValueError(f"index_name: expected the name of a file in the folder, got {name!r:.80}")
 
 
 def _plain(document: Document) -> dict[str, Any]:
