@@ -69,6 +69,19 @@ def test_labels_are_no_markup_for_rich(comparison: Comparison):
     assert "2.00x" in text
 
 
+@pytest.mark.parametrize("width", [200, 40])
+def test_a_narrow_terminal_has_fewer_columns_and_every_label(comparison: Comparison, width: int):
+    from rich.console import Console
+
+    with open(os.devnull, "w") as nowhere:
+        console = Console(record=True, width=width, file=nowhere)
+        console.print(comparison)
+    text = console.export_text()
+    assert all(row.label in text for row in comparison.rows)
+    assert ("quartiles" in text.split("left out")[0]) == (width == 200)
+    assert "…" not in text
+
+
 def test_what_was_not_measured_has_no_numbers(comparison: Comparison):
     assert math.isnan(comparison["none"].median)
     assert math.isnan(comparison.speed_up("none"))
@@ -138,6 +151,15 @@ def test_a_server_with_few_places_is_seen_by_calls_that_take_longer():
     assert kinds(alone, crowd)["server"].startswith("the model works on about 2 calls at a time")
     free = with_facts("batch", 0.1, strategy="batch", steps=(StepFacts("my_llm", "chat_model", 8, 0.11, 8),))
     assert "server" not in kinds(alone, free)
+
+
+def test_a_server_whose_calls_slow_each_other_down_is_not_said_to_gain_nothing():
+    alone = with_facts("one by one", 0.8, strategy="one by one")
+    crowd = with_facts("batch", 0.4, strategy="batch", steps=(StepFacts("my_llm", "chat_model", 2, 0.16, 2),))
+    assert kinds(alone, crowd)["server"] == (
+        "the model's calls slow each other down: with 2 at once each takes 1.6 times as long, together "
+        "1.2 times as fast as in turn (batch) (my_llm: 100 ms a call alone, 160 ms with 2 at once)"
+    )
 
 
 def test_code_that_holds_the_interpreter_is_seen():

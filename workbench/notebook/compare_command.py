@@ -49,7 +49,8 @@ def compare_command(chains: Mapping[str, Any], options: Namespace) -> int:
         if isinstance(error, WorkbenchError) or type(error).__module__.startswith("openai"):
             raise  # what they say is enough, or is shown by who calls this
         raise WorkbenchError(_told(error)) from error
-    Console().print(found)
+    console = Console()
+    console.print(found) if console.is_terminal else print(found)  # a file has room for every column
     if out is not None:
         _write(found, out, timeline)
         print(f"written: {out}", file=sys.stderr)

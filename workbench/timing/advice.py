@@ -22,6 +22,8 @@ _MODELS = frozenset({"chat_model", "llm"})
 
 GAIN = 1.10
 """Less than 10 % faster is no reason for more concurrency."""
+NEARLY = 0.1
+"""A model whose calls at work are this near to a whole number has so many places."""
 STRETCHED = 0.8
 """A step whose calls take this much of what full serialisation would make of them is serialised."""
 
@@ -77,6 +79,20 @@ def _knees(rows: Sequence[Measurement]) -> Iterator[Advice]:
         )
 
 
+def _places(at_work: float, peak: int) -> str:
+    """What a model that does the work of *at_work* calls while it has *peak* of them is said to do."""
+    places = max(1, round(at_work))
+    if abs(at_work - places) > NEARLY * places:
+        return (
+            f"the model's calls slow each other down: with {peak} at once each takes "
+            f"{peak / at_work:.1f} times as long, together {at_work:.1f} times as fast as in turn"
+        )
+    return (
+        f"the model works on about {places} call{'s' if places > 1 else ''} at a time: more concurrency "
+        "than that only makes each call slower"
+    )
+
+
 def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
     """Steps whose calls take the longer the more of them are at work: they do not run side by side. Each is
     told once a chain, by the case with the most calls at once."""
@@ -102,13 +118,7 @@ def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
                 f"{step.peak} at once"
             )
             if step.type in _MODELS:
-                places = max(1, round(at_work))
-                yield Advice(
-                    "server",
-                    f"the model works on about {places} call{'s' if places > 1 else ''} at a time: more "
-                    f"concurrency than that only makes each call slower ({row.label})",
-                    evidence,
-                )
+                yield Advice("server", f"{_places(at_work, step.peak)} ({row.label})", evidence)
             else:
                 yield Advice(
                     "serialised",

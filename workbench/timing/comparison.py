@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from ..tracing.live import LiveState
     from .charts import Chart, Charts
@@ -193,7 +193,7 @@ class Comparison:
     def __str__(self) -> str:
         names, lines = self._table()
         cells = [["", *names], *lines]
-        widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+        widths = _widths(cells)
         table = [
             "  ".join(
                 cell.ljust(width) if column == 0 else cell.rjust(width)
@@ -203,11 +203,12 @@ class Comparison:
         ]
         return "\n".join([*filter(None, [self.title]), *table, *self.remarks])
 
-    def __rich__(self) -> RenderableType:
-        from rich.console import Group
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.table import Table
         from rich.text import Text
 
+        names, lines = self._table()
+        left_out = _fit(names, lines, options.max_width)
         table = Table(
             title=Text(self.title) if self.title else None,
             title_justify="left",
@@ -215,14 +216,15 @@ class Comparison:
             pad_edge=False,
             padding=(0, 2, 0, 0),
         )
-        names, lines = self._table()
-        table.add_column("")
+        table.add_column("", no_wrap=True)
         for name in names:
             table.add_column(name, justify="right", no_wrap=True)
         fastest = self._fastest()
         for row, cells in zip(self.rows, lines, strict=True):
             table.add_row(*(Text(cell) for cell in cells), style="bold green" if row is fastest else None)
-        return Group(table, *(Text(remark, "dim") for remark in self.remarks))
+        yield table
+        remarks = [*self.remarks, f"left out for want of room: {', '.join(left_out)}"]
+        yield from (Text(remark, "dim") for remark in remarks[: None if left_out else -1])
 
     def _repr_html_(self) -> str:
         return self.table_html() + "".join(f"<div>{html.escape(remark)}</div>" for remark in self.remarks)
@@ -285,6 +287,29 @@ class Comparison:
         """Of the rows that are compared with another."""
         pairs = [(row.label, self.baseline_of(row.label)) for row in self.rows if not row.is_part]
         return [base for label, base in pairs if base != label]
+
+
+_SPARED = ("quartiles", "first token", "tokens/s", "waiting", "efficiency", "at once", "interval")
+"""Columns that a narrow terminal does without, the first to go first."""
+
+
+def _widths(cells: list[list[str]]) -> list[int]:
+    return [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+
+
+def _fit(names: list[str], lines: list[list[str]], room: int) -> list[str]:
+    """Take columns out until a line, with two spaces between cells, fits into *room*; say which."""
+    left_out = []
+    for name in _SPARED:
+        if sum(width + 2 for width in _widths([["", *names], *lines])) <= room:
+            break
+        if name in names:
+            column = names.index(name)
+            names.pop(column)
+            for line in lines:
+                line.pop(column + 1)
+            left_out.append(name)
+    return left_out
 
 
 def _seconds(_: Comparison, row: Measurement) -> str:
