@@ -291,3 +291,6 @@ def test_what_was_stopped_says_so_and_names_no_exception() -> None:
     assert html.count("■ stopped here") == 2
     assert "Once upon\n■ stopped here" in text
     assert "CancelledError" not in html + text
+    stopped["error"] = {**error, "message": "the log <ended>"}
+    assert "<div>■ stopped here: the log &lt;ended&gt;</div>" in static_html(document, id="x")
+    assert "■ stopped here: the log <ended>" in plain_text(document)

@@ -67,7 +67,6 @@ _PRE = (
     "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;font-family:monospace;"
     "border-left:2px solid #8a97a6;padding:0 0 0 10px;margin:4px 0"
 )
-STOPPED = f"{GLYPHS['cancelled']} stopped here"
 _BAD, _CHAIN, _MARK = "#d64545", "#8a97a6", "#8a97a6"
 
 # JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. In the output before a
@@ -94,12 +93,8 @@ def static_html(document: Mapping[str, Any], *, id: str, in_notebook: bool = Tru
     ]
     if listed:
         parts += [_table(_rows(listed), _Axis(document)), _left_out(len(listed) - MAX_ROWS, "steps")]
-        shown_above = _shown_above(document)
-        parts += [
-            "<details><summary>Inputs and outputs of the steps</summary>",
-            *_details(listed, shown_above),
-        ]
-        parts.append("</details>")
+        parts.append("<details><summary>Inputs and outputs of the steps</summary>")
+        parts += [*_details(listed, _shown_above(document)), "</details>"]
     return "\n".join(part for part in [*parts, "</div>"] if part)
 
 
@@ -112,7 +107,7 @@ def plain_text(document: Mapping[str, Any]) -> str:
         lines += [f"[{item_number(run, number)}] {input_line(run['input'])}"] if len(roots) > 1 else []
         lines.append(room.cut(_text_of_blocks(blocks(run))))
         if run["status"] == "cancelled":
-            lines.append(STOPPED)
+            lines.append(_stopped_words(run))
         elif run["error"]:
             lines.append(f"{run['error']['type']}: {visible(run['error']['message'])}")
     lines += [_left_out_words(len(roots) - MAX_OUTPUTS, "outputs"), "", summary(document)]
@@ -249,10 +244,10 @@ def _shown_above(document: Mapping[str, Any]) -> dict[str, str]:
     return {part.text: f"{part.label} above" if part.label else "the output above" for part in parts}
 
 
-def _details(listed: list[Step], shown_above: dict[str, str]) -> Iterator[str]:
+def _details(listed: list[Step], places: dict[str, str]) -> Iterator[str]:
     room = _Room(MAX_DETAIL_TEXT)
     for step in listed[:MAX_DETAILS]:
-        yield _step_html(step, room, shown_above)
+        yield _step_html(step, room, places)
     yield _left_out(len(listed) - MAX_DETAILS, "steps")
 
 
@@ -302,10 +297,16 @@ def _json_line(value: Any) -> str:
     return visible(shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
+def _stopped_words(run: Mapping[str, Any]) -> str:
+    """The name of the exception tells no reader more; its message may, as of a log that ended too early."""
+    why = visible(run["error"]["message"]) if run["error"] else ""
+    return f"{GLYPHS['cancelled']} stopped here{f': {why}' if why else ''}"
+
+
 def _error_html(run: Mapping[str, Any]) -> str:
     error: Mapping[str, str] | None = run["error"]
-    if run["status"] == "cancelled":  # CancelledError tells no reader more
-        return f"<div>{STOPPED}</div>"
+    if run["status"] == "cancelled":
+        return f"<div>{escape(_stopped_words(run))}</div>"
     if not error:
         return ""
     # One red cannot be read well on light and dark: it marks, and the words have the colour of all text.
