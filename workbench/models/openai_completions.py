@@ -13,7 +13,7 @@ from pydantic import Field
 
 from .llm import BaseLLM, Generation, GenerationChunk, LLMResult
 from .openai_client import OpenAIClient
-from .openai_messages import call_metadata, usage_metadata
+from .openai_messages import call_metadata, choices_of, usage_metadata
 from .openai_request import as_body, given_fields, parsed
 from .openai_stream import EventStream, aevents_of, events_of
 
@@ -186,11 +186,9 @@ class TextAnswer:
 def llm_result(completion: Mapping[str, Any], prompts: int) -> LLMResult:
     """The generations of each of so many prompts. The usage, which is of all, is on the first.
     ValueError if there are none."""
-    if not completion["choices"]:
-        raise ValueError("a completion without choices")
     about, usage = call_metadata(completion), usage_metadata(completion.get("usage"))
     generations = []
-    for number, choice in enumerate(completion["choices"]):
+    for number, choice in enumerate(choices_of(completion)):
         info = {"finish_reason": choice.get("finish_reason"), **about}
         if choice.get("logprobs"):
             info["logprobs"] = choice["logprobs"]

@@ -12,10 +12,17 @@ from typing import Any
 from ..components.messages import AIMessage, ToolCallChunk, parse_tool_calls
 from .base import ChatGeneration, ChatResult
 
-__all__ = ["call_metadata", "chat_result", "usage_metadata"]
+__all__ = ["call_metadata", "chat_result", "choices_of", "usage_metadata"]
 
 KEPT_PARTS = ("refusal", "reasoning_content", "function_call", "audio")
 """Parts of an answer beside its text and tool calls; they go into ``additional_kwargs``."""
+
+
+def choices_of(completion: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a whole completion answers with. ValueError if that is nothing."""
+    if not completion["choices"]:
+        raise ValueError("a completion without choices")
+    return completion["choices"]  # type: ignore[no-any-return]  # as the API says
 
 
 def chat_result(completion: Mapping[str, Any]) -> ChatResult:
@@ -24,9 +31,7 @@ def chat_result(completion: Mapping[str, Any]) -> ChatResult:
     usage = usage_metadata(completion.get("usage"))
     about = call_metadata(completion)
     generations = []
-    if not completion["choices"]:
-        raise ValueError("a completion without choices")
-    for choice in completion["choices"]:
+    for choice in choices_of(completion):
         given = choice["message"]
         pieces = [
             ToolCallChunk(

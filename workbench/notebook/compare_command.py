@@ -50,7 +50,10 @@ def compare_command(chains: Mapping[str, Any], options: Namespace) -> int:
             raise  # what they say is enough, or is shown by who calls this
         raise WorkbenchError(_told(error)) from error
     console = Console()
-    console.print(found) if console.is_terminal else print(found)  # a file has room for every column
+    if console.is_terminal:
+        console.print(found)
+    else:
+        print(found)  # a file has room for every column
     if out is not None:
         _write(found, out, timeline)
         print(f"written: {out}", file=sys.stderr)

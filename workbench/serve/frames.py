@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from ..engine.config import as_list
+from ..engine.config import merge_configs
 from ..engine.event_loop import end_tasks
 from ..notebook.widgets.wire import Wire
 from ..runnables.base import Runnable
@@ -26,7 +26,7 @@ async def frames_of(
     so: its error is told there and not raised."""
     loop, changed = asyncio.get_running_loop(), asyncio.Event()
     live = LiveState(lambda urgent: _tell(loop, changed))
-    observed: Any = {**config, "callbacks": [*as_list(config.get("callbacks")), live]}
+    observed = merge_configs(config, {"callbacks": [live]})  # type: ignore[arg-type]  # it is checked there
 
     async def work() -> None:
         async with aclosing(chain.astream(input, observed)) as chunks:  # type: ignore[type-var]

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from ..engine.config import as_list
+from ..engine.config import merge_configs
 from ..engine.runs import RunEvent
 from ..runnables.base import Runnable
 from ..tracing.log import Mailbox
@@ -145,7 +145,7 @@ class Service:
 
         observe.gate = mailbox.gate  # type: ignore[attr-defined]  # what observers may carry
         observe.wants_tokens = True  # type: ignore[attr-defined]
-        config: Any = {**call.config, "callbacks": [*as_list(call.config.get("callbacks")), observe]}
+        config = merge_configs(call.config, {"callbacks": [observe]})  # type: ignore[arg-type]  # it is checked there
         await self._answer(
             lambda: mailbox.while_running(lambda: self.chain.astream(call.input, config)),
             lambda events: event_bytes("data", dumps(writer.records(events))),

@@ -223,8 +223,9 @@ class Comparison:
         for row, cells in zip(self.rows, lines, strict=True):
             table.add_row(*(Text(cell) for cell in cells), style="bold green" if row is fastest else None)
         yield table
-        remarks = [*self.remarks, f"left out for want of room: {', '.join(left_out)}"]
-        yield from (Text(remark, "dim") for remark in remarks[: None if left_out else -1])
+        yield from (Text(remark, "dim") for remark in self.remarks)
+        if left_out:
+            yield Text(f"left out for want of room: {', '.join(left_out)}", "dim")
 
     def _repr_html_(self) -> str:
         return self.table_html() + "".join(f"<div>{html.escape(remark)}</div>" for remark in self.remarks)

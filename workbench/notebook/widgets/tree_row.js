@@ -65,7 +65,7 @@ export class TreeRow {
     setText(this._tokens, tokensText(run));
     setText(this._spoken, spokenLabel(run, node.branches, status));
     this._track.show(run, context.origin, context.ghost);
-    this._track.scale(context.scale);
+    this.scale(context.scale);
     this.tick(context.now, true);
   }
 
