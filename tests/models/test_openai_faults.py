@@ -241,6 +241,7 @@ def test_clients_are_closed_with_their_loop_and_their_model(monkeypatch):
         await model.ainvoke("hi")
         return await model._async_connected()
 
+    gc.collect()  # what other tests left is not this one's
     complaints = []
     monkeypatch.setattr("sys.unraisablehook", complaints.append)
     with ChatServer(["a"]) as server, warnings.catch_warnings():
