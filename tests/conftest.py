@@ -15,8 +15,19 @@ from workbench.engine.chunks import Fold
 # Here for all folders: imported in the conftest of each, every folder would have a browser of its own, and a
 # second playwright cannot start in a process.
 from .browser import browser, jupyter, lab
+from .local_model import local_model
 
-__all__ = ["FORMS", "Recorder", "browser", "collect", "jupyter", "lab", "recorder", "run_chain"]
+__all__ = [
+    "FORMS",
+    "Recorder",
+    "browser",
+    "collect",
+    "jupyter",
+    "lab",
+    "local_model",
+    "recorder",
+    "run_chain",
+]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background, as CI may be: tests of Ctrl-C, and the processes they start, need it.
@@ -108,7 +119,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say how many tests ran in a real browser and on the real model, since they may be skipped."""
-    for what, marks in (("browser", ("_browser.py",)), ("local model", ("test_local.py", "test_server.py"))):
+    for what, marks in (
+        ("browser", ("_browser.py",)),
+        ("local model", ("models/local/test_chat.py", "models/local/test_server.py")),
+    ):
         counts = {
             outcome: sum(
                 report.when == ("setup" if outcome == "skipped" else "call")

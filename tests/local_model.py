@@ -15,7 +15,7 @@ def missing() -> str | None:
     if importlib.util.find_spec("xllamacpp") is None:
         return 'xllamacpp is not installed: pip install "chain-workbench[local]"'
     from workbench.errors import ModelNotInstalledError
-    from workbench.models import weights
+    from workbench.models.local import weights
 
     try:
         weights.path()

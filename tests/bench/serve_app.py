@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from workbench.serve.server import listen
+from workbench.serve.server.listening import listen
 
 __all__ = ["SIDES", "words"]
 
@@ -26,7 +26,7 @@ def words(tokens: int) -> list[str]:
 
 def our_app(tokens: int) -> Any:
     from workbench import AIMessageChunk, BaseChatModel, ChatPromptTemplate, StrOutputParser
-    from workbench.serve.app import create_app
+    from workbench.serve.server.app import create_app
 
     class Model(BaseChatModel):
         async def _astream(self, messages: Any, stop: Any = None, **kwargs: Any) -> Any:

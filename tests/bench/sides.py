@@ -89,7 +89,7 @@ class Ours(_Side):
             RunnableSequence,
             StrOutputParser,
         )
-        from workbench.models.base import BaseChatModel, ChatGenerationChunk
+        from workbench.models.chat import BaseChatModel, ChatGenerationChunk
 
         class Model(BaseChatModel):
             n: int

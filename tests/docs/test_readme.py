@@ -17,8 +17,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from workbench import cli
-from workbench.notebook.cell_line import OPTIONS
+from workbench.cli import main as cli
+from workbench.notebook.magics.cell_line import OPTIONS
 
 from .pages import ROOT, blocks
 

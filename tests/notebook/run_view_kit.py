@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
+from workbench.live.state import LiveState
 from workbench.notebook.widgets.run_view import RunView
 from workbench.runnables.function import RunnableGenerator, RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
-from workbench.tracing.live import LiveState
 
 __all__ = [
     "PWNED",

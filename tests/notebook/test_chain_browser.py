@@ -26,7 +26,7 @@ joke = ChatPromptTemplate.from_template("Tell me a funny story about {topic}.") 
 poem = ChatPromptTemplate.from_template("Write a poem about {topic}.") | model | StrOutputParser()
 RunnableParallel(joke=joke, poem=poem)"""
 ENDLESS = "%%chain endless topic=rivers\nprompt | model.bind(max_tokens=1800) | StrOutputParser()"
-SLOTS = """from workbench.models.server import get_server
+SLOTS = """from workbench.models.local.server import get_server
 import time
 for _ in range(20):
     if not get_server("smollm2").busy(): break

@@ -11,7 +11,7 @@ from workbench import (
     RunnablePassthrough,
     StrOutputParser,
 )
-from workbench.notebook.static import static_html
+from workbench.views.static.html import static_html
 
 from ..browser import Browser
 from .view_page import ViewPage

@@ -9,8 +9,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from workbench.errors import ChainCellError
-from workbench.notebook.completion import candidates
-from workbench.notebook.timing_line import HELP, read_timing_line
+from workbench.notebook.magics.completion import candidates
+from workbench.notebook.magics.timing_line import HELP, read_timing_line
 from workbench.timing.comparison import Comparison
 
 SETUP = """from workbench import *

@@ -18,7 +18,7 @@ from ..browser import Browser, NotebookPage
 
 __all__ = ["ViewPage", "axe", "entry", "root", "serious", "snapshot", "stamp"]
 
-WIDGETS = Path(__file__).parents[2] / "workbench/notebook/widgets"
+WIDGETS = Path(__file__).parents[2] / "workbench/views/web"
 ORIGIN = "http://view.test"
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>view</title>

@@ -18,13 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Recorder
-from workbench import (
-    RunnableBranch,
-    RunnableGenerator,
-    RunnableLambda,
-    RunnableParallel,
-    RunnablePassthrough,
-)
+from workbench import RunnableBranch, RunnableGenerator, RunnableLambda, RunnableParallel, RunnablePassthrough
 from workbench.engine import threads
 from workbench.engine.chunks import Fold
 

@@ -29,7 +29,7 @@ from workbench import (
     RunnableSerializable,
     StrOutputParser,
 )
-from workbench.components.messages import AnyMessage
+from workbench.messages import AnyMessage
 from workbench.runnables.function_types import read_keys
 
 Input = TypeVar("Input")

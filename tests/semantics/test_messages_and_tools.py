@@ -29,7 +29,7 @@ from workbench import (
     convert_to_openai_tool,
     tool,
 )
-from workbench.models.base import ChatGeneration, ChatGenerationChunk, ChatResult
+from workbench.models.chat import ChatGeneration, ChatGenerationChunk, ChatResult
 
 SYNC = ("invoke", "stream")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workbench.serve.app import create_app
+from workbench.serve.server.app import create_app
 
 from .langserve_app import langserve_app
 from .servers import chains, running

@@ -17,7 +17,7 @@ from workbench import (
     RunnableParallel,
     StrOutputParser,
 )
-from workbench.serve.server import listen
+from workbench.serve.server.listening import listen
 
 __all__ = ["ANSWER", "chains", "running"]
 

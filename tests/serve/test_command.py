@@ -9,9 +9,9 @@ import sys
 import httpx
 import pytest
 
-from workbench.cli import main
+from workbench.cli.main import main
 from workbench.errors import WorkbenchError
-from workbench.serve.command import load_chain
+from workbench.serve.server.command import load_chain
 
 CHAINS = """
 from workbench import RunnableLambda
@@ -34,7 +34,7 @@ def here(tmp_path, monkeypatch):
 @contextlib.contextmanager
 def serving(*arguments, **environment):
     """The process, and the lines that it begins with."""
-    command = [sys.executable, "-m", "workbench.cli", "serve", *arguments, "--port", "0"]
+    command = [sys.executable, "-m", "workbench", "serve", *arguments, "--port", "0"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}
     ) as process:

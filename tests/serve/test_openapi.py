@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, settings
 from pydantic import BaseModel
 
 from workbench import RunnableLambda
-from workbench.serve.app import create_app
-from workbench.serve.openapi import openapi_document
+from workbench.serve.server.app import create_app
+from workbench.serve.server.openapi import openapi_document
 
 from .servers import chains
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 
 from tests.runnables.test_properties import chains, collected, in_ci
 from workbench import RemoteRunnable, RunnableLambda
-from workbench.serve.app import create_app
-from workbench.serve.event_stream import EventReader
+from workbench.http.event_stream import EventReader
+from workbench.serve.server.app import create_app
 
 from .servers import running
 

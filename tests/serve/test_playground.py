@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from workbench.serve.app import create_app
+from workbench.serve.server.app import create_app
 
 from .servers import chains, running
 
-PAGES = Path(__file__).parents[2] / "workbench/serve/pages"
+PAGES = Path(__file__).parents[2] / "workbench/serve/server/pages"
 
 
 def test_the_page_has_no_script_or_style_of_its_own_and_a_policy_that_forbids_them(ours):

@@ -33,12 +33,7 @@ from workbench import (
     watch,
 )
 from workbench.engine.chunks import Fold
-from workbench.errors import (
-    RemoteChainError,
-    RemoteStatusError,
-    RemoteStreamError,
-    RemoteUnreachableError,
-)
+from workbench.errors import RemoteChainError, RemoteStatusError, RemoteStreamError, RemoteUnreachableError
 
 from .servers import ANSWER, chains
 
@@ -516,7 +511,7 @@ def test_a_server_that_is_killed_in_mid_stream(tmp_path):
         "from workbench import FakeChatModel\n"
         "endless = FakeChatModel(responses=['a ' * 9000], token_delay_s=0.01)\n"
     )
-    command = [sys.executable, "-m", "workbench.cli", "serve", f"{script}:endless", "--port", "0"]
+    command = [sys.executable, "-m", "workbench", "serve", f"{script}:endless", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         url = server.stdout.readline().split()[0]
         with pytest.raises(RemoteStreamError, match=r"cut off after \d+ events"):

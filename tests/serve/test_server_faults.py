@@ -24,9 +24,9 @@ from workbench import (
     serve_chain,
 )
 from workbench.errors import WorkbenchError
-from workbench.serve.app import Limits, add_routes, create_app
-from workbench.serve.options import RouteOptions
-from workbench.serve.server import listen
+from workbench.serve.server.app import Limits, add_routes, create_app
+from workbench.serve.server.listening import listen
+from workbench.serve.server.options import RouteOptions
 
 from .servers import chains, running
 
@@ -443,7 +443,7 @@ def test_every_token_is_compared_whatever_came_before_it(monkeypatch):
         compared.append(a)
         return a == b
 
-    monkeypatch.setattr("workbench.serve.options.hmac.compare_digest", compare)
+    monkeypatch.setattr("workbench.serve.server.options.hmac.compare_digest", compare)
     options = RouteOptions(tokens=("first-token", "second-token"))
     assert options.lets_in("Bearer first-token") and len(compared) == 2
     assert not options.lets_in("Bearer x") and len(compared) == 4

@@ -17,12 +17,7 @@ from workbench.engine.limits import Stop
 from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
-from workbench.timing.compare import (
-    Progress,
-    batch_against_one_by_one,
-    compare,
-    parallel_against_alone,
-)
+from workbench.timing.compare import Progress, batch_against_one_by_one, compare, parallel_against_alone
 from workbench.timing.measurement import Sample
 from workbench.timing.rows import Timings
 

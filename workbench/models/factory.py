@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ..components.embeddings import Embeddings
-from .base import BaseChatModel
-from .openai_client import without_password
+from ..retrieval.embeddings import Embeddings
+from .chat import BaseChatModel
+from .openai.client import without_password
 
 if TYPE_CHECKING:
-    from .configurable_model import ConfigurableModel
+    from .configurable import ConfigurableModel
 
 __all__ = ["init_chat_model", "init_embeddings"]
 
@@ -67,7 +67,7 @@ def init_chat_model(
     'my-model'
     """
     if configurable_fields is not None:
-        from .configurable_model import ConfigurableModel
+        from .configurable import ConfigurableModel
 
         given = {"model": model, "model_provider": model_provider, **options}
         given = {name: value for name, value in given.items() if value is not None}
@@ -108,15 +108,15 @@ def init_embeddings(model: str | None = None, *, provider: str | None = None, **
         _say(f"using {model} embeddings")
     provider, _, name = model.partition(":")
     if provider == "openai":
-        from .openai_embeddings import OpenAIEmbeddings
+        from .openai.embeddings import OpenAIEmbeddings
 
         return OpenAIEmbeddings(**_with_model(name, options))
     if provider == "azure_openai":
-        from .azure_openai import AzureOpenAIEmbeddings
+        from .openai.azure import AzureOpenAIEmbeddings
 
         return AzureOpenAIEmbeddings(**_with_model(name, options))
     if model == "local":
-        from .local_embeddings import LocalEmbeddings
+        from .local.embeddings import LocalEmbeddings
 
         return LocalEmbeddings(**options)
     raise ValueError(
@@ -153,26 +153,26 @@ def _split(model: str | None, provider: str | None, options: Mapping[str, Any]) 
         return "openai", model  # that server's own name, in which a colon may stand for anything
     if colon:
         return head, tail
-    from .weights import KNOWN
+    from .local.weights import KNOWN
 
     return ("local" if model in KNOWN else "openai"), model
 
 
 def _openai(name: str | None, options: dict[str, Any]) -> BaseChatModel:
-    from .openai import ChatOpenAI
+    from .openai.chat import ChatOpenAI
 
     return ChatOpenAI(**_with_model(name, options))
 
 
 def _azure(name: str | None, options: dict[str, Any]) -> BaseChatModel:
-    from .azure_openai import AzureChatOpenAI
+    from .openai.azure import AzureChatOpenAI
 
     return AzureChatOpenAI(**_with_model(name, options))
 
 
 def _local(name: str | None, options: dict[str, Any]) -> BaseChatModel:
-    from .local import ChatLocal
-    from .weights import KNOWN
+    from .local.chat import ChatLocal
+    from .local.weights import KNOWN
 
     if name is not None and name not in KNOWN:
         raise ValueError(f"unknown local model {name!r}: expected one of {', '.join(KNOWN)}")
@@ -184,7 +184,7 @@ def _with_model(name: str | None, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ollama(name: str | None, options: dict[str, Any]) -> BaseChatModel:
-    from .openai import ChatOpenAI
+    from .openai.chat import ChatOpenAI
 
     if not name:
         raise ValueError('init_chat_model: expected a model after "ollama:", as in "ollama:llama3.2"')

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, field_validator
 
-from ..components.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
+from ..messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
 from ..runnables.base import Runnable
-from .base import BaseChatModel, ChatGeneration, ChatResult, whole
+from .chat import BaseChatModel, ChatGeneration, ChatResult, whole
 from .llm import LLM
 from .structured import Method, structured, tool_arguments
 

@@ -17,19 +17,19 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from ..components.messages import AnyMessage, HumanMessage, count_tokens_approximately
-from ..components.openai_tools import convert_to_openai_tool
-from ..components.prompts import ChatPromptValueConcrete, StringPromptValue
 from ..engine.chunks import ChunkStream, Fold, fold
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking, EventLoop, drive
+from ..messages import AnyMessage, HumanMessage, count_tokens_approximately
+from ..prompts import ChatPromptValueConcrete, StringPromptValue
 from ..runnables.lending import lending
 from ..runnables.serializable import RunnableSerializable
+from ..tools.openai_format import convert_to_openai_tool
 from ..tracing.callbacks import LLMResult
-from .caches import BaseCache, Place, place_of
-from .cassettes import Cassette, current_cassette
-from .model_runs import with_run_manager
 from .rate_limits import BaseRateLimiter, admit
+from .recorded.caches import BaseCache, Place, place_of
+from .recorded.cassettes import Cassette, current_cassette
+from .run_managers import with_run_manager
 
 __all__ = ["Answer", "BaseLanguageModel", "missing"]
 

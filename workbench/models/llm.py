@@ -15,9 +15,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from ..components.messages import get_buffer_string
 from ..engine.modes import AnyScope
 from ..engine.runs import Run
+from ..messages import get_buffer_string
 from ..tracing.callbacks import Generation, LLMResult
 from .language import Answer, BaseLanguageModel, missing
 

@@ -12,16 +12,16 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
-from ..components.answer_parsers import AnswerParser
-from ..components.json_parsers import JsonOutputParser, PydanticOutputParser
-from ..components.openai_tools import convert_to_openai_function, convert_to_openai_tool
-from ..components.tool_parsers import JsonOutputKeyToolsParser, PydanticToolsParser
 from ..engine.chunks import AddableDict, ChunkStream, Fold
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope
+from ..parsers.answers import AnswerParser
+from ..parsers.json import JsonOutputParser, PydanticOutputParser
+from ..parsers.tool_calls import JsonOutputKeyToolsParser, PydanticToolsParser
 from ..runnables.base import Runnable
 from ..runnables.parallel import RunnableParallel
 from ..runnables.shapes import Key, Shape
+from ..tools.openai_format import convert_to_openai_function, convert_to_openai_tool
 
 __all__ = ["Method", "structured", "tool_arguments"]
 

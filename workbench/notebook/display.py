@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from ..engine.background import SLICE_S
 from ..engine.runs import RunEvent
+from ..live.state import LiveState
 from ..runnables.base import Runnable
-from ..tracing.live import LiveState
-from .background import SLICE_S
-from .cell_line import Pane
-from .chain_run import ChainRun, Job
+from .magics.cell_line import Pane
+from .run import ChainRun, Job
 from .session import runs, settings
 
 __all__ = [
@@ -94,7 +94,7 @@ def new_view(
         from .widgets.run_view import RunView
 
         return RunView(live, on_stop=on_stop, on_rerun=on_rerun, python=python, title=title, view=view)
-    from .terminal import TerminalView
+    from ..views.terminal.view import TerminalView
 
     return TerminalView(live, title=title, view=view)
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from ..timing.units import count, duration, money
-from .chain_run import ChainRun
-from .run_figures import figures
-from .terminal_text import cropped, one_line
+from ..text.units import count, duration, money
+from ..views.document import figures
+from ..views.terminal.text import cropped, one_line
+from .run import ChainRun
 
 __all__ = ["brief", "run_rows", "text_table"]
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from ..runnables.base import Runnable
-from .cell_line import Pane
-from .chain_run import ChainRun, Job
+from .magics.cell_line import Pane
+from .run import ChainRun, Job
 from .run_table import run_rows, text_table
 
 __all__ = ["KEPT", "NamedChain", "Runs", "Settings", "named_chains", "runs", "settings"]

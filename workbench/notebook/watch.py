@@ -21,12 +21,12 @@ from ..engine.limits import Stop
 from ..engine.modes import Blocking
 from ..engine.runs import Run, RunEvent
 from ..engine.scope import current
+from ..live.state import LiveState
 from ..runnables.base import Runnable
 from ..runnables.failures import explain
-from ..tracing.live import LiveState
-from .cell_line import Pane
-from .chain_run import ChainRun, Job
 from .display import View, finish_when_over, in_kernel, new_view, run_job, show_run
+from .magics.cell_line import Pane
+from .run import ChainRun, Job
 
 __all__ = ["view", "watch"]
 
@@ -155,7 +155,7 @@ def view(
 
 
 def _follow(source: Any, title: str, pane: Pane | None) -> Following | None:
-    from .sources import live_from
+    from ..live.sources import live_from
 
     followed = live_from(source)
     if isinstance(followed, LiveState):

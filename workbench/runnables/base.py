@@ -28,7 +28,7 @@ from .steps import AsyncIteratorSource, IteratorSource, called, observed
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from ..components.tools import BaseTool
+    from ..tools.structured import BaseTool
     from ..tracing.events import StreamEvent
     from ..tracing.log import RunLog, RunLogPatch
     from .configurable_specs import AnyConfigurableField, ConfigurableField, ConfigurableFieldSpec
@@ -611,7 +611,7 @@ class Runnable(Generic[Input, Output]):
         """This runnable as a tool for models. Its arguments are those of *args_schema*, or *arg_types*
         (``{"city": str}``), or its input; TypeError if nothing is known of that. A runnable that does not
         take a dict becomes a tool with the one argument ``input``."""
-        from ..components.tools import tool_of_runnable
+        from ..tools.structured import tool_of_runnable
 
         return tool_of_runnable(
             self, args_schema=args_schema, name=name, description=description, arg_types=arg_types

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from ..text.units import duration
 from .measurement import Facts, Measurement, StepFacts
-from .units import duration
 
 __all__ = ["Advice", "advice_on"]
 

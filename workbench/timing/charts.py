@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependencyError
+from ..text.units import duration
 from . import charts_html
 from .chart_data import aligned_steps, latencies, speed_ups
-from .units import duration
 
 if TYPE_CHECKING:
     from .comparison import Comparison

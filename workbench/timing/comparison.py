@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..text.units import count, duration, ratio
 from .advice import Advice, advice_on
 from .measurement import Facts, Measurement
 from .resampling import FEWEST_ROUNDS, Ratio, ratio_of
-from .units import count, duration, ratio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from ..tracing.live import LiveState
+    from ..live.state import LiveState
     from .charts import Chart, Charts
     from .report import StepTable
 

@@ -13,7 +13,7 @@ from .resampling import quartiles
 from .rows import TimingRow, Timings, most_at_once
 
 if TYPE_CHECKING:
-    from ..tracing.live import LiveState
+    from ..live.state import LiveState
 
 __all__ = ["Facts", "Measurement", "Sample", "StepFacts"]
 

@@ -6,8 +6,8 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..text.units import count, duration, rate
 from .rows import TimingRow
-from .units import count, duration, rate
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -18,15 +18,15 @@ from ..engine.limits import Stop
 from ..engine.modes import Blocking
 from ..engine.runs import Observer
 from ..engine.scope import current
+from ..text.units import duration
 from .measurement import Measurement, Sample, facts_of
 from .rows import Timings
 from .strategies import Case, LoopThread
-from .units import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..tracing.live import LiveState
+    from ..live.state import LiveState
 
 __all__ = ["Progress", "Rounds", "Watcher", "check_number"]
 
@@ -143,7 +143,7 @@ class Rounds:
 
     def _time(self, case: Case, round: int | None) -> Sample:
         __tracebackhide__ = True
-        from ..tracing.live import LiveState
+        from ..live.state import LiveState
 
         began = time.perf_counter()
         timings, live = Timings(), LiveState()

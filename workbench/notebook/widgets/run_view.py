@@ -25,14 +25,14 @@ from typing import Any
 
 import traitlets
 
-from ...tracing.live import LiveState
-from ..export import export_file, save
+from ...live.codec import Wire
+from ...live.state import LiveState
+from ...views.export import export_file, save
+from ...views.static.html import placeholder, plain_text, static_html
+from ...views.web.modules import join_modules
 from ..session import settings
-from ..static import placeholder, plain_text, static_html
-from .esm import join_modules
 from .sender import Sender, answer_on_any_subshell
 from .twin import TwinWidget
-from .wire import Wire
 
 __all__ = ["RunView"]
 
@@ -40,7 +40,7 @@ VIEWS = ("stream", "tree", "time", "all")
 OTHER_VIEWS = ("timeline",)
 """Style sheets of widgets that are not this one."""
 
-_HERE = Path(__file__).parent
+_WEB = Path(__file__).parents[2] / "views" / "web"
 _OVER = ("done", "failed", "cancelled")
 
 
@@ -55,10 +55,10 @@ class RunView(TwinWidget):
     another run, ``save(path)`` writes what it shows.
     """
 
-    _esm = join_modules(_HERE / "run_view.js")
+    _esm = join_modules(_WEB / "run_view.js")
     _css = "\n".join(
         path.read_text(encoding="utf-8")
-        for path in sorted(_HERE.glob("*.css"))
+        for path in sorted(_WEB.glob("*.css"))
         if path.stem not in OTHER_VIEWS
     )
 

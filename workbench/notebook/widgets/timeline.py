@@ -19,14 +19,14 @@ import traitlets
 
 from ...timing.lanes_html import lanes_html, lanes_text
 from ...timing.timeline import Timeline
-from ..static import HIDE_WIDGET_ERROR, placeholder
-from .esm import join_modules
+from ...views.static.html import HIDE_WIDGET_ERROR, placeholder
+from ...views.web.modules import join_modules
 from .sender import Sender, answer_on_any_subshell
 from .twin import TwinWidget
 
 __all__ = ["TimelineView"]
 
-_HERE = Path(__file__).parent
+_WEB = Path(__file__).parents[2] / "views" / "web"
 
 
 class TimelineView(TwinWidget):
@@ -35,8 +35,8 @@ class TimelineView(TwinWidget):
     ``show()`` puts it into the current output, ``finish()`` sends what is left and fills in the twin.
     """
 
-    _esm = join_modules(_HERE / "timeline.js")
-    _css = "\n".join((_HERE / f"{name}.css").read_text(encoding="utf-8") for name in ("run_view", "timeline"))
+    _esm = join_modules(_WEB / "timeline.js")
+    _css = "\n".join((_WEB / f"{name}.css").read_text(encoding="utf-8") for name in ("run_view", "timeline"))
 
     title = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)

@@ -1,1 +1,0 @@
-"""What chains are made of besides models: messages, prompts, parsers, documents, retrievers, tools."""

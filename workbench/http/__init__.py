@@ -1,0 +1,1 @@
+"""What HTTP clients and servers here share: event streams, connections, how a stop ends a request."""

@@ -1,0 +1,287 @@
+"""The output of a run so far, as JSON data, and its growth as JSON Patch operations.
+
+A ``GrowingOutput`` takes the chunks of one run and adds them up as ``engine.chunks.add`` does: texts are
+joined, ``AddableDict`` chunks add per key, lists are extended, whatever cannot be added is replaced.
+``changes`` brings ``value`` up to date and says what that took, in as few operations as it needs: what
+grew is added to, what is as it was is not mentioned. A chunk costs O(1), also those of a JSON parser,
+which has the whole object in each: only the last one before somebody looks is compared with the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..engine.chunks import AddableDict, add
+from ..patch.operations import Op
+from ..tracing.encode import MAX_ITEMS, cut, data, key_of, text_of
+from ..tracing.log import escape
+
+__all__ = ["GrowingOutput", "differences"]
+
+MAX_GROWING_TEXT = 1_000_000
+"""Characters of one text that grows by chunks. What comes after them is counted, not kept."""
+
+_NOTHING: Any = object()
+
+
+class GrowingOutput:
+    """See the module. ``value`` is as it was at the last call of ``changes``."""
+
+    def __init__(self, first: Any) -> None:
+        self._node = _node_for(first)
+        self.value: Any = _NOTHING
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether ``changes`` was called."""
+        return self.value is not _NOTHING
+
+    def add(self, chunk: Any) -> None:
+        self._node = _added(self._node, chunk)
+
+    def changes(self, path: str) -> list[Op]:
+        """What changed since the last call, as operations on a document that has ``value`` at *path*."""
+        ops: list[Op] = []
+        self.value = self._node.update(self.value, path, ops)
+        return ops
+
+
+class _Text:
+    """A text, kept as the pieces that nobody has looked at yet."""
+
+    def __init__(self, text: str) -> None:
+        self._fresh = [text]
+        self._size = 0
+        self._left_out = 0
+        self.dirty = True
+
+    def add(self, chunk: Any) -> bool:
+        text = text_of(chunk)
+        if text is None:
+            return False
+        if text:
+            self._fresh.append(text)
+            self.dirty = True
+        return True
+
+    def update(self, shown: Any, path: str, ops: list[Op]) -> Any:
+        self.dirty = False
+        fresh = cut("".join(self._fresh))
+        self._fresh = []
+        if self._size + len(fresh) > MAX_GROWING_TEXT:
+            first = not self._left_out
+            self._left_out += len(fresh)
+            fresh = "… (the rest of this text is left out here)" if first else ""
+        self._size += len(fresh)
+        if not isinstance(shown, str):
+            ops.append(_placed(shown, path, fresh))
+            return fresh
+        if fresh:
+            ops.append({"op": "append", "path": path, "values": [fresh]})
+        return shown + fresh
+
+
+class _Dict:
+    """A dict whose chunks add per key."""
+
+    def __init__(self, first: Mapping[Any, Any]) -> None:
+        self._nodes: dict[str, Any] = {}
+        self.dirty = True
+        self.add(AddableDict(first))
+
+    def add(self, chunk: Any) -> bool:
+        if not isinstance(chunk, dict):
+            return False
+        for key, value in chunk.items():
+            name = key_of(key)
+            node = self._nodes.get(name)
+            if node is not None:
+                self._nodes[name] = _added(node, value)
+            elif len(self._nodes) < MAX_ITEMS:
+                self._nodes[name] = _node_for(value)
+        self.dirty = True
+        return True
+
+    def update(self, shown: Any, path: str, ops: list[Op]) -> Any:
+        self.dirty = False
+        if not isinstance(shown, dict):
+            ignored: list[Op] = []
+            value = {key: node.update(_NOTHING, path, ignored) for key, node in self._nodes.items()}
+            ops.append(_placed(shown, path, value))
+            return _copied(value)
+        for key, node in self._nodes.items():
+            if node.dirty:
+                shown[key] = node.update(shown.get(key, _NOTHING), f"{path}/{escape(key)}", ops)
+        return shown
+
+
+class _List:
+    """A list whose chunks are lists of further items."""
+
+    def __init__(self, first: list[Any]) -> None:
+        self._fresh = list(first)
+        self.dirty = True
+
+    def add(self, chunk: Any) -> bool:
+        if not isinstance(chunk, list):
+            return False
+        self._fresh.extend(chunk)
+        self.dirty = bool(self._fresh)
+        return True
+
+    def update(self, shown: Any, path: str, ops: list[Op]) -> Any:
+        self.dirty = False
+        room = max(MAX_ITEMS - len(shown), 0) if isinstance(shown, list) else MAX_ITEMS
+        fresh = [data(item) for item in self._fresh[:room]]
+        if room and len(self._fresh) >= room:
+            fresh[-1] = "… (the rest of this list is left out here)"
+        self._fresh = []
+        if not isinstance(shown, list):
+            ops.append(_placed(shown, path, fresh))
+            return list(fresh)
+        if fresh:
+            ops.append({"op": "append", "path": path, "values": fresh})
+            shown.extend(fresh)
+        return shown
+
+
+class _Whole:
+    """What is replaced by each chunk, or added to it by its own ``+``."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+        self.dirty = True
+
+    def add(self, chunk: Any) -> bool:
+        if isinstance(chunk, (str, list)) or type(chunk) is AddableDict:
+            return False
+        try:
+            self.raw = add(self.raw, chunk)
+        except Exception:  # whatever a user's own `+` raises: the chain's own sum will tell them
+            self.raw = chunk
+        self.dirty = True
+        return True
+
+    def update(self, shown: Any, path: str, ops: list[Op]) -> Any:
+        self.dirty = False
+        value = data(self.raw)
+        if shown is _NOTHING:
+            ops.append(_placed(shown, path, value))
+            return _copied(value)
+        ops.extend(differences(shown, value, path))
+        return _copied(value)
+
+
+def _node_for(chunk: Any) -> Any:
+    if type(chunk) is AddableDict:
+        return _Dict(chunk)
+    if type(chunk) is list:
+        return _List(chunk)
+    text = text_of(chunk)
+    return _Whole(chunk) if text is None else _Text(text)
+
+
+def _added(node: Any, chunk: Any) -> Any:
+    """*node* with a chunk more, or the node that takes its place."""
+    if chunk is None or node.add(chunk):
+        return node
+    other = _node_for(chunk)
+    if isinstance(node, _Whole) and isinstance(node.raw, dict) and isinstance(other, _Dict):
+        other = _Dict(node.raw)
+        other.add(chunk)
+    return _Replaced(other)
+
+
+class _Replaced:
+    """A node that has not yet been shown in the place of another."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+        self._shown = False
+        self.dirty = True
+
+    def add(self, chunk: Any) -> bool:
+        node = _added(self._node, chunk)
+        if isinstance(node, _Replaced):
+            node, self._shown = node._node, False
+        self._node = node
+        self.dirty = True
+        return True
+
+    def update(self, shown: Any, path: str, ops: list[Op]) -> Any:
+        self.dirty = False
+        if self._shown:
+            return self._node.update(shown, path, ops)
+        self._shown = True
+        value = self._node.update(_NOTHING, path, [])
+        ops.append(_placed(shown, path, _copied(value)))
+        return value
+
+
+def _placed(shown: Any, path: str, value: Any) -> Op:
+    return {"op": "add" if shown is _NOTHING else "replace", "path": path, "value": value}
+
+
+def differences(old: Any, new: Any, path: str) -> Iterator[Op]:
+    """The operations that make *new* of *old* at *path*, both JSON data.
+
+    >>> list(differences({"a": "x", "b": [1]}, {"a": "xy", "b": [1, 2]}, "/v"))
+    [{'op': 'append', 'path': '/v/a', 'values': ['y']}, {'op': 'append', 'path': '/v/b', 'values': [2]}]
+    """
+    if old is new:
+        return
+    if type(old) is str and type(new) is str:
+        if old != new:
+            grew = bool(old) and new.startswith(old)
+            yield _appended(path, [new[len(old) :]]) if grew else _replaced(path, new)
+    elif type(old) is dict and type(new) is dict:
+        yield from _dict_differences(old, new, path)
+    elif type(old) is list and type(new) is list:
+        yield from _list_differences(old, new, path)
+    elif type(old) is not type(new) or old != new:
+        yield _replaced(path, new)
+
+
+def _dict_differences(old: dict[str, Any], new: dict[str, Any], path: str) -> Iterator[Op]:
+    kept = [key for key in old if key in new]
+    if kept != list(new)[: len(kept)] or (
+        old and not kept
+    ):  # another order, which readers see, or another object
+        yield _replaced(path, new)
+        return
+    for key in old:
+        if key not in new:
+            yield {"op": "remove", "path": f"{path}/{escape(key)}"}
+    for key, value in new.items():
+        inner = f"{path}/{escape(key)}"
+        if key in old:
+            yield from differences(old[key], value, inner)
+        else:
+            yield {"op": "add", "path": inner, "value": value}
+
+
+def _list_differences(old: list[Any], new: list[Any], path: str) -> Iterator[Op]:
+    for index in range(min(len(old), len(new))):
+        yield from differences(old[index], new[index], f"{path}/{index}")
+    if len(new) > len(old):
+        yield _appended(path, new[len(old) :])
+    for index in range(len(old) - 1, len(new) - 1, -1):
+        yield {"op": "remove", "path": f"{path}/{index}"}
+
+
+def _appended(path: str, values: list[Any]) -> Op:
+    return {"op": "append", "path": path, "values": values}
+
+
+def _replaced(path: str, value: Any) -> Op:
+    return {"op": "replace", "path": path, "value": value}
+
+
+def _copied(value: Any) -> Any:
+    """Its own containers: what an operation holds must not grow with the value."""
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_copied(item) for item in value]
+    return value

@@ -1,0 +1,256 @@
+"""Any source of runs as a LiveState, so that every view can show it.
+
+``live_from(source)`` takes what is over (a RunLog, a RunState, a saved document, a list of patches or of
+events) and gives a LiveState; what still happens (a running Run, an iterator, a chain and its input) it
+follows, and gives a ``Followed``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engine import background
+from ..engine.limits import Stop
+from ..engine.runs import Run, RunEvent, Status
+from ..runnables.base import Runnable
+from .replay import PatchReplay, Replay, operations_in, replay_for, replay_log, replay_run, replay_state
+from .state import LiveState
+
+__all__ = ["Followed", "live_from"]
+
+_MISSING: Any = object()
+_KINDS = (
+    "a chain and its input, a Run, a RunLog, a RunState, a saved document (or its path), or an iterator, "
+    "also asynchronous, of RunLogPatches or of astream_events"
+)
+
+
+class Followed:
+    """A source while it goes on. ``live`` is its state, ``error`` what the source raised, if it did."""
+
+    def __init__(self) -> None:
+        self.live = LiveState()
+        self.error: BaseException | None = None
+        self._stop: Callable[[], None] = lambda: None
+        self._over = threading.Event()
+        self._callbacks: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def stop(self) -> None:
+        """Stop following, and what is followed where that can be stopped. From any thread."""
+        if not self._over.is_set():
+            self._stop()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is over, at most *timeout* seconds; whether it is."""
+        return self._over.wait(timeout)
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when it is over, in a thread of its own; at once if it is over."""
+        with self._lock:
+            if not self._over.is_set():
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def _end(self, status: Status, error: BaseException | None = None) -> None:
+        self.error = error
+        self.live.set_status(status)
+        with self._lock:
+            self._over.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:  # a view's end waits for its sender, and may need the thread we are in
+            threading.Thread(target=callback, name="workbench-followed", daemon=True).start()
+
+
+def live_from(source: Any, input: Any = _MISSING) -> LiveState | Followed:
+    """See the module. An asynchronous iterator is read on the running event loop if there is one, else on
+    the background loop; another iterator in a thread. Raises TypeError for what is no source."""
+    if input is not _MISSING:
+        return _follow_chain(source, input)
+    if isinstance(source, LiveState):
+        return source
+    if isinstance(live := getattr(source, "live", None), LiveState):
+        return live
+    if isinstance(source, Run):
+        return _follow_run(source)
+    if isinstance(source, Path):
+        return LiveState.of(json.loads(source.read_text(encoding="utf-8")))
+    if isinstance(source, Mapping) and not {"op", "event"} & set(source):
+        return _of_state(source)
+    if hasattr(source, "ops") or isinstance(source, list | tuple):
+        return _of_items(source)
+    if isinstance(source, Runnable):
+        raise TypeError("live_from(chain, input): the input is missing")
+    if hasattr(source, "__aiter__"):
+        return _follow_async(source)
+    if hasattr(source, "__next__"):
+        return _follow_iterator(source)
+    raise TypeError(f"expected {_KINDS}; got {type(source).__name__}: {source!r:.100}")
+
+
+def _of_state(state: Mapping[str, Any]) -> LiveState:
+    if "runs" in state:
+        return LiveState.of(state)
+    if "logs" not in state:
+        raise TypeError(
+            f"expected {_KINDS}; got a dict with the keys {', '.join(map(str, state)) or '(none)'}"
+        )
+    live = LiveState()
+    replay_state(state, live)
+    live.set_status(_status(live))
+    return live
+
+
+def _of_items(items: Any) -> LiveState:
+    live = LiveState()
+    first = next(iter(items), None) if isinstance(items, list | tuple) else items
+    replay = None if first is None else replay_for(first, live)
+    if isinstance(replay, PatchReplay):
+        replay_log(operations_in(items), live)
+    elif replay is not None:
+        for item in items:
+            replay.take(item)
+        replay.end()
+    live.set_status(_status(live))
+    return live
+
+
+def _follow_run(run: Run) -> LiveState | Followed:
+    followed = Followed()
+
+    def observe(event: RunEvent) -> None:
+        followed.live(event)
+        if event.run is run and event.kind in ("end", "error"):
+            followed._end(_status(followed.live))
+
+    replay_run(run, followed.live)
+    if run.ended is not None:
+        followed.live.set_status(_status(followed.live))
+        return followed.live
+    run.observers = (*run.observers, observe)
+    return followed
+
+
+def _follow_chain(chain: Any, input: Any) -> Followed:
+    from ..runnables.base import coerce
+
+    followed, step = Followed(), coerce(chain)
+
+    async def work() -> None:
+        async with contextlib.aclosing(step.astream(input, {"callbacks": [followed.live]})) as chunks:  # type: ignore[type-var]
+            async for _ in chunks:
+                pass
+
+    task = background.start(lambda: _finished(followed, work(), None))
+    followed._stop = task.cancel
+    return followed
+
+
+def _follow_async(source: AsyncIterator[Any]) -> Followed:
+    followed = Followed()
+    reader = _Reader(followed.live)
+
+    async def work() -> None:
+        items = aiter(source)
+        try:
+            async for item in items:
+                reader.take(item)
+        finally:
+            if (close := getattr(items, "aclose", None)) is not None:
+                await close()
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        followed._stop = background.start(lambda: _finished(followed, work(), reader)).cancel
+    else:
+        task = loop.create_task(_finished(followed, work(), reader))
+
+        def stop() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(task.cancel)
+
+        followed._stop = stop
+    return followed
+
+
+async def _finished(followed: Followed, work: Any, reader: _Reader | None) -> None:
+    """Do the work and tell its end; what it raises is shown, not raised: nobody waits for this."""
+    error: BaseException | None = None
+    try:
+        await work
+    except asyncio.CancelledError as cancelled:
+        error = cancelled
+        raise
+    except Exception as raised:
+        error = raised
+    finally:
+        _end(followed, reader, error)
+
+
+def _follow_iterator(source: Iterator[Any]) -> Followed:
+    followed, stop = Followed(), Stop()
+    reader = _Reader(followed.live)
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            for item in source:
+                reader.take(item)
+                if stop.requested:
+                    error = asyncio.CancelledError("stopped")
+                    break
+        except Exception as raised:
+            error = raised
+        finally:
+            if (close := getattr(source, "close", None)) is not None:
+                with contextlib.suppress(Exception):  # how it ended is known by now
+                    close()
+            _end(followed, reader, error)
+
+    followed._stop = stop.request
+    threading.Thread(target=work, name="workbench-source", daemon=True).start()
+    return followed
+
+
+def _end(followed: Followed, reader: _Reader | None, error: BaseException | None) -> None:
+    if reader is not None:
+        reader.end(error)
+    live = followed.live
+    if isinstance(error, Exception) and not live.read(lambda document: document["runs"]):
+        failed = Run("source", "chain", (live,))  # where the reader sees the error
+        failed.start()
+        failed.fail(error)
+    followed._end(_status(live, error), error)
+
+
+class _Reader:
+    """Replays items of a kind that the first of them tells."""
+
+    def __init__(self, live: LiveState) -> None:
+        self._live = live
+        self._replay: Replay | None = None
+
+    def take(self, item: Any) -> None:
+        if self._replay is None:
+            self._replay = replay_for(item, self._live)
+        self._replay.take(item)
+
+    def end(self, error: BaseException | None) -> None:
+        if self._replay is not None:
+            self._replay.end(error)
+
+
+def _status(live: LiveState, error: BaseException | None = None) -> Status:
+    if error is not None:
+        return "failed" if isinstance(error, Exception) else "cancelled"
+    statuses = live.read(lambda document: {run["status"] for run in document["runs"]})
+    order: tuple[Status, ...] = ("failed", "cancelled", "done")
+    return next((status for status in order if status in statuses), "done")

@@ -1,0 +1,428 @@
+"""The state of running chains as the live views draw it, and the frames that carry its changes.
+
+``LiveState`` is an observer. It keeps one JSON document::
+
+    {"status": "waiting" | "streaming" | "done" | "failed" | "cancelled",
+     "runs": [<run>, ...]}                        # root runs, in the order they started
+
+    <run>:   {"id", "name", "type", "tags", "metadata", "status", "input",
+              "start_time", "first_chunk_time", "end_time",      # ISO-8601 with milliseconds, or None
+              "streamed_output": [...],                          # see below
+              "final_output", "error": {"type", "message", "traceback"} | None,
+              "usage": {"input_tokens", "output_tokens", "total_tokens"} | None,
+              "events": [...],                                   # custom events: {"name", "data"}
+              "call": <call> | None,                             # of models only; None before the end
+              "item": <index> | None,                            # of a batch's input; not in entries
+              "logs": {key: <entry>}}
+    <entry>: the same without "item" and "logs", and "parent": the key of the run around it, None for the root
+    <call>:  the fields of ``CallStats``, None where unknown
+
+``streamed_output`` of a run whose chunks are text or messages is a list of the texts. Of any other run it is
+a list of one element: the value so far (a dict of branches whose texts grow, an object, a list), changed in
+place. So: if all are strings, join them; else the last one is the value.
+
+Root and entries have the names of ``RunState`` and ``LogEntry``; keys are ``Name``, ``Name:2``, ... A
+*frame* ``{"a", "b", "t", "ops"}`` carries operations number a+1 to b. Operations are RFC 6902 ``add``,
+``replace`` and ``remove``, and the abbreviation ``append`` (see ``operations``). ``t`` is the sender's clock
+in milliseconds. A snapshot is ``{"seq", "state"}``: the document after operation number seq.
+
+Everything is bounded (see ``encode``): a run that streams more than ``MAX_STREAMED`` characters ends in a
+remark, long texts keep head and tail.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..engine.chunks import MISSING
+from ..engine.runs import Run, RunEvent, Status, timestamp
+from ..patch.operations import Operations
+from ..tracing.calls import MODELS, CallClock
+from ..tracing.encode import chunk_text, cut, data
+from ..tracing.log import escape
+from .growing import GrowingOutput
+
+__all__ = ["LiveState", "error_data"]
+
+MAX_STREAMED = 2_000_000
+"""Characters of text that one run can stream into the document; its end is in ``final_output``."""
+MAX_EVENTS = 1_000
+
+OnChange = Callable[[bool], None]
+
+
+class _Place:
+    """Where a run is in the document."""
+
+    __slots__ = ("clock", "entry", "key", "left_out", "number", "output", "path", "size")
+
+    def __init__(self, run: Run, path: str, entry: dict[str, Any], number: int, key: str | None) -> None:
+        self.path = path
+        self.entry = entry
+        self.number = number
+        self.key = key
+        self.size = 0
+        self.left_out = False
+        self.output: GrowingOutput | None = None
+        self.clock = CallClock(run) if run.type in MODELS else None
+
+
+class LiveState:
+    """See the module. Safe to use from any thread, by any number of readers.
+
+    *on_change* is called after every change with True where it should be shown at once (a start, a
+    status, an end) and False for a token; it is called under the lock and must not block.
+
+    >>> from workbench import FakeChatModel, LiveState
+    >>> live = LiveState()
+    >>> FakeChatModel(responses=["a bear"], name="guess").invoke("What is this?", {"callbacks": [live]})
+    AIMessage(content='a bear')
+    >>> [(run["name"], run["status"], run["streamed_output"]) for run in live.snapshot()["state"]["runs"]]
+    [('guess', 'done', ['a', ' ', 'bear'])]
+    """
+
+    wants_tokens = True
+
+    def __init__(self, on_change: OnChange | None = None) -> None:
+        self._listeners: tuple[OnChange, ...] = () if on_change is None else (on_change,)
+        self._state: dict[str, Any] = {"status": "waiting", "runs": []}
+        self._places: dict[Run, _Place] = {}
+        self._ended: dict[str, tuple[int, str | None]] = {}
+        self._counts: dict[tuple[int, str], int] = {}
+        self._growing: dict[Run, _Place] = {}
+        self._operations = Operations()
+        self._taken = 0
+        self._lock = threading.RLock()
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> LiveState:
+        """The state that has *document*, say one that was saved; nothing more happens to it."""
+        if not isinstance(document.get("status"), str) or not isinstance(document.get("runs"), list):
+            raise ValueError(f'expected a document {{"status": ..., "runs": [...]}}, got {document!r:.80}')
+        live = cls()
+        live._state = {**document}
+        live._operations.add({"op": "replace", "path": "", "value": _snapshot(live._state)})
+        return live
+
+    @property
+    def seq(self) -> int:
+        """The number of operations so far."""
+        return self._operations.count
+
+    @property
+    def status(self) -> Status:
+        return self._state["status"]  # type: ignore[no-any-return]
+
+    def listen(self, on_change: OnChange) -> Callable[[], None]:
+        """Call *on_change* from now on, as the one of the constructor; returns what ends that."""
+        with self._lock:
+            self._listeners = (*self._listeners, on_change)
+
+        def end() -> None:
+            with self._lock:
+                self._listeners = tuple(one for one in self._listeners if one is not on_change)
+
+        return end
+
+    def __call__(self, event: RunEvent) -> None:
+        kind, run, value, at = event
+        with self._lock:
+            if kind == "start":
+                self._start(run, at)
+                self._tell(True)
+                return
+            place = self._places.get(run)
+            if place is None:
+                return
+            if kind == "chunk":
+                self._chunk(run, place, value, at)
+            elif kind == "custom":
+                self._custom(place, *value)
+            else:
+                self._end(run, place, at)
+            self._tell(kind != "chunk")
+
+    def set_status(self, status: Status) -> None:
+        """The status of the whole: of a batch, say, or of work that ended before any run began."""
+        with self._lock:
+            if self._state["status"] != status:
+                self._state["status"] = status
+                self._operations.add({"op": "replace", "path": "/status", "value": status})
+                self._tell(True)
+
+    def expect(self, items: int) -> None:
+        """How many root runs there will be, of a batch that has not begun: ``items`` of the document."""
+        with self._lock:
+            self._state["items"] = items
+            self._operations.add({"op": "add", "path": "/items", "value": items})
+            self._tell(True)
+
+    def since(self, number: int) -> dict[str, Any] | None:
+        """The frame of all operations after *number*, which is 0 or the end of an earlier frame; None if
+        there were none."""
+        with self._lock:
+            self._settle()
+            return self._operations.since(number)
+
+    def take(self) -> dict[str, Any] | None:
+        """The frame of all operations since the last call of this; None if there were none."""
+        with self._lock:
+            frame = self.since(self._taken)
+            self._taken = self.seq
+            return frame
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole document as it is now. What cannot change any more is shared: do not change it."""
+        with self._lock:
+            self._settle()
+            return {"seq": self.seq, "state": _snapshot(self._state)}
+
+    def read(self, reader: Callable[[dict[str, Any]], Any]) -> Any:
+        """What *reader* makes of the document, called under the lock without a copy."""
+        with self._lock:
+            self._settle()
+            return reader(self._state)
+
+    def _tell(self, urgent: bool) -> None:
+        for on_change in self._listeners:
+            on_change(urgent)
+
+    def _start(self, run: Run, at: float) -> None:
+        around = None if run.parent is None else self._where(run.parent)
+        fields = _fields(run, at)
+        if around is None:
+            number, key = len(self._state["runs"]), None
+            path = f"/runs/{number}"
+            fields |= {"item": run.item, "logs": {}}
+            self._state["runs"].append(fields)
+            self._operations.add({"op": "add", "path": "/runs/-", "value": _fresh(fields)})
+            if self._state["status"] == "waiting":
+                self.set_status("streaming")
+        else:
+            (number, parent), name = around, fields["name"]
+            count = self._counts[number, name] = self._counts.get((number, name), 0) + 1
+            key = name if count == 1 else f"{name}:{count}"
+            path = f"/runs/{number}/logs/{escape(key)}"
+            fields["parent"] = parent
+            self._state["runs"][number]["logs"][key] = fields
+            self._operations.add({"op": "add", "path": path, "value": _fresh(fields)})
+        self._places[run] = _Place(run, path, fields, number, key)
+
+    def _where(self, run: Run) -> tuple[int, str | None] | None:
+        """The number of its root and its key; a run may outlive the one around it."""
+        place = self._places.get(run)
+        return self._ended.get(run.id) if place is None else (place.number, place.key)
+
+    def _chunk(self, run: Run, place: _Place, chunk: Any, at: float) -> None:
+        entry = place.entry
+        if place.clock is not None:
+            place.clock.chunk(at, chunk)
+        if entry["status"] == "waiting" and run.first_chunk is not None:
+            self._set(place, "status", "streaming")
+            self._set(place, "first_chunk_time", timestamp(at))
+        text = chunk_text(chunk) if place.output is None else None
+        if text:
+            self._text(place, text)
+        elif text is None and chunk is not None:
+            if place.output is None:
+                place.output = _begun(entry["streamed_output"], chunk)
+            else:
+                place.output.add(chunk)
+            self._growing[run] = place
+
+    def _text(self, place: _Place, text: str) -> None:
+        if place.left_out:
+            return
+        place.size += len(text)
+        if place.size > MAX_STREAMED:
+            place.left_out = True
+            text = "… (the rest of this stream is left out here)"
+        place.entry["streamed_output"].append(text)
+        self._operations.append(place.path, f"{place.path}/streamed_output", text)
+
+    def _settle(self) -> None:
+        """Bring the outputs that are no texts up to date: comparing is put off until somebody looks."""
+        for place in self._growing.values():
+            self._grow(place)
+        self._growing.clear()
+
+    def _grow(self, place: _Place) -> None:
+        output, entry = place.output, place.entry
+        if output is None:
+            return
+        streamed = entry["streamed_output"]
+        path = f"{place.path}/streamed_output"
+        begins = not output.is_shown
+        for op in output.changes(f"{path}/0"):
+            if begins:
+                op = {"op": "replace", "path": path, "value": [op["value"]]}
+            self._operations.change(place.path, op)
+        streamed[:] = [output.value]
+
+    def _custom(self, place: _Place, name: str, payload: Any) -> None:
+        events = place.entry["events"]
+        if len(events) >= MAX_EVENTS:
+            return
+        event = {"name": cut(str(name), 200), "data": data(payload)}
+        if len(events) == MAX_EVENTS - 1:
+            event = {"name": "…", "data": "later events are left out here"}
+        events.append(event)
+        self._operations.append(place.path, f"{place.path}/events", event)
+
+    def _end(self, run: Run, place: _Place, at: float) -> None:
+        if self._growing.pop(run, None) is not None:
+            self._grow(place)
+        del self._places[run]
+        self._ended[run.id] = (place.number, place.key)
+        if place.entry["input"] is None and run.input is not MISSING:
+            self._set(place, "input", data(run.input))
+        self._set_output(place, data(run.output))
+        if usage := _usage(run):
+            self._set(place, "usage", usage)
+        if place.clock is not None:
+            self._set(place, "call", place.clock.stats(run).as_data())
+        if run.error is not None:
+            self._set(place, "error", error_data(run.error))
+        self._set(place, "end_time", timestamp(at))
+        self._set(place, "status", run.status)
+
+    def _set_output(self, place: _Place, output: Any) -> None:
+        """The operation says (``joined``, a JSON Pointer into the value) where the text in it is the one that
+        was streamed, so that it need not be sent twice. Plain JSON Patch ignores what it does not know."""
+        place.entry["final_output"] = output
+        op = {"op": "replace", "path": f"{place.path}/final_output", "value": output}
+        if place.output is None and place.size > 200 and not place.left_out:
+            streamed = "".join(place.entry["streamed_output"])
+            if output == streamed:
+                op["joined"] = ""
+            elif isinstance(output, dict) and output.get("content") == streamed:
+                op["joined"] = "/content"
+        self._operations.add(op)
+
+    def _set(self, place: _Place, key: str, value: Any) -> None:
+        place.entry[key] = value
+        self._operations.add({"op": "replace", "path": f"{place.path}/{key}", "value": value})
+
+
+def _fields(run: Run, at: float) -> dict[str, Any]:
+    fields = {
+        "id": run.id,
+        "name": cut(str(run.name), 200),
+        "type": run.type,
+        "tags": data(run.tags),
+        "metadata": data(run.metadata),
+        "status": "waiting",
+        "input": data(run.input),
+        "start_time": timestamp(at),
+        "first_chunk_time": None,
+        "end_time": None,
+        "streamed_output": [],
+        "final_output": None,
+        "error": None,
+        "usage": None,
+        "events": [],
+    }
+    if run.type in MODELS:
+        fields["call"] = None
+    return fields
+
+
+def _fresh(fields: dict[str, Any]) -> dict[str, Any]:
+    """Its own lists: what is queued must not grow with the state."""
+    own: dict[str, Any] = {**fields, "streamed_output": [], "events": []}
+    return {**own, "logs": {}} if "logs" in fields else own
+
+
+def _begun(streamed: list[Any], chunk: Any) -> GrowingOutput:
+    """The output after *chunk*, which is no text, and perhaps some before it that were."""
+    if not streamed:
+        return GrowingOutput(chunk)
+    output = GrowingOutput("".join(streamed))
+    output.add(chunk)
+    return output
+
+
+def _snapshot(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of what can still change."""
+    return {**document, "runs": [_run_snapshot(run) for run in document["runs"]]}
+
+
+def _run_snapshot(run: dict[str, Any]) -> dict[str, Any]:
+    copy = {**run, "streamed_output": _own(run["streamed_output"]), "events": list(run["events"])}
+    if "logs" in run:
+        copy["logs"] = {key: _run_snapshot(entry) for key, entry in run["logs"].items()}
+    return copy
+
+
+def _own(value: Any) -> Any:
+    if type(value) is dict:
+        return {key: _own(item) for key, item in value.items()}
+    if type(value) is list:
+        return list(value) if value and type(value[0]) is str else [_own(item) for item in value]
+    return value
+
+
+def _usage(run: Run) -> dict[str, int] | None:
+    usage = getattr(run.output, "usage_metadata", None)
+    shown = data(usage) if isinstance(usage, Mapping) else None
+    return shown or None
+
+
+def error_data(error: BaseException) -> dict[str, str]:
+    try:
+        message = str(error)
+    except Exception as second:  # a user's __str__
+        message = f"(its text raised {type(second).__name__})"
+    shown = traceback.TracebackException.from_exception(error)
+    _keep_users_frames(shown)
+    return {
+        "type": type(error).__name__,
+        "message": cut(_without_keys(message), 10_000),
+        "traceback": cut(_without_keys(_with_short_names("".join(shown.format()))), 20_000),
+    }
+
+
+_KEYS = re.compile(r"\b(sk-[\w-]{3})[\w-]{12,}|\b(Bearer )[^\s'\"]{12,}")
+
+
+def _without_keys(text: str) -> str:
+    """The lines of a traceback are the user's code, where a key may stand, and servers quote it.
+
+    >>> _without_keys("ChatOpenAI(api_key='sk-proj-0123456789abcdef')")
+    "ChatOpenAI(api_key='sk-pro…')"
+    """
+    return _KEYS.sub(lambda match: f"{match[1] or match[2]}…", text)
+
+
+_CELL = re.compile(r'File "[^"\n]*[\\/]ipykernel_\d+[\\/]\d+\.py"')
+_INSTALLED = re.compile(r'File "[^"\n]*[\\/](?:site-packages|dist-packages|python3\.\d+)[\\/]')
+
+
+def _with_short_names(text: str) -> str:
+    """A traceback that names a notebook's cell as a cell, not by the file in which the kernel keeps it, and
+    installed files from their package on: where they are on this machine is no reader's business.
+
+    >>> _with_short_names('File "/tmp/ipykernel_7/1462423455.py", line 3, in shout')
+    'Cell, line 3, in shout'
+    >>> _with_short_names('File "/env/lib/python3.11/site-packages/httpx/_client.py", line 3')
+    'File "httpx/_client.py", line 3'
+    """
+    return _INSTALLED.sub('File "', _CELL.sub("Cell", text))
+
+
+_OWN = str(Path(__file__).resolve().parent.parent)
+
+
+def _keep_users_frames(shown: traceback.TracebackException | None) -> None:
+    """Leave out the workbench's own frames: the reader looks for theirs."""
+    while shown is not None:
+        theirs = [frame for frame in shown.stack if not frame.filename.startswith(_OWN)]
+        shown.stack = traceback.StackSummary.from_list(theirs)
+        if shown.__context__ is not shown.__cause__:
+            _keep_users_frames(shown.__context__)
+        shown = shown.__cause__

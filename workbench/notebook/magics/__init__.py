@@ -1,0 +1,1 @@
+"""The magics: ``%%chain``, ``%chain``, ``%timechain`` and what reads their lines."""

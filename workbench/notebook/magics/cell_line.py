@@ -1,0 +1,239 @@
+"""Reading the line of ``%%chain`` and ``%chain``: a name, ``key=value`` pairs, options.
+
+Values stay text here; what they are worth is for ``cell_inputs``. Every way to get a line wrong has an
+answer that shows how it is written.
+"""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import keyword
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
+
+from ...errors import ChainCellError
+
+__all__ = [
+    "OPTIONS",
+    "CellOptions",
+    "Option",
+    "Pane",
+    "check_name",
+    "nearest",
+    "read_line",
+    "read_option",
+    "split_words",
+]
+
+Pane = Literal["stream", "tree", "time", "all", "none"]
+"""What ``--view`` takes."""
+
+
+class Option(NamedTuple):
+    """``metavar``: what to call its value, "" for a flag, in brackets where it may be left out."""
+
+    name: str
+    metavar: str
+    help: str
+
+    @property
+    def takes_value(self) -> bool:
+        return bool(self.metavar)
+
+    @property
+    def may_stand_alone(self) -> bool:
+        return not self.metavar or self.metavar.startswith("[")
+
+
+OPTIONS = (
+    Option("input", "EXPR", "any input that is no dict of key=value, as a Python expression"),
+    Option("batch", "EXPR", "inputs that run side by side: a list, a generator, a DataFrame (one a row)"),
+    Option("concurrency", "N", "at most N calls at once"),
+    Option("config", "EXPR", "a config dict: tags, metadata, configurable, callbacks, ..."),
+    Option("view", "PANE", "what to show: stream, tree, time, all or none"),
+    Option("time", "[N]", "afterwards where the time went; the run N times more, a batch against one by one"),
+    Option("bg", "", "the cell returns at once; the run is workbench.runs[-1]"),
+    Option("main-thread", "", "run synchronously in the main thread, for objects that are bound to it"),
+    Option("timeout", "S", "stop after S seconds and say how far it came; what was written is kept"),
+    Option("save", "PATH", "keep the run in a file: .json (state), .patch.json or .jsonl (patches), .html"),
+    Option("no-run", "", "only build the chain and bind NAME"),
+    Option("quiet", "", "no view: the output is the cell's value"),
+    Option("help", "", "this page"),
+)
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+@dataclass
+class CellOptions:
+    """A line, read. ``values`` are the key=value pairs and ``given`` the options that stand on the line,
+    both as text; a flag is ""."""
+
+    name: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
+
+    def has(self, option: str) -> bool:
+        return option in self.given
+
+    @property
+    def view(self) -> Pane | None:
+        return self.given.get("view")  # type: ignore[return-value]  # checked when it was read
+
+    @property
+    def has_input(self) -> bool:
+        return bool(self.values) or "input" in self.given or "batch" in self.given
+
+
+def read_line(line: str) -> CellOptions:
+    """Read a magic's line. ChainCellError says what was not understood and how it is written."""
+    options = CellOptions()
+    words = list(split_words(line))
+    position = 0
+    while position < len(words):
+        word = words[position]
+        position += 1
+        if word.startswith("--"):
+            position += read_option(options.given, _BY_NAME, word, words[position : position + 1], "%chain")
+            continue
+        key, equals, value = word.partition("=")
+        if equals and key.isidentifier() and not value.startswith("="):
+            if not value:
+                raise ChainCellError(_spaces_hint(key, words[position : position + 1]))
+            _add_value(options, key, value)
+        elif word.isidentifier() and options.name is None and not options.values:
+            if words[position : position + 1] and words[position].startswith("="):
+                raise ChainCellError(_spaces_hint(word, words[position : position + 2]))
+            options.name = word
+        else:
+            raise ChainCellError(_odd_word(options, word, words[position : position + 2]))
+    _check_together(options)
+    return options
+
+
+def split_words(line: str) -> Iterator[str]:
+    """Words of a line, split at spaces outside quotes and brackets; quotes stay.
+
+    >>> list(split_words('joke topic="polar bears" --batch [1, 2]'))
+    ['joke', 'topic="polar bears"', '--batch', '[1, 2]']
+    >>> list(split_words("topic=bear's"))
+    ["topic=bear's"]
+    """
+    word, quote, depth, escaped = "", "", 0, False
+    for character in line.strip():
+        if quote:
+            if not escaped and character == quote:
+                quote = ""
+            escaped = character == "\\" and not escaped
+        elif character in "\"'" and (depth > 0 or not word[-1:].isalnum()):  # else an apostrophe in a word
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character.isspace() and depth <= 0:
+            if word:
+                yield word
+            word = ""
+            continue
+        word += character
+    if quote or depth > 0:
+        raise ChainCellError(f"a {'quote' if quote else 'bracket'} is not closed: {word[:60]}")
+    if word:
+        yield word
+
+
+def check_name(name: str) -> None:
+    """Raises ChainCellError if a cell should not bind its chain to *name*."""
+    if keyword.iskeyword(name):
+        raise ChainCellError(
+            f"{name!r} is a word of Python's own and cannot name a chain: say my_{name.lower()}"
+        )
+    if hasattr(builtins, name):
+        raise ChainCellError(
+            f"{name!r} is a builtin of Python, which a chain of that name would hide: say my_{name}"
+        )
+
+
+def nearest(word: str, known: Iterable[str], form: str = "{}") -> str:
+    """A question that names the known word next to *word*, or nothing.
+
+    >>> nearest("concurency", ["concurrency", "config"], "--{}")
+    '; did you mean --concurrency?'
+    """
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {form.format(found[0])}?" if found else ""
+
+
+def read_option(
+    given: dict[str, str], known: Mapping[str, Option], word: str, following: list[str], magic: str
+) -> int:
+    """Take in an option of *magic*; how many of the words after it were its value."""
+    name, equals, value = word[2:].partition("=")
+    option = known.get(name)
+    if option is None:
+        raise ChainCellError(
+            f"unknown option --{name}{nearest(name, known, '--{}')} ({magic} --help has them all)"
+        )
+    if name in given:
+        raise ChainCellError(f"--{name} is given twice")
+    used = 0
+    if not option.takes_value and equals:
+        raise ChainCellError(f"--{name} takes no value, got {value!r}")
+    if option.takes_value and not equals:
+        candidate = following[0] if following else ""
+        if not candidate.startswith("--") and (not option.may_stand_alone or candidate.isdigit()):
+            value, used = candidate, len(following)
+    if not option.may_stand_alone and not value:
+        raise ChainCellError(f"--{name} needs a value: --{name} {option.metavar}")
+    if name == "view" and value not in get_args(Pane):
+        raise ChainCellError(
+            f"--view {value}: expected one of {', '.join(get_args(Pane))}{nearest(value, get_args(Pane))}"
+        )
+    given[name] = value
+    return used
+
+
+def _add_value(options: CellOptions, key: str, value: str) -> None:
+    if key in options.values:
+        raise ChainCellError(f"{key} is given twice: {key}={options.values[key]} and {key}={value}")
+    options.values[key] = value
+
+
+def _check_together(options: CellOptions) -> None:
+    """Raises ChainCellError for options that contradict each other."""
+    inputs = ["key=value pairs"] * bool(options.values)
+    inputs += [f"--{name}" for name in ("input", "batch") if name in options.given]
+    if len(inputs) > 1:
+        raise ChainCellError(f"give the input once: got {' and '.join(inputs)}")
+    for one, other in (("bg", "main-thread"), ("bg", "time"), ("no-run", "bg"), ("no-run", "save")):
+        if one in options.given and other in options.given:
+            raise ChainCellError(f"--{one} and --{other} cannot go together")
+
+
+def _spaces_hint(key: str, following: list[str]) -> str:
+    value = next((word.lstrip("=") for word in reversed(following) if word.lstrip("=")), "")
+    if not value or value.startswith("--"):
+        return f"{key}= has no value: {key}=bears, or {key}='' for an empty text"
+    return f"write {key}={value}, without spaces around ="
+
+
+def _odd_word(options: CellOptions, word: str, following: list[str]) -> str:
+    if options.values:
+        key, value = list(options.values.items())[-1]
+        if word.isidentifier() or not word.startswith(("=", "-")):
+            if not value.startswith(("'", '"')):
+                quoted = f'{key}="{value} {word}"'
+                return f"{word!r} belongs to nothing: quote a value with spaces, {quoted}, and put NAME first"
+            return f"{word!r} belongs to nothing: NAME goes first, then key=value pairs"
+    elif following[:1] and following[0].startswith("="):
+        return _spaces_hint(word, following)
+    elif options.name is not None and word.isidentifier():
+        return f"two names, {options.name!r} and {word!r}: an input is given as key=value, as in topic={word}"
+    if word.startswith("-"):
+        return f"options begin with two dashes{nearest(word.lstrip('-'), _BY_NAME, '--{}')}: got {word!r}"
+    return (
+        f"{word!r} is neither a name for the chain nor key=value "
+        '(quote values with spaces: topic="polar bears")'
+    )

@@ -1,0 +1,26 @@
+"""Chains by the names they have in the user's namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import ChainCellError
+from ...runnables.base import Runnable, coerce
+from .cell_line import nearest
+
+__all__ = ["chain_called"]
+
+
+def chain_called(name: str, namespace: Mapping[str, Any]) -> Runnable[Any, Any]:
+    """The chain of that name. ChainCellError for a name that there is not, or that is no chain."""
+    if name not in namespace:
+        known = [key for key, value in namespace.items() if isinstance(value, Runnable)]
+        raise ChainCellError(
+            f"there is no chain called {name!r} yet{nearest(name, known)} (make one with %%chain {name})"
+        )
+    try:
+        return coerce(namespace[name])
+    except TypeError:
+        value = namespace[name]
+        raise ChainCellError(f"{name} is no chain: it is {type(value).__name__}: {value!r:.80}") from None

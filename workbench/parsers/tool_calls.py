@@ -1,0 +1,300 @@
+"""Parsers of the tool calls in a chat model's messages: as data, or as instances of pydantic models.
+
+A stream gives the calls as their arguments grow (see ``partial_json``). A call whose arguments are no JSON
+object in the end raises OutputParserError, with the text of the arguments as ``llm_output``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..engine.chunks import MISSING
+from ..errors import OutputParserError
+from ..messages import BaseMessage
+from ..messages.chunks import begins_another_call
+from ..text.partial_json import JsonReader, JsonTextError
+from .base import BaseCumulativeTransformOutputParser, GrowingReader
+
+__all__ = ["JsonOutputKeyToolsParser", "JsonOutputToolsParser", "PydanticToolsParser", "message_to_parse"]
+
+
+class JsonOutputToolsParser(BaseCumulativeTransformOutputParser[Any]):
+    """The tool calls of a message as a list of ``{"args": {...}, "type": name}``, with ``"id"`` if
+    *return_id*; with *first_tool_only* the first of them, or None.
+
+    *strict*: line ends inside a text of the arguments are an error.
+
+    >>> from workbench import AIMessage, JsonOutputToolsParser
+    >>> answer = AIMessage("", tool_calls=[{"name": "add", "args": {"x": 1, "y": 2}, "id": "call-1"}])
+    >>> JsonOutputToolsParser().invoke(answer)
+    [{'args': {'x': 1, 'y': 2}, 'type': 'add'}]
+    """
+
+    strict: bool = False
+    return_id: bool = False
+    first_tool_only: bool = False
+
+    def parse(self, text: str) -> Any:
+        raise message_expected(self, text)
+
+    def parse_result(self, result: list[Any], *, partial: bool = False) -> Any:
+        """With *partial*, calls as far as they are known."""
+        reader = _CallsGrowth(self)
+        reader.read(message_to_parse(self, result[0].message or result[0].text))
+        if not partial:
+            reader.check()
+        return self._picked([call for call in reader.calls if call.name], partial)
+
+    def get_format_instructions(self) -> str:
+        return "Answer by calling a tool."
+
+    def _picked(self, calls: list[_Call], partial: bool) -> Any:
+        """The output for these calls."""
+        told = [self._told(call) for call in calls]
+        return told if not self.first_tool_only else told[0] if told else None
+
+    def _told(self, call: _Call) -> dict[str, Any]:
+        told: dict[str, Any] = {"args": call.value}
+        if self.return_id:
+            told["id"] = call.id
+        return {**told, "type": call.name}
+
+    def _diff(self, prev: Any, next: Any) -> Any:
+        import jsonpatch
+
+        return jsonpatch.make_patch(prev, next).patch
+
+    def _reader(self) -> GrowingReader | None:
+        return _CallsGrowth(self)
+
+
+class JsonOutputKeyToolsParser(JsonOutputToolsParser):
+    """The arguments of the calls of the tool *key_name*; with *return_id* the calls themselves.
+
+    >>> from workbench import AIMessage, JsonOutputKeyToolsParser
+    >>> answer = AIMessage("", tool_calls=[{"name": "add", "args": {"x": 1, "y": 2}, "id": "call-1"}])
+    >>> JsonOutputKeyToolsParser(key_name="add", first_tool_only=True).invoke(answer)
+    {'x': 1, 'y': 2}
+    """
+
+    key_name: str
+
+    def _picked(self, calls: list[_Call], partial: bool) -> Any:
+        return super()._picked([call for call in calls if call.name == self.key_name], partial)
+
+    def _told(self, call: _Call) -> Any:
+        return super()._told(call) if self.return_id else call.value
+
+
+class PydanticToolsParser(JsonOutputToolsParser):
+    """The tool calls of a message as instances of the models in *tools*, which go by their names (or by
+    the title in their config). A stream gives an instance as soon as there is enough for one.
+
+    Raises OutputParserError for a tool that is not among them and for arguments that do not fit.
+
+    >>> from pydantic import BaseModel
+    >>> from workbench import AIMessage, PydanticToolsParser
+    >>> class Add(BaseModel):
+    ...     x: int
+    ...     y: int
+    >>> answer = AIMessage("", tool_calls=[{"name": "Add", "args": {"x": 1, "y": 2}, "id": "call-1"}])
+    >>> PydanticToolsParser(tools=[Add]).invoke(answer)
+    [Add(x=1, y=2)]
+    """
+
+    tools: list[type[BaseModel]]
+
+    def _picked(self, calls: list[_Call], partial: bool) -> Any:
+        calls = calls[:1] if self.first_tool_only else calls
+        made = [self._instance(call, partial) for call in calls]
+        instances = [each for each in made if each is not None]
+        return instances if not self.first_tool_only else instances[0] if instances else None
+
+    def _instance(self, call: _Call, partial: bool) -> Any:
+        if call.instance is not None:
+            return call.instance
+        by_name = {tool.model_config.get("title") or tool.__name__: tool for tool in self.tools}
+        if call.name not in by_name:
+            raise OutputParserError(
+                f"expected a call of {', '.join(by_name) or '(no tools)'}, got one of {call.name!r}",
+                llm_output=call.text,
+            )
+        try:
+            instance = by_name[call.name].model_validate(call.value)
+        except ValidationError as error:
+            if partial:
+                return None
+            raise OutputParserError(
+                f"expected arguments that fit {call.name}, got {call.text!r:.200}: {error}",
+                observation=str(error),
+                llm_output=call.text,
+            ) from error
+        if call.whole:
+            call.instance = instance
+        return instance
+
+    def _diff(self, prev: Any, next: Any) -> Any:
+        return super()._diff(_dumped(prev), _dumped(next))
+
+
+def _dumped(instances: Any) -> Any:
+    if isinstance(instances, BaseModel):
+        return instances.model_dump(mode="json")
+    return None if instances is None else [each.model_dump(mode="json") for each in instances]
+
+
+class _Call:
+    """A tool call that is being read."""
+
+    def __init__(self, strict: bool) -> None:
+        self.name = ""
+        self.id: str | None = None
+        self.instance: Any = None
+        self._reader = JsonReader(strict=strict)
+        self._texts: list[str] = []
+        self._args: Any = MISSING
+
+    @classmethod
+    def given(cls, call: Mapping[str, Any]) -> _Call:
+        """A call that came whole."""
+        made = cls(False)
+        made.name, made.id, made._args = call["name"], call.get("id"), call["args"]
+        return made
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts) if self._args is MISSING else str(self._args)
+
+    @property
+    def value(self) -> Any:
+        if self._args is not MISSING:
+            return self._args
+        value = self._reader.value
+        return {} if value is MISSING else value
+
+    @property
+    def whole(self) -> bool:
+        return self._args is not MISSING or self._reader.done
+
+    def grow(self, piece: Mapping[str, Any]) -> bool:
+        """Add a piece of the call; whether that changes it."""
+        known = self.name
+        self.name = self.name or piece.get("name") or ""
+        self.id = self.id or piece.get("id")
+        text = piece.get("args") or ""
+        if not text:
+            return self.name != known
+        self._texts.append(text)
+        if self._reader.done:
+            if not text.isspace():
+                raise self.failure("nothing behind them")
+            return False
+        try:
+            end = self._reader.feed(text)
+        except JsonTextError as error:
+            raise self.failure(error.expected) from None
+        if text[end:].strip():
+            raise self.failure("nothing behind them")
+        return self._reader.changed or self.name != known
+
+    def check(self) -> None:
+        """Raises OutputParserError if the arguments are no JSON object."""
+        if self._args is MISSING and any(text.strip() for text in self._texts):
+            try:
+                self._reader.finish()
+            except JsonTextError as error:
+                raise self.failure(f"{error.expected}, where they end") from None
+        if not isinstance(self.value, dict):
+            raise self.failure("an object")
+
+    def failure(self, expected: str) -> OutputParserError:
+        return OutputParserError(
+            f"tool call {self.name!r}: expected arguments as a JSON object, with {expected}; they are "
+            f"{self.text!r:.200}",
+            llm_output=self.text,
+        )
+
+
+class _CallsGrowth:
+    """The calls of a message that comes in chunks, or whole."""
+
+    def __init__(self, parser: JsonOutputToolsParser) -> None:
+        self.calls: list[_Call] = []
+        self._parser = parser
+        self._at: dict[Any, _Call] = {}
+        self._last: Any = None
+        self._told_any = False
+
+    def feed(self, chunk: Any) -> Any:
+        if not self.read(message_to_parse(self._parser, chunk)):
+            return MISSING
+        return self._told(True)
+
+    def finish(self) -> Any:
+        self.check()
+        return self._told(False)
+
+    def read(self, message: BaseMessage) -> bool:
+        """Whether the message changes the calls."""
+        changed = False
+        for index, piece in _pieces(message):
+            call = self._at.get(index) if index is not None else None
+            if call is None or begins_another_call(piece, call.id):
+                call = _Call(self._parser.strict)
+                self.calls.append(call)
+                if index is not None:
+                    self._at[index] = call
+            changed = call.grow(piece) or changed
+        if not getattr(message, "tool_call_chunks", None):
+            whole = [_Call.given(call) for call in getattr(message, "tool_calls", ())]
+            self.calls.extend(whole)
+            changed = changed or bool(whole)
+        return changed
+
+    def check(self) -> None:
+        """Raises OutputParserError if a call is not whole."""
+        for call in self.calls:
+            call.check()
+
+    def _told(self, partial: bool) -> Any:
+        value = self._parser._picked([call for call in self.calls if call.name], partial)
+        if self._told_any and value == self._last:
+            return MISSING
+        if value is None or (partial and value == []):
+            return MISSING
+        last, self._last, self._told_any = self._last, value, True
+        return self._parser._diff(last, value) if self._parser.diff else value
+
+
+def _pieces(message: BaseMessage) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """The pieces of calls in a message, with what tells the calls apart: chunks, calls that are no JSON, or
+    those of a message that nobody has parsed."""
+    chunks = getattr(message, "tool_call_chunks", None)
+    if chunks:
+        for chunk in chunks:
+            yield chunk.get("index"), chunk
+        return
+    for call in getattr(message, "invalid_tool_calls", ()):
+        yield None, call
+    if not getattr(message, "tool_calls", ()) and not getattr(message, "invalid_tool_calls", ()):
+        for number, raw in enumerate(message.additional_kwargs.get("tool_calls") or ()):
+            function = raw.get("function") or {}
+            piece = {"name": function.get("name"), "args": function.get("arguments"), "id": raw.get("id")}
+            yield raw.get("index", number), piece
+
+
+def message_to_parse(parser: Any, input: Any) -> BaseMessage:
+    """The message that came; OutputParserError says what came otherwise."""
+    if isinstance(input, BaseMessage):
+        return input
+    raise message_expected(parser, input)
+
+
+def message_expected(parser: Any, input: Any) -> OutputParserError:
+    return OutputParserError(
+        f"{parser.get_name()}: expected a message of a chat model, got {type(input).__name__}: {input!r:.80}",
+        llm_output=input if isinstance(input, str) else None,
+    )

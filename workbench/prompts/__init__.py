@@ -1,0 +1,61 @@
+"""Prompt templates: from a dict of values to a text or to messages.
+
+Templates are in ``templates``, prompts that are one text in ``string_prompts``, the parts of chat prompts in
+``message_templates``, chat prompts in ``chat_prompts``, those with examples in ``few_shot`` and
+``example_selectors``, what they give in ``prompt_values``. Everything is importable from here.
+"""
+
+from .base import BaseChatPromptTemplate, BasePromptTemplate
+from .chat import ChatPromptTemplate
+from .example_selectors import (
+    BaseExampleSelector,
+    LengthBasedExampleSelector,
+    MaxMarginalRelevanceExampleSelector,
+    SemanticSimilarityExampleSelector,
+)
+from .few_shot import FewShotChatMessagePromptTemplate, FewShotPromptTemplate
+from .message_templates import (
+    AIMessagePromptTemplate,
+    BaseMessagePromptTemplate,
+    ChatMessagePromptTemplate,
+    HumanMessagePromptTemplate,
+    MessagesPlaceholder,
+    SystemMessagePromptTemplate,
+)
+from .string import (
+    DictPromptTemplate,
+    PromptTemplate,
+    StringPromptTemplate,
+    aformat_document,
+    format_document,
+)
+from .templates import get_template_variables
+from .values import ChatPromptValue, ChatPromptValueConcrete, PromptValue, StringPromptValue
+
+__all__ = [
+    "AIMessagePromptTemplate",
+    "BaseChatPromptTemplate",
+    "BaseExampleSelector",
+    "BaseMessagePromptTemplate",
+    "BasePromptTemplate",
+    "ChatMessagePromptTemplate",
+    "ChatPromptTemplate",
+    "ChatPromptValue",
+    "ChatPromptValueConcrete",
+    "DictPromptTemplate",
+    "FewShotChatMessagePromptTemplate",
+    "FewShotPromptTemplate",
+    "HumanMessagePromptTemplate",
+    "LengthBasedExampleSelector",
+    "MaxMarginalRelevanceExampleSelector",
+    "MessagesPlaceholder",
+    "PromptTemplate",
+    "PromptValue",
+    "SemanticSimilarityExampleSelector",
+    "StringPromptTemplate",
+    "StringPromptValue",
+    "SystemMessagePromptTemplate",
+    "aformat_document",
+    "format_document",
+    "get_template_variables",
+]

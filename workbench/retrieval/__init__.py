@@ -1,0 +1,1 @@
+"""Documents, embeddings, retrievers, and the stores that find documents by meaning."""

@@ -1,0 +1,392 @@
+"""VectorStore: documents, each under the vector of its text, found by nearness to another vector.
+
+A store of your own defines ``_insert``, ``_nearest``, ``delete`` and ``get_by_ids``, and the rest follows;
+or ``similarity_search`` alone, which is what a retriever needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, SupportsIndex, TypeVar
+from uuid import uuid4
+
+from ..documents import Document
+from ..embeddings import Embeddings
+from .vectors import Vector, cosine, diverse
+
+if TYPE_CHECKING:
+    from .retriever import VectorStoreRetriever
+
+__all__ = ["Filter", "Found", "VectorStore"]
+
+T = TypeVar("T")
+Filter = Mapping[str, Any] | Callable[[Any], bool]
+"""Which documents count: values that their metadata must have (of a list, one of them), or a function."""
+
+
+class Found(NamedTuple):
+    """A document near a vector. ``score`` is the store's own measure."""
+
+    document: Document
+    score: float
+    vector: Vector
+
+
+class VectorStore:
+    """See the module. ``k`` is how many documents to find; a store with fewer gives those it has. The ``a``
+    forms embed on the running event loop and search in a thread.
+
+    A query vector of another length than the store's raises DimensionError.
+
+    >>> from workbench import InMemoryVectorStore, LocalEmbeddings
+    >>> store = InMemoryVectorStore(LocalEmbeddings())
+    >>> ids = store.add_texts(["bears sleep in winter", "cats purr"], metadatas=[{"page": 1}, {"page": 2}])
+    >>> store.similarity_search("when does a bear rest?", k=1)
+    [Document(page_content='bears sleep in winter', metadata={'page': 1})]
+    >>> store.as_retriever(search_kwargs={"k": 1}).invoke("what do cats do?")
+    [Document(page_content='cats purr', metadata={'page': 2})]
+    """
+
+    def __init__(self, embedding: Embeddings) -> None:
+        if not isinstance(embedding, Embeddings):
+            raise TypeError(
+                f"{type(self).__name__}: expected Embeddings, "
+                f"got {type(embedding).__name__}: {embedding!r:.80}"
+            )
+        self._embedding = embedding
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """What makes its vectors, if it says."""
+        return getattr(self, "_embedding", None)
+
+    # What a store defines
+
+    def _insert(self, documents: Sequence[Document], vectors: Sequence[Vector]) -> None:
+        """Keep documents, whose ids are new, under vectors (one each)."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be added to: define _insert")
+
+    def _nearest(self, vector: Vector, k: int, filter: Filter | None) -> list[Found]:
+        """Up to *k* documents that pass the filter, nearest first."""
+        raise NotImplementedError(f"{type(self).__name__} must define _nearest, or similarity_search")
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove documents; ids there are none of do not matter."""
+        raise NotImplementedError(f"{type(self).__name__} cannot delete")
+
+    def get_by_ids(self, ids: Sequence[str]) -> list[Document]:
+        """The documents there are of these ids, in their order."""
+        raise NotImplementedError(f"{type(self).__name__} cannot look up ids")
+
+    # Made and filled
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Sequence[str],
+        embedding: Embeddings,
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """A new store of these texts; *options* go to the class. ValueError if there is no text."""
+        return cls.from_documents(_documents(texts, metadatas), embedding, ids=ids, **options)
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Sequence[Document],
+        embedding: Embeddings,
+        *,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """``from_texts`` for documents."""
+        store = cls._new(documents, embedding, options)
+        store.add_documents(documents, ids=ids)
+        return store
+
+    @classmethod
+    async def afrom_texts(
+        cls,
+        texts: Sequence[str],
+        embedding: Embeddings,
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """``from_texts`` on the running event loop."""
+        return await cls.afrom_documents(_documents(texts, metadatas), embedding, ids=ids, **options)
+
+    @classmethod
+    async def afrom_documents(
+        cls,
+        documents: Sequence[Document],
+        embedding: Embeddings,
+        *,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """``from_documents`` on the running event loop."""
+        store = cls._new(documents, embedding, options)
+        await store.aadd_documents(documents, ids=ids)
+        return store
+
+    @classmethod
+    def _new(cls, documents: Sequence[Document], embedding: Embeddings, options: dict[str, Any]) -> Self:
+        if not documents:
+            raise ValueError(
+                f"{cls.__name__}: expected at least one text, got none; for an empty store write "
+                f"{cls.__name__}(embedding)"
+            )
+        return cls(embedding, **options)
+
+    @classmethod
+    def from_embeddings(
+        cls,
+        text_embeddings: Iterable[tuple[str, Vector]],
+        embedding: Embeddings,
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> Self:
+        """A new store of texts whose vectors are known; *embedding* must be what made them."""
+        store = cls(embedding, **options)
+        store.add_embeddings(text_embeddings, metadatas, ids=ids)
+        return store
+
+    def add_embeddings(
+        self,
+        text_embeddings: Iterable[tuple[str, Vector]],
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+    ) -> list[str]:
+        """``add_texts`` for texts whose vectors are known."""
+        pairs = list(text_embeddings)
+        named = _named(_documents([text for text, _ in pairs], metadatas), ids)
+        return self._add(named, [vector for _, vector in pairs])
+
+    def add_texts(
+        self,
+        texts: Sequence[str],
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+    ) -> list[str]:
+        """Add texts and return their ids: those given, else new ones. A text whose id is there already
+        replaces that."""
+        return self.add_documents(_documents(texts, metadatas), ids=ids)
+
+    def add_documents(self, documents: Sequence[Document], *, ids: Sequence[str] | None = None) -> list[str]:
+        """``add_texts`` for documents, which may bring their ids."""
+        named = _named(documents, ids)
+        return self._add(named, self._embedding.embed_documents(_texts(named)) if named else [])
+
+    async def aadd_texts(
+        self,
+        texts: Sequence[str],
+        metadatas: Sequence[dict[str, Any]] | None = None,
+        *,
+        ids: Sequence[str] | None = None,
+    ) -> list[str]:
+        """``add_texts`` on the running event loop."""
+        return await self.aadd_documents(_documents(texts, metadatas), ids=ids)
+
+    async def aadd_documents(
+        self, documents: Sequence[Document], *, ids: Sequence[str] | None = None
+    ) -> list[str]:
+        """``add_documents`` on the running event loop."""
+        named = _named(documents, ids)
+        vectors = await self._embedding.aembed_documents(_texts(named)) if named else []
+        return await asyncio.to_thread(self._add, named, vectors)
+
+    def _add(self, documents: list[Document], vectors: Sequence[Vector]) -> list[str]:
+        if len(vectors) != len(documents):
+            made_by = type(self._embedding).__name__
+            raise ValueError(f"{made_by} gave {len(vectors)} vectors for {len(documents)} texts")
+        if documents:
+            self._insert(documents, vectors)
+        return [str(document.id) for document in documents]
+
+    # Searched by a vector
+
+    def similarity_search_by_vector(
+        self, embedding: Vector, k: int = 4, *, filter: Filter | None = None
+    ) -> list[Document]:
+        """The *k* documents nearest to a vector."""
+        return [found.document for found in self._search(embedding, k, filter)]
+
+    def similarity_search_with_score_by_vector(
+        self, embedding: Vector, k: int = 4, *, filter: Filter | None = None
+    ) -> list[tuple[Document, float]]:
+        """The same with their scores; the class says whether near is high or low."""
+        return [(found.document, found.score) for found in self._search(embedding, k, filter)]
+
+    def max_marginal_relevance_search_by_vector(
+        self,
+        embedding: Vector,
+        k: int = 4,
+        fetch_k: int = 20,
+        lambda_mult: float = 0.5,
+        *,
+        filter: Filter | None = None,
+    ) -> list[Document]:
+        """*k* of the *fetch_k* nearest documents, chosen to be unlike each other; *lambda_mult* from 0 (as
+        varied as possible) to 1 (the nearest)."""
+        if not 0 <= lambda_mult <= 1:
+            raise ValueError(f"lambda_mult: expected 0 to 1, got {lambda_mult}")
+        found = self._search(embedding, max(fetch_k, _count(k)), filter)
+        vectors = [[float(x) for x in each.vector] for each in found]
+        return [found[at].document for at in diverse(embedding, vectors, k, lambda_mult)]
+
+    def _relevant(
+        self,
+        embedding: Vector,
+        k: int = 4,
+        *,
+        score_threshold: float | None = None,
+        filter: Filter | None = None,
+    ) -> list[tuple[Document, float]]:
+        scored = [
+            (each.document, min(1.0, max(0.0, cosine(embedding, [float(x) for x in each.vector]))))
+            for each in self._search(embedding, k, filter)
+        ]
+        return [pair for pair in scored if score_threshold is None or pair[1] >= score_threshold]
+
+    def _search(self, vector: Vector, k: int, filter: Filter | None) -> list[Found]:
+        if not (filter is None or callable(filter) or isinstance(filter, Mapping)):
+            came = f"{type(filter).__name__}: {filter!r:.80}"
+            raise TypeError(f"filter: expected a dict of metadata or a function, got {came}")
+        return self._nearest(vector, _count(k), filter)
+
+    # Searched by a text
+
+    def similarity_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
+        """The *k* documents nearest to a text. *options*: ``filter``."""
+        return self.similarity_search_by_vector(self._embedding.embed_query(query), k, **options)
+
+    def similarity_search_with_score(
+        self, query: str, k: int = 4, **options: Any
+    ) -> list[tuple[Document, float]]:
+        """The same with their scores; the class says whether near is high or low."""
+        return self.similarity_search_with_score_by_vector(self._embedding.embed_query(query), k, **options)
+
+    def similarity_search_with_relevance_scores(
+        self, query: str, k: int = 4, **options: Any
+    ) -> list[tuple[Document, float]]:
+        """The same with scores from 0 to 1, which is nearest, whatever the store: the cosine. *options*:
+        ``score_threshold``, the least that counts, and ``filter``."""
+        return self._relevant(self._embedding.embed_query(query), k, **options)
+
+    def max_marginal_relevance_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
+        """``max_marginal_relevance_search_by_vector`` for a text."""
+        vector = self._embedding.embed_query(query)
+        return self.max_marginal_relevance_search_by_vector(vector, k, **options)
+
+    def search(self, query: str, search_type: str = "similarity", **options: Any) -> list[Document]:
+        """The search that *search_type* names, as ``as_retriever`` knows them."""
+        return self.as_retriever(search_type=search_type, search_kwargs=options).invoke(query)
+
+    async def asearch(self, query: str, search_type: str = "similarity", **options: Any) -> list[Document]:
+        """``search`` on the running event loop."""
+        return await self.as_retriever(search_type=search_type, search_kwargs=options).ainvoke(query)
+
+    async def asimilarity_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
+        """``similarity_search`` on the running event loop."""
+        by_vector = self.similarity_search_by_vector
+        return await self._by_text("similarity_search", by_vector, query, k, options)
+
+    async def asimilarity_search_with_score(
+        self, query: str, k: int = 4, **options: Any
+    ) -> list[tuple[Document, float]]:
+        """``similarity_search_with_score`` on the running event loop."""
+        by_vector = self.similarity_search_with_score_by_vector
+        return await self._by_text("similarity_search_with_score", by_vector, query, k, options)
+
+    async def asimilarity_search_with_relevance_scores(
+        self, query: str, k: int = 4, **options: Any
+    ) -> list[tuple[Document, float]]:
+        """``similarity_search_with_relevance_scores`` on the running event loop."""
+        name = "similarity_search_with_relevance_scores"
+        return await self._by_text(name, self._relevant, query, k, options)
+
+    async def amax_marginal_relevance_search(self, query: str, k: int = 4, **options: Any) -> list[Document]:
+        """``max_marginal_relevance_search`` on the running event loop."""
+        by_vector = self.max_marginal_relevance_search_by_vector
+        return await self._by_text("max_marginal_relevance_search", by_vector, query, k, options)
+
+    async def _by_text(
+        self, name: str, by_vector: Callable[..., T], query: str, k: int, options: dict[str, Any]
+    ) -> T:
+        if getattr(type(self), name) is not getattr(VectorStore, name):  # a subclass's own, whatever it does
+            own: Callable[..., T] = getattr(self, name)
+            return await asyncio.to_thread(own, query, k, **options)
+        return await asyncio.to_thread(by_vector, await self._embedding.aembed_query(query), k, **options)
+
+    # As a step of a chain
+
+    def as_retriever(self, **options: Any) -> VectorStoreRetriever:
+        """A retriever on this store. *options*: ``search_type`` ("similarity", "mmr" or
+        "similarity_score_threshold"), ``search_kwargs`` for the search (``k``, ``filter``, ...), ``name``,
+        ``tags``, ``metadata``. Its runs are tagged with the classes of the store and its embeddings."""
+        from .retriever import VectorStoreRetriever
+
+        made_by = () if self.embeddings is None else (type(self.embeddings).__name__,)
+        tags = [*(options.pop("tags", None) or ()), type(self).__name__, *made_by]
+        return VectorStoreRetriever(vectorstore=self, tags=tags, **options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({type(self.embeddings).__name__})"
+
+
+def passes(filter: Filter, metadata: Mapping[str, Any], subject: Any) -> bool:
+    """Whether a document counts; a function is asked about *subject*."""
+    if callable(filter):
+        return bool(filter(subject))
+    return all(
+        metadata.get(key) in wanted if isinstance(wanted, list) else metadata.get(key) == wanted
+        for key, wanted in filter.items()
+    )
+
+
+def _count(k: int) -> int:
+    if not isinstance(k, SupportsIndex):
+        raise TypeError(f"k: expected a whole number of documents, got {type(k).__name__}: {k!r:.80}")
+    if k < 1:
+        raise ValueError(f"k: expected at least 1, got {k}")
+    return k
+
+
+def _texts(documents: Sequence[Document]) -> list[str]:
+    return [document.page_content for document in documents]
+
+
+def _documents(texts: Sequence[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:
+    if isinstance(texts, str):
+        raise TypeError(f"expected a list of texts, got the text {texts!r:.80}")
+    texts = list(texts)
+    if metadatas is not None and len(metadatas) != len(texts):
+        raise ValueError(f"metadatas: expected {len(texts)}, one a text, got {len(metadatas)}")
+    about: Sequence[dict[str, Any]] = metadatas if metadatas is not None else [{}] * len(texts)
+    return [Document(page_content=text, metadata=dict(each)) for text, each in zip(texts, about, strict=True)]
+
+
+def _named(documents: Sequence[Document], ids: Sequence[str] | None) -> list[Document]:
+    """Copies with an id each."""
+    if isinstance(documents, str) or not all(isinstance(each, Document) for each in documents):
+        raise TypeError(f"expected a list of Documents, got {documents!r:.80}; add_texts takes texts")
+    if ids is not None and len(ids) != len(documents):
+        raise ValueError(f"ids: expected {len(documents)}, one a document, got {len(ids)}")
+    given = ids if ids is not None else [document.id for document in documents]
+    named = [
+        document.model_copy(update={"id": id or str(uuid4())})
+        for document, id in zip(documents, given, strict=True)
+    ]
+    if len({document.id for document in named}) < len(named):
+        raise ValueError("ids: expected each once, got one twice")
+    return named

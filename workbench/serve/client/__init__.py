@@ -1,0 +1,1 @@
+"""Chains over HTTP: the caller's side."""

@@ -1,0 +1,218 @@
+"""What a service is sent and what it answers: bodies; chunks, patches, events and runs of its streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...engine.chunks import AddableDict, ChunkStream
+from ...engine.modes import AnyScope
+from ...engine.runs import RunEvent
+from ...errors import RemoteChainError, RemoteStreamError
+from ...live.replay import PatchReplay
+from ...runnables.schema import Described
+from ...tracing.log import RunLogPatch
+from ..wire.extensions import FILTERS
+from ..wire.patches import PatchReader
+from ..wire.run_records import RunReader, as_cancelled
+from ..wire.values import from_wire, to_wire
+from .transport import Batch
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = [
+    "body_of",
+    "chunks_of",
+    "data_of",
+    "observed_chunks",
+    "patches_of",
+    "schema_model",
+    "settings_of",
+]
+
+
+def settings_of(scope: AnyScope) -> dict[str, Any]:
+    """The part of a call's config that a service may take. It decides what counts."""
+    settings = scope.settings
+    config: dict[str, Any] = {}
+    if settings.tags:
+        config["tags"] = list(settings.tags)
+    for name in ("metadata", "configurable"):
+        if kept := _with_json_form(getattr(settings, name)):
+            config[name] = kept
+    for name in ("max_concurrency", "recursion_limit"):
+        if (value := getattr(settings, name)) is not None:
+            config[name] = value
+    return config
+
+
+def _with_json_form(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what only means something here, as objects that were made configurable do."""
+    kept = {}
+    for key, value in values.items():
+        if isinstance(value, str | int | float | bool | list | tuple | dict):
+            kept[str(key)] = to_wire(value)
+    return kept
+
+
+def body_of(
+    input: Any, config: dict[str, Any], options: Mapping[str, Any] | None = None, *, key: str = "input"
+) -> dict[str, Any]:
+    """The body of a request. TypeError for options that are no filters, ValueError for an input without a
+    JSON form."""
+    for name in options or ():
+        if name not in FILTERS:
+            raise TypeError(f"expected one of {', '.join(FILTERS)}, got {name!r}: a service takes no other")
+    chosen = {name: list(value) for name, value in (options or {}).items() if value is not None}
+    return {key: _as_input(to_wire(input, strict=True)), "config": config, "kwargs": {}, **chosen}
+
+
+def _as_input(value: Any) -> Any:
+    """A prompt's value under the name that models take it by."""
+    if isinstance(value, dict) and value.get("type") == "ChatPromptValue":
+        return {**value, "type": "ChatPromptValueConcrete"}
+    return value
+
+
+def data_of(answer: Any, key: str | None, label: str) -> Any:
+    """A member of the JSON object that a service answered, or that object."""
+    if not isinstance(answer, dict) or (key is not None and key not in answer):
+        expected = "an object" if key is None else f"an object with {key!r}"
+        raise RemoteStreamError(f"{label}: expected {expected} as its answer, got {answer!r:.200}")
+    return answer if key is None else answer[key]
+
+
+@contextmanager
+def _reading(label: str) -> Iterator[None]:
+    """What is not as expected, as an error that says so."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise RemoteStreamError(
+            f"{label} sent something that is no event of a served chain: {type(error).__name__}: {error}"
+        ) from error
+
+
+async def chunks_of(batches: ChunkStream, label: str, *, whole: bool = False) -> AsyncGenerator[Any, None]:
+    """The chunks of ``/stream``; with *whole*, the events of ``/stream_events``, where dicts are no sums."""
+    __tracebackhide__ = True
+    async with aclosing(batches):
+        async for batch in batches:
+            for data in _data(batch):
+                with _reading(label):
+                    chunk = from_wire(json.loads(data), typed=batch.wire != "")
+                if type(chunk) is dict and batch.wire == "" and not whole:
+                    chunk = AddableDict(chunk)  # as LangServe's clients take it
+                yield chunk
+
+
+async def patches_of(
+    batches: ChunkStream, label: str, with_list: bool = True
+) -> AsyncGenerator[RunLogPatch, None]:
+    """The patches of ``/stream_log``, as the log at the server made them."""
+    __tracebackhide__ = True
+    reader: PatchReader | None = None
+    async with aclosing(batches):
+        async for batch in batches:
+            reader = reader or PatchReader(typed=batch.wire != "")
+            for data in _data(batch):
+                with _reading(label):
+                    patches = reader.patches(json.loads(data)["ops"])
+                for patch in patches:
+                    yield patch
+
+
+async def observed_chunks(batches: ChunkStream, scope: AnyScope, label: str) -> AsyncGenerator[Any, None]:
+    """The chunks of a run, whose nested runs are reported to who observes the call."""
+    __tracebackhide__ = True
+    told: _Records | _Patches | None = None
+    error: BaseException | None = None
+    try:
+        async with aclosing(batches):
+            async for batch in batches:
+                if told is None:
+                    told = _Records(scope) if batch.wire == "runs" else _Patches(scope)
+                for data in _data(batch):
+                    with _reading(label):
+                        chunks = told.take(json.loads(data))
+                    await told.settle()
+                    for chunk in chunks:
+                        yield chunk
+    except GeneratorExit:  # closed early: what runs ends with what it has
+        raise
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        if told is not None:
+            told.end(error)
+
+
+class _Records:
+    """What a service of ours tells."""
+
+    def __init__(self, scope: AnyScope) -> None:
+        def error_of(data: dict[str, Any]) -> BaseException:
+            if (cancelled := as_cancelled(data)) is not None:
+                return cancelled
+            kind, traceback = data.get("type"), data.get("traceback")
+            return RemoteChainError(f"{kind}: {data.get('message')}", type=kind, traceback=traceback)
+
+        self._reader = RunReader(scope.observers, scope.run, error_of, blocking=scope.blocking)
+
+    def take(self, data: Any) -> list[Any]:
+        return self._reader.take(data)
+
+    async def settle(self) -> None:
+        await self._reader.settle()
+
+    def end(self, error: BaseException | None) -> None:
+        self._reader.end_all(error)
+
+
+class _Patches:
+    """What LangServe tells: a log, whose entries do not say what is inside what."""
+
+    def __init__(self, scope: AnyScope) -> None:
+        self._observers = scope.observers
+        self._parent = scope.run
+        self._replay = PatchReplay(self._observe)
+
+    def take(self, data: Any) -> list[Any]:
+        ops = [{**op, "value": from_wire(op["value"])} if "value" in op else op for op in data["ops"]]
+        self._replay.take(ops)
+        chunks = [op["value"] for op in ops if op["path"] == "/streamed_output/-"]
+        return [AddableDict(chunk) if type(chunk) is dict else chunk for chunk in chunks]
+
+    async def settle(self) -> None:
+        """Its runs are over before anything could be awaited."""
+
+    def end(self, error: BaseException | None) -> None:
+        self._replay.end(error)
+
+    def _observe(self, event: RunEvent) -> None:
+        run = event.run
+        if run.parent is None:
+            run.parent = self._parent
+        for observe in self._observers:
+            observe(event)
+
+
+def schema_model(schema: dict[str, Any], title: str) -> type[BaseModel]:
+    """A model that takes anything and has *schema* as its JSON schema."""
+
+    class RemoteSchema(Described):
+        @classmethod
+        def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+            return json.loads(json.dumps(schema))  # type: ignore[no-any-return]  # a dict's
+
+    RemoteSchema.__name__ = RemoteSchema.__qualname__ = str(schema.get("title") or title)
+    return RemoteSchema
+
+
+def _data(batch: Batch) -> Iterator[str]:
+    """The data of a batch's data events; ``metadata`` and events of later versions are none."""
+    return (event.data for event in batch.events if event.name == "data" and event.data is not None)

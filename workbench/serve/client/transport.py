@@ -1,0 +1,502 @@
+"""Requests to a service over HTTP: connections, what is safe to repeat, and errors that say what happened.
+
+Synchronous and asynchronous calls differ in how they wait, which is written twice and short; what comes is
+read once, by ``Answer``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from importlib import import_module
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from ...engine.limits import Stop
+from ...engine.scope import current
+from ...errors import (
+    RemoteChainError,
+    RemoteError,
+    RemoteStatusError,
+    RemoteStreamError,
+    RemoteUnreachableError,
+)
+from ...http.connections import Connections
+from ...http.event_stream import Event, EventReader
+from ...models.openai.stream import ended_after, ended_by_stop
+from ..wire.extensions import HEADER, Wire, wire_of
+
+__all__ = ["Batch", "Transport", "chain_error_of"]
+
+_SHOWN = 200
+_BACKOFF_S = 0.1
+_LONGEST_WAIT_S = 5.0
+_REST_S = 0.2
+"""Seconds that the end of a response is awaited after its last event."""
+_STALE_S = 1.0
+"""Seconds within which it shows that a connection was stale; later the request may be at work."""
+
+
+class Batch(NamedTuple):
+    """The events of one network read, and the wire that the server speaks."""
+
+    wire: Wire
+    events: list[Event]
+
+
+class Transport:
+    """Calls of one service. *stall_s*: how long its streams may be silent; *timeout*: how long an answer in
+    one piece may take (None: for ever), *connect_s*: reaching it; *retries*: after the first try."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float | None,
+        stall_s: float,
+        connect_s: float,
+        retries: int,
+        client_options: dict[str, Any],
+    ) -> None:
+        self.url = url
+        self._headers = dict(headers)
+        self._timeout = timeout
+        self._stall_s = stall_s
+        self._connect_s = connect_s
+        self._retries = retries
+        self._options = client_options
+        self._connections = Connections()
+        self._single = Connections()
+        """Of calls that can be stopped: each has a connection of its own, which the stop can find."""
+
+    # Whole answers
+
+    def call(self, method: str, name: str, body: Any = None, wire: Wire = "") -> Any:
+        """The JSON that the endpoint *name* answers, and the wire it is in."""
+        for attempt in range(self._retries + 1):
+            with self._reaching(name, "timeout", self._timeout) as failure:
+                response = self._stream_request(method, name, body, wire, self._timeout, failure)
+                with response as answer, ended_by_stop(SimpleNamespace(http_response=answer)):
+                    answer.read()
+                if (wait_s := self._retry_after(answer, attempt)) is None:
+                    return self._json(answer, name)
+                failure.wait_s = wait_s
+            self._check(failure, attempt, method)
+            time.sleep(failure.wait_s)
+        raise AssertionError("unreachable")
+
+    async def acall(self, method: str, name: str, body: Any = None, wire: Wire = "") -> Any:
+        """``call`` on the running event loop."""
+        client = await self._async_client()
+        for attempt in range(self._retries + 1):
+            with self._reaching(name, "timeout", self._timeout) as failure:
+                request = self._request(client, method, name, body, wire, self._timeout, failure.atrace)
+                answer = await client.send(request)
+                if (wait_s := self._retry_after(answer, attempt)) is None:
+                    return self._json(answer, name)
+                failure.wait_s = wait_s
+            self._check(failure, attempt, method)
+            await asyncio.sleep(failure.wait_s)
+        raise AssertionError("unreachable")
+
+    # Streams
+
+    def events(self, name: str, body: Any, wire: Wire) -> Iterator[Batch]:
+        """The events of a stream, up to its end. Closing it closes the connection, which stops the run."""
+        for attempt in range(self._retries + 1):
+            begun = False
+            with self._reaching(name, "stall_s", self._stall_s) as failure:
+                opened = self._stream_request("POST", name, body, wire, self._stall_s, failure)
+                with opened as response, ended_by_stop(SimpleNamespace(http_response=response)):
+                    answer = Answer(response, self._label(name), self._stall_s)
+                    if not answer.is_stream:
+                        response.read()
+                    if (wait_s := self._retry_after(response, attempt)) is None:
+                        answer.check()
+                        begun = True
+                        try:
+                            pieces = response.iter_bytes()
+                            for piece in pieces:
+                                yield Batch(answer.wire, answer.feed(piece))
+                                if answer.is_over:
+                                    break
+                        except self._errors as error:
+                            raise answer.cut(error) from error
+                        with ended_after(_REST_S, SimpleNamespace(http_response=response)):
+                            _read_out(pieces)
+                        answer.check_end()
+                        return
+                    failure.wait_s = wait_s
+            if begun:
+                return
+            self._check(failure, attempt, "POST")
+            time.sleep(failure.wait_s)
+
+    async def aevents(self, name: str, body: Any, wire: Wire) -> AsyncGenerator[Batch, None]:
+        """``events`` on the running event loop."""
+        client = await self._async_client()
+        for attempt in range(self._retries + 1):
+            with self._reaching(name, "stall_s", self._stall_s) as failure:
+                request = self._request(client, "POST", name, body, wire, self._stall_s, failure.atrace)
+                response = await client.send(request, stream=True)
+                failure.answered = True
+                try:
+                    answer = Answer(response, self._label(name), self._stall_s)
+                    if not answer.is_stream:
+                        await response.aread()
+                    if (wait_s := self._retry_after(response, attempt)) is None:
+                        answer.check()
+                        try:
+                            async with aclosing(response.aiter_bytes()) as pieces:
+                                async for piece in pieces:
+                                    yield Batch(answer.wire, answer.feed(piece))
+                                    if answer.is_over:
+                                        break
+                                await _aread_out(pieces)
+                        except self._errors as error:
+                            raise answer.cut(error) from error
+                        answer.check_end()
+                        return
+                    failure.wait_s = wait_s
+                finally:
+                    await response.aclose()
+            self._check(failure, attempt, "POST")
+            await asyncio.sleep(failure.wait_s)
+
+    # What both share
+
+    @property
+    def _library(self) -> Any:
+        return _http_library()
+
+    @property
+    def _errors(self) -> Any:
+        return (self._library.TransportError, self._library.DecodingError, self._library.StreamError)
+
+    def _client(self, stop: Stop | None) -> Any:
+        if stop is None:
+            return self._connections.client(self._make_client, keep_open=False)
+        return self._single.client(lambda _: self._make_client(False, most_kept=0), keep_open=False)
+
+    async def _async_client(self) -> Any:
+        holder = await self._connections.async_client(self._make_client, keep_open=False)
+        return holder.client
+
+    def _make_client(self, asynchronous: bool, most_kept: int = 20) -> Any:
+        library = self._library
+        # Streams keep their connections; a pool of 100 would hold up those that come later.
+        limits = library.Limits(max_connections=None, max_keepalive_connections=most_kept)
+        options: dict[str, Any] = {"limits": limits, "follow_redirects": False, **self._options}
+        if self.url.startswith("http:"):  # certificates that nobody is asked for take a while to load
+            options.setdefault("verify", False)
+        return _AsyncClient(library.AsyncClient(**options)) if asynchronous else library.Client(**options)
+
+    def _request(
+        self, client: Any, method: str, name: str, body: Any, wire: Wire, read_s: float | None, trace: Any
+    ) -> Any:
+        headers = {**self._headers, "Accept": "application/json, text/event-stream"}
+        if wire:
+            headers[HEADER] = wire
+        connect = self._connect_s
+        timeout = self._library.Timeout(read_s, connect=connect, pool=connect)
+        options: dict[str, Any] = {"timeout": timeout, "extensions": {"trace": trace}}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            options["content"] = json.dumps(body).encode()
+        return client.build_request(method, f"{self.url}/{name}", headers=headers, **options)
+
+    @contextlib.contextmanager
+    def _stream_request(
+        self, method: str, name: str, body: Any, wire: Wire, read_s: float | None, failure: _Failure
+    ) -> Iterator[Any]:
+        scope = current.get(None)
+        failure.stop = None if scope is None else scope.stop
+        client = self._client(failure.stop)
+        request = self._request(client, method, name, body, wire, read_s, failure.trace)
+        with ended_by_stop(SimpleNamespace(http_response=failure.opening)):
+            response = client.send(request, stream=True)
+        failure.answered = True
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _label(self, name: str) -> str:
+        return f"{self.url}/{name}"
+
+    @contextlib.contextmanager
+    def _reaching(self, name: str, option: str, read_s: float | None) -> Iterator[_Failure]:
+        """Errors of the HTTP library as ours; those that may be tried again are kept in the failure.
+        *option* is what sets the seconds that the server may be silent."""
+        library, label, failure = self._library, self._label(name), _Failure()
+        try:
+            yield failure
+        except (library.ConnectError, library.ConnectTimeout, library.PoolTimeout) as error:
+            failure.error = RemoteUnreachableError(
+                f"no answer from {label}: {_reason(error)}. Is the server running, and the address right?"
+            )
+            failure.error.__cause__ = error
+            failure.is_safe = True
+        except library.TimeoutException as error:
+            late = f"{label} sent nothing for {read_s:g} s" if read_s else f"{label} is too late"
+            failure.error = RemoteStreamError(f"{late}: give a longer {option}= if that is no fault")
+            failure.error.__cause__ = error
+        except library.InvalidURL as error:
+            raise RemoteError(f"{label} is no address: {error}") from error
+        except library.HTTPError as error:
+            failure.is_safe = failure.was_stale
+            failure.error = RemoteStreamError(f"the connection to {label} broke: {_reason(error)}")
+            failure.error.__cause__ = error
+
+    def _check(self, failure: _Failure, attempt: int, method: str) -> None:
+        """Raise what went wrong, unless another try is safe: nothing was sent, or nothing is done by it."""
+        if failure.error is not None and not (
+            (failure.is_safe or method == "GET") and attempt < self._retries
+        ):
+            raise failure.error
+        if failure.error is not None:
+            failure.wait_s = _BACKOFF_S * 2**attempt
+
+    def _retry_after(self, response: Any, attempt: int) -> float | None:
+        """Seconds to wait before the server, which has not begun, is asked again; None: do not."""
+        if response.status_code not in (429, 503) or attempt >= self._retries:
+            return None
+        told = response.headers.get("retry-after", "")
+        wait_s = float(told) if told.isdigit() else _BACKOFF_S * 2**attempt
+        return wait_s if wait_s <= _LONGEST_WAIT_S else None
+
+    def _json(self, response: Any, name: str) -> Any:
+        label = self._label(name)
+        _check_status(response, label)
+        try:
+            data = response.json()
+        except ValueError as error:
+            raise RemoteStreamError(f"{label} answered with no JSON: {_shown(response.text)}") from error
+        return data, wire_of(response.headers.get(HEADER, ""))
+
+
+class Answer:
+    """A streamed answer: what it begins with, its events, and how it ends."""
+
+    def __init__(self, response: Any, label: str, stall_s: float) -> None:
+        self._response = response
+        self._label = label
+        self._stall_s = stall_s
+        self._reader = EventReader()
+        self._count = 0
+        self._failure: RemoteError | None = None
+        self.wire = wire_of(response.headers.get(HEADER, ""))
+        self.is_over = False
+
+    @property
+    def is_stream(self) -> bool:
+        kind = self._response.headers.get("content-type", "")
+        return bool(self._response.status_code == 200 and kind.startswith("text/event-stream"))
+
+    def check(self) -> None:
+        """Raise what is wrong with the answer as a whole."""
+        _check_status(self._response, self._label)
+        if not self.is_stream:
+            kind = self._response.headers.get("content-type", "no type")
+            raise RemoteStreamError(
+                f"{self._label} did not answer with a stream of events but with {kind}: "
+                f"{_shown(self._response.text)}. Is this the address of a served chain?"
+            )
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """The events of a piece that have data, up to the end of the stream."""
+        events: list[Event] = []
+        for event in self._reader.feed(piece):
+            if event.name == "end":
+                self.is_over = True
+                break
+            if event.name == "error":
+                self.is_over = True
+                self._failure = _told_error(event.data, self._label)
+                break
+            if event.data is not None:
+                self._count += 1
+                events.append(event)
+        return events
+
+    def check_end(self) -> None:
+        """Raise the error that the server told of, or that it did not come to an end."""
+        if self._failure is not None:
+            raise self._failure
+        if not self.is_over:
+            raise self.cut(None)
+
+    def cut(self, error: Exception | None) -> RemoteStreamError:
+        if error is not None and "Timeout" in type(error).__name__:
+            return RemoteStreamError(
+                f"{self._label} sent nothing for {self._stall_s:g} s, after {self._count} events: it has "
+                "stalled, or give a longer stall_s="
+            )
+        why = f": {_reason(error)}" if error is not None else ""
+        rest = f"; the last it sent was {_shown(self._reader.rest)}" if self._reader.rest else ""
+        return RemoteStreamError(
+            f"the answer of {self._label} was cut off after {self._count} events, before its end{why}{rest}"
+        )
+
+
+def _read_out(pieces: Iterator[bytes]) -> None:
+    """Read what is left after the end: a connection that is read out is used again."""
+    with contextlib.suppress(Exception):  # the answer is whole
+        for _ in pieces:
+            pass
+
+
+async def _aread_out(pieces: Any) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_REST_S):
+            async for _ in pieces:
+                pass
+
+
+class _Failure:
+    """What went wrong in a try, and whether another one can do no harm."""
+
+    def __init__(self) -> None:
+        self.error: RemoteError | None = None
+        self.is_safe = False
+        self.wait_s = 0.0
+        self.answered = False
+        self.stop: Stop | None = None
+        self.opening = SimpleNamespace(is_closed=False, extensions={})
+        """Stands for the response until there is one: what a stop needs of it."""
+        self._connects = False
+        self._began = time.monotonic()
+
+    @property
+    def was_stale(self) -> bool:
+        """Whether the server had closed a connection that was used before, so that it never saw the
+        request."""
+        is_prompt = time.monotonic() - self._began < _STALE_S
+        return is_prompt and not self.answered and not self._connects
+
+    def trace(self, event: str, info: Any) -> None:
+        """What the HTTP library tells of the request."""
+        self._connects = self._connects or event == "connection.connect_tcp.started"
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self.opening.extensions["network_stream"] = info["return_value"]
+        elif self.stop is not None and self.stop.requested and event.endswith("request_headers.started"):
+            raise asyncio.CancelledError("stopped")  # while it was connecting
+
+    async def atrace(self, event: str, info: Any) -> None:
+        self.trace(event, info)
+
+
+class _AsyncClient:
+    """An asynchronous client with the methods that ``Connections`` closes one by."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def is_closed(self) -> bool:
+        return bool(self.client.is_closed)
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+
+def _http_library() -> Any:
+    """httpx, or its continuation, which newer releases of the ``openai`` package bring."""
+    return import_module("httpx" if find_spec("httpx") is not None else "httpx2")
+
+
+def _check_status(response: Any, label: str) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    detail: Any = response.text
+    told: Any = None
+    with contextlib.suppress(ValueError, AttributeError):
+        body = response.json()
+        detail, told = body.get("detail", detail), body.get("error")
+    if isinstance(told, dict) and "status_code" in told:
+        raise chain_error_of(told, label)
+    if 300 <= status < 400:
+        detail = f"it says to go to {response.headers.get('location', '(nowhere)')}"
+    message = f"{label} answered {status} {response.reason_phrase}: {_detail_text(detail)}"
+    if status == 401:
+        message += '; give token="..."'
+    if status == 404:
+        message += ". Is this the address of a served chain, without /invoke or /playground?"
+    raise RemoteStatusError(message, status, detail)
+
+
+def _detail_text(detail: Any) -> str:
+    if not isinstance(detail, list):
+        return _shown(detail) if not isinstance(detail, str) else _cut(detail)
+    faults = [
+        f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg')}"
+        for one in detail
+        if isinstance(one, dict)
+    ]
+    return _cut("; ".join(faults))
+
+
+def _told_error(data: str | None, label: str) -> RemoteError:
+    """The error of an ``error`` event."""
+    try:
+        told = json.loads(data or "")
+        status = int(told.get("status_code", 500))
+    except (ValueError, TypeError, AttributeError) as error:
+        return _malformed(label, data, error)
+    if status != 500:
+        return RemoteStatusError(f"{label}: {_cut(str(told.get('message')))}", status, told.get("message"))
+    return chain_error_of(told, label)
+
+
+def chain_error_of(told: Mapping[str, Any], label: str) -> RemoteChainError:
+    """The error of a chain as its server tells it."""
+    message = _cut(str(told.get("message") or "it does not say why"), 2_000)
+    kind = told.get("type")
+    if isinstance(kind, str) and not message.startswith(kind):
+        message = f"{kind}: {message}"
+    error = RemoteChainError(
+        f"the chain at {label.rpartition('/')[0]} failed with {message}"
+        if kind
+        else f"the chain at {label.rpartition('/')[0]} failed: {message}",
+        type=kind if isinstance(kind, str) else None,
+        traceback=told.get("traceback") or None,
+    )
+    for note in told.get("notes") or ():
+        error.add_note(f"there {_cut(str(note))}")
+    if error.traceback:
+        error.add_note(f"there:\n{error.traceback}")
+    return error
+
+
+def _malformed(label: str, data: str | None, error: Exception) -> RemoteStreamError:
+    failure = RemoteStreamError(f"{label} sent something that is no event of a served chain: {_shown(data)}")
+    failure.__cause__ = error
+    return failure
+
+
+def _reason(error: BaseException) -> str:
+    """What the operating system said, if it did."""
+    text = str(error) or type(error).__name__
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            text = os.strerror(inner.errno) if inner.errno and inner.errno > 0 else inner.strerror
+        inner = inner.__cause__ or inner.__context__
+    return re.sub(r"^\[Errno -?\d+\] ", "", text)
+
+
+def _shown(value: Any) -> str:
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return _cut(text if isinstance(text, str) and not text else repr(text))
+
+
+def _cut(text: str, most: int = _SHOWN) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."

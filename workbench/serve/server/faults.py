@@ -1,0 +1,65 @@
+"""What a caller is told when something is wrong: with the request, with the chain, with the server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from ...live.state import error_data
+from .options import Errors
+
+__all__ = ["Fault", "chain_error", "invalid", "of_validation"]
+
+_MOST_FAULTS = 20
+_log = logging.getLogger("workbench.serve")
+
+
+class Fault(Exception):
+    """An answer other than success. *body* is its JSON, *headers* go with it."""
+
+    def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+        self.headers = headers or {}
+
+
+def invalid(place: Sequence[str | int], message: str, kind: str = "value_error") -> Fault:
+    """422: what is at *place* in the body is not what is expected there."""
+    detail = [{"loc": ["body", *place], "msg": message, "type": kind}]
+    return Fault(422, {"detail": detail})
+
+
+def of_validation(error: ValidationError, place: Sequence[str | int]) -> Fault:
+    """422 with the path of every fault that pydantic found; without the values, which may be large or
+    secret."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    detail = [
+        {"loc": ["body", *place, *one["loc"]], "msg": one["msg"], "type": one["type"]}
+        for one in found[:_MOST_FAULTS]
+    ]
+    return Fault(422, {"detail": detail})
+
+
+def chain_error(error: BaseException, errors: Errors, status: int = 500) -> dict[str, Any]:
+    """A failure of a chain as data: LangServe's ``status_code`` and ``message``, and its ``type``.
+
+    The server's log has the rest.
+    """
+    told = error_data(error)
+    _log.error("a served chain failed: %s", told["traceback"])
+    if errors == "hidden":
+        return {"status_code": status, "message": "Internal Server Error"}
+    data: dict[str, Any] = {
+        "status_code": status,
+        "message": f"{told['type']}: {told['message']}" if told["message"] else told["type"],
+        "type": told["type"],
+    }
+    if notes := [str(note) for note in getattr(error, "__notes__", ())]:
+        data["notes"] = notes
+    if errors == "traceback":
+        data["traceback"] = told["traceback"]
+    return data

@@ -1,0 +1,221 @@
+"""One streamed answer: a run's items as server-sent events, at the pace of its reader.
+
+The run is pulled in a task of its own, at most AHEAD items before what the socket takes. What has gathered
+since the last write goes out together, the first item at once, then thirty times a second (ten where there
+are hundreds of streams: writes are what costs). Whoever leaves stops the run, and with it its requests; so
+does the end of its time, and a shutdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from starlette.types import Receive, Send
+
+from ...engine.event_loop import end_tasks
+from ...engine.limits import TaskWaiter
+from ...http.event_stream import PING, event_bytes
+from ..wire.values import dumps
+from .options import Shared
+
+__all__ = ["HEADERS", "EventAnswer"]
+
+AHEAD = 128
+"""Items that a run may give before the socket takes them."""
+DUE = 64
+"""Items that are not kept back for others to come."""
+FRAME_S = 0.033
+MANY = 64
+"""Runs from which frames get longer, up to three times as long."""
+PING_S = 15.0
+LINGER_S = 5.0
+"""Seconds a reader that takes nothing gets for the end, when the time of its run is over."""
+
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+Encode = Callable[[Sequence[Any]], bytes]
+
+
+class EventAnswer:
+    """*open_items* starts the run. *encode* makes events of some items, *rest* those before the end, and
+    *failed* the data of the error event."""
+
+    def __init__(
+        self,
+        open_items: Callable[[], AsyncIterator[Any]],
+        encode: Encode,
+        failed: Callable[[BaseException], dict[str, Any]],
+        *,
+        shared: Shared,
+        run_s: float,
+        head: bytes = b"",
+        rest: Callable[[], bytes] = lambda: b"",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        self._open_items = open_items
+        self._encode = encode
+        self._failed = failed
+        self._shared = shared
+        self._run_s = run_s
+        self._head = head
+        self._rest = rest
+        self._headers = [*HEADERS, *headers]
+        self._items: list[Any] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._room: TaskWaiter | None = None
+        self._ended_by: tuple[int, str] | None = None
+        self._gone = False
+        self._pauses = False
+        """Whether a single item is not worth waking the sender for."""
+        self._broken: Exception | None = None
+        """What encoding an item raised."""
+
+    def stop(self) -> None:
+        """End the run: the server shuts down."""
+        self._end_by(503, "the server is shutting down")
+
+    async def __call__(self, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        producer = asyncio.create_task(self._produce())
+        producer.add_done_callback(lambda _: self._wake())
+        watch = asyncio.create_task(self._watch(receive))
+        over = f"the run took longer than the {self._run_s:g} s allowed here and was stopped"
+        timer = loop.call_later(self._run_s, self._end_by, 504, over)
+        self._shared.runs.add(self)
+        try:
+            async with asyncio.timeout(self._run_s + LINGER_S):
+                await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+                await self._send_all(producer, send)
+        except TimeoutError:  # a reader that does not read: the connection is cut
+            pass
+        except asyncio.CancelledError:  # by the server, which is in a hurry
+            with contextlib.suppress(Exception):
+                ended = {"status_code": 503, "message": "the server is shutting down"}
+                await _end(send, event_bytes("error", dumps(ended)))
+            raise
+        finally:
+            self._shared.runs.discard(self)
+            timer.cancel()
+            await end_tasks([producer, watch])
+
+    def _end_by(self, status: int, why: str) -> None:
+        self._ended_by = self._ended_by or (status, why)
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def _produce(self) -> None:
+        items = self._items
+        async with aclosing(self._open_items()) as source:  # type: ignore[type-var]  # streams can be closed
+            async for item in source:
+                items.append(item)
+                size = len(items)
+                if (size == 1 and not self._pauses) or size >= DUE:
+                    self._wake()
+                    if size >= AHEAD:
+                        self._room = TaskWaiter()
+                        await self._room.wait()
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone = True
+        self._wake()
+
+    async def _send_all(self, producer: asyncio.Task[None], send: Send) -> None:
+        body, last = self._head, float("-inf")
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._items:
+                body += self._taken()
+                last = loop.time()
+            if self._is_over(producer):
+                break
+            if body:
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+                body = b""
+            if not self._items and not self._is_over(producer) and not await self._woken(loop, PING_S):
+                body = PING
+                continue
+            # What comes in the next milliseconds goes along.
+            frame_s = FRAME_S * min(max(len(self._shared.runs) / MANY, 1), 3)
+            self._pauses = True
+            while (wait_s := last + frame_s - loop.time()) > 0:
+                if len(self._items) >= DUE or self._is_over(producer):
+                    break
+                await self._woken(loop, wait_s)
+            self._pauses = False
+        if not self._gone:
+            await _end(send, body + await self._last(producer))
+
+    def _is_over(self, producer: asyncio.Task[None]) -> bool:
+        if self._gone or self._ended_by is not None or self._broken is not None:
+            return True
+        return producer.done() and not self._items
+
+    def _taken(self) -> bytes:
+        items = self._items
+        if not items:
+            return b""
+        try:
+            body = self._encode(items)
+        except Exception as error:  # an output without JSON form, say
+            self._broken, body = self._broken or error, b""
+        items.clear()
+        room, self._room = self._room, None
+        if room is not None:
+            room.wake()
+        return body
+
+    async def _woken(self, loop: asyncio.AbstractEventLoop, seconds: float) -> bool:
+        """Wait until something happens, at most so long; whether it did."""
+        waiter = self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, _time_out, waiter)
+        try:
+            return await waiter is None
+        finally:
+            self._waiter = None
+            timer.cancel()
+
+    async def _last(self, producer: asyncio.Task[None]) -> bytes:
+        """How the stream ends."""
+        error: dict[str, Any] | None = None
+        if self._ended_by is not None or self._broken is not None:
+            await end_tasks([producer])
+        if self._ended_by is not None:
+            status, message = self._ended_by
+            error = {"status_code": status, "message": message}
+        elif self._broken is not None:
+            error = self._failed(self._broken)
+        elif producer.cancelled():
+            error = {"status_code": 500, "message": "the run was cancelled"}
+        elif (raised := producer.exception()) is not None:
+            error = self._failed(raised)
+        body = self._taken()
+        try:
+            body += self._rest()
+        except Exception as raised:
+            error = error or self._failed(raised)
+        if error is None and self._broken is not None:
+            error = self._failed(self._broken)
+        return body + (event_bytes("end") if error is None else event_bytes("error", dumps(error)))
+
+
+def _time_out(waiter: asyncio.Future[Any]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)
+
+
+async def _end(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,1 @@
+"""What travels between a served chain and its callers."""

@@ -1,0 +1,1 @@
+"""Tools: functions that a model may ask to have called."""

@@ -1,0 +1,1 @@
+"""Views without scripts, for readers without a kernel."""

@@ -1,0 +1,323 @@
+"""The static twin of a live view: what a reader sees without a kernel, and without scripts.
+
+Plain HTML that survives the sanitizers of JupyterLab, GitHub and nbviewer: details, tables, pre and div
+bars with inline width and background. Where even those are taken out the times still stand there as numbers.
+Everything a user or a model wrote is escaped. ``plain_text`` is the same for a terminal, a diff and a screen
+without HTML. Both are bounded, however many runs there are, and say what they leave out.
+
+The input is the document of ``workbench.live.state``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from typing import Any
+
+from ..words import (
+    GLYPHS,
+    STATUS_WORDS,
+    Block,
+    Step,
+    blocks,
+    cost_words,
+    duration,
+    in_item_order,
+    input_line,
+    item_number,
+    run_ms,
+    seconds,
+    shown,
+    steps,
+    summary,
+    token_words,
+    visible,
+)
+
+__all__ = ["HIDE_WIDGET_ERROR", "placeholder", "plain_text", "static_html"]
+
+MAX_SHOWN = 20_000
+"""Characters of one input or output of a step."""
+MAX_OUTPUTS = 50
+"""Items of a batch whose outputs are shown, ..."""
+MAX_OUTPUT_TEXT = 400_000
+"""... and the characters of all final outputs together."""
+MAX_ROWS = 500
+MAX_DETAILS = 200
+MAX_DETAIL_TEXT = 400_000
+"""Characters of all inputs and outputs of steps together."""
+SHORT = 80
+"""Characters of a text that stands in one line with its name."""
+LONG = 160
+"""Characters from which on a text that is there already is referred to: a model's answer is also the output
+of the steps around it."""
+
+_COLOURS = {
+    "chat_model": "#7c5cff",
+    "llm": "#7c5cff",
+    "prompt": "#2f80d0",
+    "parser": "#12978a",
+    "retriever": "#c07a0a",
+    "tool": "#c2418c",
+}
+_INDENT = "&nbsp;" * 4
+_LEFT = "text-align:left;word-break:break-word"
+_PRE = (
+    "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;font-family:monospace;"
+    "border-left:2px solid #8a97a6;padding:0 0 0 10px;margin:4px 0"
+)
+_BAD, _CHAIN, _MARK = "#d64545", "#8a97a6", "#8a97a6"
+
+# JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. In the output before a
+# twin they say nothing new; an output that has elements is a live view.
+HIDE_WIDGET_ERROR = (
+    "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .wb-static-{id})"
+    ":not(:has(.jp-OutputArea-output *)){{display:none}}</style>"
+)
+
+
+def placeholder(id: str) -> str:
+    """The twin of a run that has not ended: nothing, under the class by which the live view hides it."""
+    return f'<div class="wb-static-{escape(id)}"></div>'
+
+
+def static_html(document: Mapping[str, Any], *, id: str, in_notebook: bool = True) -> str:
+    """The whole document as HTML; *id* is in the class by which the live view hides it."""
+    listed = list(steps(document))
+    parts = [
+        f'<div class="wb-static-{escape(id)}">',
+        HIDE_WIDGET_ERROR.format(id=escape(id)) if in_notebook else "",
+        f"<div><b>{GLYPHS[document['status']]} {escape(summary(document))}</b></div>",
+        *_outputs_html(document),
+    ]
+    if listed:
+        parts += [_table(_rows(listed), _Axis(document)), _left_out(len(listed) - MAX_ROWS, "steps")]
+        parts.append("<details><summary>Inputs and outputs of the steps</summary>")
+        parts += [*_details(listed, _shown_above(document)), "</details>"]
+    return "\n".join(part for part in [*parts, "</div>"] if part)
+
+
+def plain_text(document: Mapping[str, Any]) -> str:
+    """The final output, then the steps as an indented list."""
+    lines: list[str] = []
+    roots = in_item_order(document["runs"])
+    room = _Room(MAX_OUTPUT_TEXT)
+    for number, run in enumerate(roots[:MAX_OUTPUTS], 1):
+        lines += [f"[{item_number(run, number)}] {input_line(run['input'])}"] if len(roots) > 1 else []
+        lines.append(room.cut(_text_of_blocks(blocks(run))))
+        if run["status"] == "cancelled":
+            lines.append(_stopped_words(run))
+        elif run["error"]:
+            lines.append(f"{run['error']['type']}: {visible(run['error']['message'])}")
+    lines += [_left_out_words(len(roots) - MAX_OUTPUTS, "outputs"), "", summary(document)]
+    listed = list(steps(document))
+    for run, level, _, label in _rows(listed):
+        tokens = token_words(run)
+        facts = [duration(run_ms(run)), tokens and f"{tokens} tokens", cost_words(run)]
+        told = ", ".join(fact for fact in facts if fact)
+        lines.append(f"{'  ' * level}{GLYPHS[run['status']]} {label}{f' ({told})' if told else ''}")
+    lines.append(_left_out_words(len(listed) - MAX_ROWS, "steps"))
+    return "\n".join(lines).strip("\n").replace("\n\n\n", "\n\n")
+
+
+def _text_of_blocks(parts: list[Block]) -> str:
+    return "\n\n".join(f"{part.label}:\n{part.text}" if part.label else part.text for part in parts)
+
+
+class _Room:
+    """How many characters are left for texts of one kind."""
+
+    def __init__(self, characters: int) -> None:
+        self._left = characters
+
+    def cut(self, text: str, most: int | None = None) -> str:
+        room = max(self._left if most is None else min(self._left, most), 0)
+        if len(text) > room:
+            text = f"{text[:room]}… ({len(text) - room:,} more characters)"
+        self._left -= len(text)
+        return text
+
+
+def _rows(listed: list[Step]) -> list[Step]:
+    """The steps to list: the first, and after them those that failed."""
+    failed = (step for step in listed[MAX_ROWS:] if step.run["status"] == "failed")
+    return listed[:MAX_ROWS] + [step for step, _ in zip(failed, range(50), strict=False)]
+
+
+def _left_out_words(count: int, what: str) -> str:
+    return f"… {count:,} more {what} are not shown here" if count > 0 else ""
+
+
+def _left_out(count: int, what: str) -> str:
+    return f"<div>{words}</div>" if (words := _left_out_words(count, what)) else ""
+
+
+class _Axis:
+    """Where a run's bar goes, in percent of the time of all runs."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        runs = [run for root in document["runs"] for run in (root, *root.get("logs", {}).values())]
+        starts = [seconds(run["start_time"]) for run in runs if run["start_time"]]
+        ends = [seconds(run["end_time"]) for run in runs if run["end_time"]]
+        self.start = min(starts, default=0.0)
+        self.end = max([*ends, self.start + 1e-3])
+
+    def begin(self, run: Mapping[str, Any]) -> str:
+        """When it started, on the axis."""
+        if not run["start_time"]:
+            return ""
+        after_ms = 1000 * (seconds(run["start_time"]) - self.start)
+        return "0" if after_ms < 1 else duration(after_ms)
+
+    def bar(self, run: Mapping[str, Any]) -> str:
+        """Time to the first token lighter, then a mark, then the rest."""
+        if not run["start_time"]:
+            return ""
+        start = self._percent(run["start_time"])
+        end = self._percent(run["end_time"]) if run["end_time"] else 100.0
+        streams = run["first_chunk_time"] and len(run["streamed_output"]) > 0
+        first = min(self._percent(run["first_chunk_time"]), end) if streams else start
+        colour = _BAD if run["status"] == "failed" else _COLOURS.get(run["type"], _CHAIN)
+        waited = _bar(first - start, f"background:{colour};opacity:0.4") if first > start else ""
+        mark = _bar(0.6, f"background:{_MARK}") if streams else ""
+        return _bar(start, "") + waited + mark + _bar(max(end - first, 0.5), f"background:{colour}")
+
+    def _percent(self, at: str) -> float:
+        # The bars together must stay under the width, or the last would wrap.
+        return 98 * (seconds(at) - self.start) / (self.end - self.start)
+
+
+def _bar(width: float, look: str) -> str:
+    return f'<div style="float:left;width:{width:.2f}%;height:9px;{look}"></div>'
+
+
+def _outputs_html(document: Mapping[str, Any]) -> Iterator[str]:
+    roots = in_item_order(document["runs"])
+    room = _Room(MAX_OUTPUT_TEXT)
+    for number, run in enumerate(roots[:MAX_OUTPUTS], 1):
+        if len(roots) > 1:
+            yield f"<div><b>{item_number(run, number)}. {escape(input_line(run['input']))}</b></div>"
+        yield _blocks_html(blocks(run), room)
+        yield _error_html(run)
+    yield _left_out(len(roots) - MAX_OUTPUTS, "outputs")
+
+
+def _blocks_html(parts: Iterable[Block], room: _Room, most: int | None = None) -> str:
+    return "".join(
+        (f"<div><b>{escape(part.label)}</b></div>" if part.label else "") + _pre(room.cut(part.text, most))
+        for part in parts
+    )
+
+
+def _table(listed: list[Step], axis: _Axis) -> str:
+    costs = [cost_words(step.run) for step in listed]
+    rows = [
+        "<tr>"
+        f'<td style="{_LEFT}">{_INDENT * level}{GLYPHS[run["status"]]}&nbsp;{escape(label)}</td>'
+        f'<td style="{_LEFT}">{escape(run["type"]).replace("_", "&nbsp;")}</td>'
+        f'<td style="{_LEFT}">{STATUS_WORDS[run["status"]]}</td>'
+        f"<td>{token_words(run)}</td>{f'<td>{cost}</td>' if any(costs) else ''}"
+        f"<td>{escape(axis.begin(run))}</td><td>{escape(duration(run_ms(run)))}</td><td>{axis.bar(run)}</td></tr>"
+        for (run, level, _, label), cost in zip(listed, costs, strict=True)
+    ]
+    span = f"0 to {escape(duration(1000 * (axis.end - axis.start)))}"
+    # Notebooks lay tables out by these widths alone; together they are all there is.
+    columns = [
+        ("Step", f"width:{27 if any(costs) else 34}%;{_LEFT}"),
+        ("Type", f"width:12.5%;{_LEFT}"),
+        ("Status", f"width:9%;{_LEFT}"),
+        ("Tokens", "width:7.5%"),
+        *([("Cost", "width:9%")] if any(costs) else []),
+        ("Start", "width:8.5%"),
+        ("Time", "width:8.5%"),
+        (span, f"width:{18 if any(costs) else 20}%;{_LEFT}"),
+    ]
+    head = "".join(f'<th style="{style}">{name}</th>' for name, style in columns)
+    return f'<table style="width:100%"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _shown_above(document: Mapping[str, Any]) -> dict[str, str]:
+    """The long texts among the final outputs, each with where it is, in words."""
+    roots = in_item_order(document["runs"])[:MAX_OUTPUTS]
+    parts = [part for run in roots for part in blocks(run) if len(part.text) >= LONG]
+    return {part.text: f"{part.label} above" if part.label else "the output above" for part in parts}
+
+
+def _details(listed: list[Step], places: dict[str, str]) -> Iterator[str]:
+    room = _Room(MAX_DETAIL_TEXT)
+    for step in listed[:MAX_DETAILS]:
+        yield _step_html(step, room, places)
+    yield _left_out(len(listed) - MAX_DETAILS, "steps")
+
+
+def _step_html(step: Step, room: _Room, places: dict[str, str]) -> str:
+    run = step.run
+    path = visible(step.path)
+    parts = [
+        _value_html("input", _input_blocks(run["input"]), room, places, path),
+        _value_html("output", blocks(run), room, places, path),
+    ]
+    if run["tags"]:
+        parts.append(f"<div>tags: {escape(visible(', '.join(map(str, run['tags']))))}</div>")
+    facts = [(name, run.get(name)) for name in ("metadata", "usage", "call")]
+    events = [(visible(event["name"]), event["data"]) for event in run["events"]]
+    for name, value in [*facts, *events]:
+        if value or (name, value) in events:
+            parts.append(f"<div>{escape(name)}: {escape(room.cut(_json_line(value), MAX_SHOWN))}</div>")
+    return (
+        f"<details><summary>{GLYPHS[run['status']]} {escape(path)}</summary>"
+        f"{''.join(parts)}{_error_html(run)}</details>"
+    )
+
+
+def _value_html(name: str, parts: list[Block], room: _Room, places: dict[str, str], path: str) -> str:
+    """A step's input or output. *places*: where the long texts so far are, in words."""
+    if [part.label for part in parts] == [""] and len(parts[0].text) <= SHORT and "\n" not in parts[0].text:
+        return f"<div>{name}: {escape(room.cut(parts[0].text))}</div>" if parts[0].text else ""
+    told = []
+    for part in parts:
+        if part.text in places:
+            head = f"<b>{escape(part.label)}</b>: " if part.label else ""
+            told.append(f"<div>{head}as {escape(places[part.text])}</div>")
+            continue
+        told.append(_blocks_html([part], room, MAX_SHOWN))
+        if len(part.text) >= LONG:
+            places[part.text] = f"the {name} of {path}"
+    html = "".join(told)
+    return f"<div>{name}</div>{html}" if html else ""
+
+
+def _input_blocks(value: Any) -> list[Block]:
+    """An input as what a step got, messages by role."""
+    return blocks({"name": "", "tags": [], "streamed_output": [], "final_output": value})
+
+
+def _json_line(value: Any) -> str:
+    return visible(shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _stopped_words(run: Mapping[str, Any]) -> str:
+    """The name of the exception tells no reader more; its message may, as of a log that ended too early."""
+    why = visible(run["error"]["message"]) if run["error"] else ""
+    return f"{GLYPHS['cancelled']} stopped here{f': {why}' if why else ''}"
+
+
+def _error_html(run: Mapping[str, Any]) -> str:
+    error: Mapping[str, str] | None = run["error"]
+    if run["status"] == "cancelled":
+        return f"<div>{escape(_stopped_words(run))}</div>"
+    if not error:
+        return ""
+    # One red cannot be read well on light and dark: it marks, and the words have the colour of all text.
+    line = f'<b style="color:{_BAD}">{escape(error["type"])}</b>: {escape(visible(error["message"]))}'
+    trace = (
+        f"<details><summary>Traceback</summary>{_pre(visible(error['traceback']))}</details>"
+        if error["traceback"]
+        else ""
+    )
+    return f"<div>{line}</div>{trace}"
+
+
+def _pre(text: str) -> str:
+    return f'<pre style="{_PRE}">{escape(text)}</pre>' if text else ""
