@@ -95,7 +95,7 @@ def test_the_graph_as_json_numbers_the_nodes() -> None:
                 "id": 1,
                 "type": "runnable",
                 "data": {
-                    "id": ["workbench", "components", "chat_prompts", "ChatPromptTemplate"],
+                    "id": ["workbench", "prompts", "chat", "ChatPromptTemplate"],
                     "name": "ChatPromptTemplate",
                 },
             },
