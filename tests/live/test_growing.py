@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.engine.chunks import AddableDict, add
-from workbench.live.growing import MAX_GROWING_TEXT, GrowingOutput, differences
+from workbench.live.growing import MAX_GROWING_TEXT, GrowingOutput
 from workbench.messages import AIMessageChunk
-from workbench.patch.operations import apply_operation, plain_operations
+from workbench.patch.application import apply_operation
+from workbench.patch.differences import differences
+from workbench.patch.plain import plain_operations
 
 
 def grown(*chunks: Any, looks: int = 1) -> tuple[Any, list[dict[str, Any]]]:

@@ -20,7 +20,8 @@ from workbench import (
 from workbench.engine.chunks import AddableDict
 from workbench.engine.runs import Run
 from workbench.live.state import MAX_STREAMED
-from workbench.patch.operations import apply_operation, plain_operations
+from workbench.patch.application import apply_operation
+from workbench.patch.plain import plain_operations
 
 EMPTY = {"status": "waiting", "runs": []}
 

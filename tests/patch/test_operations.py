@@ -7,7 +7,9 @@ import json
 import jsonpatch
 import pytest
 
-from workbench.patch.operations import Operations, apply_operation, plain_operations
+from workbench.patch.application import apply_operation
+from workbench.patch.operations import Operations
+from workbench.patch.plain import plain_operations
 
 
 def append(path: str, *values: object) -> dict[str, object]:

@@ -9,15 +9,17 @@ which has the whole object in each: only the last one before somebody looks is c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..engine.chunks import AddableDict, add
+from ..patch.application import own
+from ..patch.differences import differences
 from ..patch.operations import Op
+from ..patch.pointers import escape
 from ..tracing.encode import MAX_ITEMS, cut, data, key_of, text_of
-from ..tracing.log import escape
 
-__all__ = ["GrowingOutput", "differences"]
+__all__ = ["GrowingOutput"]
 
 MAX_GROWING_TEXT = 1_000_000
 """Characters of one text that grows by chunks. What comes after them is counted, not kept."""
@@ -109,7 +111,7 @@ class _Dict:
             ignored: list[Op] = []
             value = {key: node.update(_NOTHING, path, ignored) for key, node in self._nodes.items()}
             ops.append(_placed(shown, path, value))
-            return _copied(value)
+            return own(value)
         for key, node in self._nodes.items():
             if node.dirty:
                 shown[key] = node.update(shown.get(key, _NOTHING), f"{path}/{escape(key)}", ops)
@@ -168,9 +170,9 @@ class _Whole:
         value = data(self.raw)
         if shown is _NOTHING:
             ops.append(_placed(shown, path, value))
-            return _copied(value)
+            return own(value)
         ops.extend(differences(shown, value, path))
-        return _copied(value)
+        return own(value)
 
 
 def _node_for(chunk: Any) -> Any:
@@ -215,73 +217,9 @@ class _Replaced:
             return self._node.update(shown, path, ops)
         self._shown = True
         value = self._node.update(_NOTHING, path, [])
-        ops.append(_placed(shown, path, _copied(value)))
+        ops.append(_placed(shown, path, own(value)))
         return value
 
 
 def _placed(shown: Any, path: str, value: Any) -> Op:
     return {"op": "add" if shown is _NOTHING else "replace", "path": path, "value": value}
-
-
-def differences(old: Any, new: Any, path: str) -> Iterator[Op]:
-    """The operations that make *new* of *old* at *path*, both JSON data.
-
-    >>> list(differences({"a": "x", "b": [1]}, {"a": "xy", "b": [1, 2]}, "/v"))
-    [{'op': 'append', 'path': '/v/a', 'values': ['y']}, {'op': 'append', 'path': '/v/b', 'values': [2]}]
-    """
-    if old is new:
-        return
-    if type(old) is str and type(new) is str:
-        if old != new:
-            grew = bool(old) and new.startswith(old)
-            yield _appended(path, [new[len(old) :]]) if grew else _replaced(path, new)
-    elif type(old) is dict and type(new) is dict:
-        yield from _dict_differences(old, new, path)
-    elif type(old) is list and type(new) is list:
-        yield from _list_differences(old, new, path)
-    elif type(old) is not type(new) or old != new:
-        yield _replaced(path, new)
-
-
-def _dict_differences(old: dict[str, Any], new: dict[str, Any], path: str) -> Iterator[Op]:
-    kept = [key for key in old if key in new]
-    if kept != list(new)[: len(kept)] or (
-        old and not kept
-    ):  # another order, which readers see, or another object
-        yield _replaced(path, new)
-        return
-    for key in old:
-        if key not in new:
-            yield {"op": "remove", "path": f"{path}/{escape(key)}"}
-    for key, value in new.items():
-        inner = f"{path}/{escape(key)}"
-        if key in old:
-            yield from differences(old[key], value, inner)
-        else:
-            yield {"op": "add", "path": inner, "value": value}
-
-
-def _list_differences(old: list[Any], new: list[Any], path: str) -> Iterator[Op]:
-    for index in range(min(len(old), len(new))):
-        yield from differences(old[index], new[index], f"{path}/{index}")
-    if len(new) > len(old):
-        yield _appended(path, new[len(old) :])
-    for index in range(len(old) - 1, len(new) - 1, -1):
-        yield {"op": "remove", "path": f"{path}/{index}"}
-
-
-def _appended(path: str, values: list[Any]) -> Op:
-    return {"op": "append", "path": path, "values": values}
-
-
-def _replaced(path: str, value: Any) -> Op:
-    return {"op": "replace", "path": path, "value": value}
-
-
-def _copied(value: Any) -> Any:
-    """Its own containers: what an operation holds must not grow with the value."""
-    if type(value) is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    if type(value) is list:
-        return [_copied(item) for item in value]
-    return value

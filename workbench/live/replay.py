@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 from ..engine.chunks import MISSING
 from ..engine.runs import Kind, Observer, Run, RunEvent, clock_reading
-from ..patch.operations import apply_operation
+from ..patch.application import apply_operation
+from ..patch.pointers import unescape
 from ..tracing.encode import text_of
 
 __all__ = [
@@ -180,7 +181,7 @@ class PatchReplay:
             self._take_output(op, at)
         elif path.startswith("/logs/"):
             key, _, field = path.removeprefix("/logs/").partition("/")
-            self._take_entry(key.replace("~1", "/").replace("~0", "~"), field, op, paths, at)
+            self._take_entry(unescape(key), field, op, paths, at)
 
     def _start(self, state: Mapping[str, Any], at: float) -> None:
         self._root = self._told.start("", state, None, state.get("input", MISSING), at)

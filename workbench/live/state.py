@@ -42,9 +42,9 @@ from typing import Any
 from ..engine.chunks import MISSING
 from ..engine.runs import Run, RunEvent, Status, timestamp
 from ..patch.operations import Operations
+from ..patch.pointers import escape
 from ..tracing.calls import MODELS, CallClock
 from ..tracing.encode import chunk_text, cut, data
-from ..tracing.log import escape
 from .growing import GrowingOutput
 
 __all__ = ["LiveState", "error_data"]

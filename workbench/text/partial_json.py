@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.chunks import MISSING
+from ..patch.pointers import escape
 
 __all__ = ["MAX_DEPTH", "JsonReader", "JsonTextError", "parse_partial_json"]
 
@@ -375,9 +376,7 @@ class JsonReader:
     def _path(self) -> str:
         """The JSON Pointer of the part that is open or comes next."""
         return "".join(
-            f"/{len(each.content)}"
-            if type(each.content) is list
-            else "/" + each.key.replace("~", "~0").replace("/", "~1")
+            f"/{len(each.content)}" if type(each.content) is list else f"/{escape(each.key)}"
             for each in self._open
         )
 

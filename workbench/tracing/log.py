@@ -20,6 +20,9 @@ from ..engine.chunks import AddableDict, Fold, add
 from ..engine.event_loop import end_tasks
 from ..engine.limits import Gate
 from ..engine.runs import Run, RunEvent, Tell, timestamp
+from ..patch.application import apply_operation
+from ..patch.operations import Op
+from ..patch.pointers import escape, unescape
 from .encode import result, text_of
 
 __all__ = [
@@ -76,9 +79,6 @@ class RunState(TypedDict):
     streamed_output: list[Any]
     final_output: Any
     logs: dict[str, LogEntry]
-
-
-Op = dict[str, Any]
 
 
 class RunLogPatch:
@@ -177,10 +177,10 @@ class _Tape:
         if length < self._applied:
             return _Tape(self.ops[:length]).state_at(length)
         for op in self.ops[self._applied : length]:
-            self._state = apply(self._state, op)
+            self._state = apply_operation(self._state, op)
             path = op["path"]
             if path.startswith("/logs/"):
-                self._touched.add(_unescape(path.split("/", 3)[2]))
+                self._touched.add(unescape(path.split("/", 3)[2]))
         self._applied = length
         return self._snapshot()
 
@@ -194,25 +194,6 @@ class _Tape:
             self._touched.clear()
             copy["logs"] = {key: self._entries[key] for key in self._state["logs"] if key in self._entries}
         return copy
-
-
-def apply(document: Any, op: Op) -> Any:
-    """Apply one ``add`` or ``replace`` in place and return the document; O(the operation's own size)."""
-    path = op["path"]
-    if path == "":
-        return _copy(op["value"])
-    *parents, last = (_unescape(part) for part in path[1:].split("/"))
-    target = document
-    for part in parents:
-        target = target[int(part)] if isinstance(target, list) else target[part]
-    if isinstance(target, list):
-        if op["op"] == "replace":
-            target[int(last)] = op["value"]
-        else:
-            target.insert(len(target) if last == "-" else int(last), op["value"])
-    else:
-        target[last] = _copy(op["value"])
-    return document
 
 
 def _copy(value: Any) -> Any:
@@ -594,12 +575,3 @@ class Mailbox:
 def _wake(waiter: asyncio.Future[None] | None) -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
-
-
-def escape(key: str) -> str:
-    """A key as a part of a JSON Pointer (RFC 6901 section 3)."""
-    return key.replace("~", "~0").replace("/", "~1")
-
-
-def _unescape(part: str) -> str:
-    return part.replace("~1", "/").replace("~0", "~") if "~" in part else part

@@ -15,7 +15,8 @@ from string import Template
 from typing import Any
 
 from ..live.state import LiveState
-from ..patch.operations import Op, plain_operations
+from ..patch.operations import Op
+from ..patch.plain import plain_operations
 from .static.html import static_html
 from .words import visible
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ...patch.pointers import unescape
 from .number_grammar import integer_grammar, number_grammar
 
 __all__ = ["json_grammar"]
@@ -115,7 +116,7 @@ class _Grammar:
     def _found(self, name: str) -> Any:
         found: Any = self._schema
         for key in name.removeprefix("#").strip("/").split("/") if name != "#" else ():
-            key = key.replace("~1", "/").replace("~0", "~")
+            key = unescape(key)
             if not name.startswith("#") or not isinstance(found, Mapping) or key not in found:
                 raise _cannot(f"the reference {name!r}, which is not in the schema")
             found = found[key]
