@@ -48,8 +48,8 @@ def raw_patches(url, value):
     """The operations as any client of the wire gets them."""
     answer = client.post(f"{url}/stream_log", json={"input": value})
     events = EventReader().feed(answer.content)
-    assert events[-1].name == "end"
-    return [json.loads(event.data)["ops"] for event in events if event.name == "data"]
+    assert events[-1] == ("end", None)
+    return [json.loads(data)["ops"] for name, data in events if name == "data"]
 
 
 def applied(patches):

@@ -1,6 +1,7 @@
-"""The clients a model has made: one for all threads and one an event loop, each closed in time.
+"""The HTTP clients that a model or a service has made: one for all threads and one for each event loop, each
+closed in time.
 
-The synchronous one is closed with the last model that uses it. An asynchronous one must be closed by its
+The synchronous one is closed with the last object that uses it. An asynchronous one must be closed by its
 loop, so an asynchronous generator of that loop owns it: the loop closes its generators when it ends
 (``asyncio.run`` does), and when they are collected.
 """
@@ -49,7 +50,7 @@ class Connections:
         client = await asyncio.to_thread(make, True)
         if (known := self._open_on(loop)) is not None:  # two calls began at once
             if not keep_open:
-                await client.close()
+                await _aclose(client)
             return known
         owner = None if keep_open else _owner(client)
         self._async[loop] = client, owner
@@ -59,14 +60,26 @@ class Connections:
 
     def _open_on(self, loop: Any) -> Any:
         client, _ = self._async.get(loop, (None, None))
-        return None if client is None or client.is_closed() else client
+        return None if client is None or _is_closed(client) else client
 
 
 async def _owner(client: Any) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        await client.close()
+        await _aclose(client)
+
+
+# Clients of httpx and of the openai package have these two under different names.
+
+
+async def _aclose(client: Any) -> None:
+    await (client.aclose if hasattr(client, "aclose") else client.close)()
+
+
+def _is_closed(client: Any) -> bool:
+    closed = client.is_closed
+    return bool(closed() if callable(closed) else closed)
 
 
 def _close(client: Any) -> None:

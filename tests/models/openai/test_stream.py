@@ -4,24 +4,11 @@ import json
 
 import openai
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.chat_script import DONE, event, page, streaming
 from tests.chat_server import ChatServer
 from workbench import ChatOpenAI
 from workbench.errors import ModelAnswerError
-from workbench.models.openai.stream import EventDecoder
-
-TEXTS = [
-    "",
-    "plain",
-    "two\nlines",
-    "Grüße, 世界 🐻",
-    " leading and trailing ",
-    "data: x",
-    "\u2028 is no line end",
-]
 
 
 def chat(server, **options):
@@ -30,31 +17,6 @@ def chat(server, **options):
 
 def texts(chunks):
     return [chunk.content for chunk in chunks if chunk.content]
-
-
-@given(st.lists(st.sampled_from(TEXTS), max_size=6), st.sampled_from(["\n", "\r\n", "\r"]), st.data())
-def test_events_are_the_same_wherever_the_network_cuts_them(written, line_end, data):
-    lines = [": a comment", "id: 7"]
-    for text in written:
-        lines += [*(f"data: {line}" for line in text.split("\n")), ": ping", ""]
-    whole = "".join(line + line_end for line in lines).encode()
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=20)))
-    pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-    decoder = EventDecoder()
-    read = [found.decode() for piece in pieces for found in decoder.feed(piece)]
-    assert read == written
-
-
-@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
-def test_an_event_is_handed_out_with_its_last_byte_and_not_one_event_later(line_end):
-    decoder = EventDecoder()
-    for number in range(3):
-        assert decoder.feed(b"data: %d" % number + 2 * line_end) == [b"%d" % number]
-
-
-def test_a_byte_order_mark_a_missing_space_and_a_bare_field_are_understood():
-    decoder = EventDecoder()
-    assert decoder.feed(b"\xef\xbb\xbfdata:1\n\ndata\n\ndata:  2\n\nevent: x\n\n") == [b"1", b"", b" 2"]
 
 
 def test_text_cut_within_a_character_arrives_whole(collect):

@@ -22,7 +22,7 @@ from .chunks import ChatAnswer
 from .client import OpenAIClient
 from .messages import chat_result
 from .request import as_body, given_fields, parsed
-from .stream import EventStream, aevents_of, events_of
+from .stream import EventStream
 
 __all__ = ["ChatOpenAI"]
 
@@ -195,9 +195,9 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         request = self._request(messages, stop, kwargs, stream=True)
         create = client.chat.completions.with_streaming_response.create
         with self._reaching(client), create(**request) as response:
-            stream = EventStream(self._label(client), response)
+            stream = EventStream(self._label(client), response.http_response)
             answer = self._answer(stream, response)
-            for events in events_of(response, stream):
+            for events in stream.batches():
                 yield from answer.chunks(events)
         yield answer.end()
 
@@ -213,9 +213,9 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         create = client.chat.completions.with_streaming_response.create
         with self._reaching(client):
             async with create(**request) as response:
-                stream = EventStream(self._label(client), response)
+                stream = EventStream(self._label(client), response.http_response)
                 answer = self._answer(stream, response)
-                async with aclosing(aevents_of(response, stream)) as batches:
+                async with aclosing(stream.abatches()) as batches:
                     async for events in batches:
                         for chunk in answer.chunks(events):
                             yield chunk

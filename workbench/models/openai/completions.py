@@ -15,7 +15,7 @@ from ..llm import BaseLLM, Generation, GenerationChunk, LLMResult
 from .client import OpenAIClient
 from .messages import call_metadata, choices_of, usage_metadata
 from .request import as_body, given_fields, parsed
-from .stream import EventStream, aevents_of, events_of
+from .stream import EventStream
 
 __all__ = ["OpenAI"]
 
@@ -107,9 +107,9 @@ class OpenAI(OpenAIClient, BaseLLM):
         request = self._request([prompt], stop, kwargs, stream=True)
         create = client.completions.with_streaming_response.create
         with self._reaching(client), create(**request) as response:
-            stream = EventStream(self._label(client), response)
+            stream = EventStream(self._label(client), response.http_response)
             answer = TextAnswer(stream)
-            for events in events_of(response, stream):
+            for events in stream.batches():
                 yield from answer.texts(events)
         yield answer.end()
 
@@ -121,9 +121,9 @@ class OpenAI(OpenAIClient, BaseLLM):
         create = client.completions.with_streaming_response.create
         with self._reaching(client):
             async with create(**request) as response:
-                stream = EventStream(self._label(client), response)
+                stream = EventStream(self._label(client), response.http_response)
                 answer = TextAnswer(stream)
-                async with aclosing(aevents_of(response, stream)) as batches:
+                async with aclosing(stream.abatches()) as batches:
                     async for events in batches:
                         for text in answer.texts(events):
                             yield text

@@ -215,4 +215,4 @@ def schema_model(schema: dict[str, Any], title: str) -> type[BaseModel]:
 
 def _data(batch: Batch) -> Iterator[str]:
     """The data of a batch's data events; ``metadata`` and events of later versions are none."""
-    return (event.data for event in batch.events if event.name == "data" and event.data is not None)
+    return (data for name, data in batch.events if name == "data")

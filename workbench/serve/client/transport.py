@@ -14,9 +14,9 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from ...engine.limits import Stop
@@ -29,8 +29,8 @@ from ...errors import (
     RemoteUnreachableError,
 )
 from ...http.connections import Connections
-from ...http.event_stream import Event, EventReader
-from ...models.openai.stream import ended_after, ended_by_stop
+from ...http.event_stream import EventReader
+from ...http.stopping import aread_out, ended_by_stop, read_out, shut, shut_network
 from ..wire.extensions import HEADER, Wire, wire_of
 
 __all__ = ["Batch", "Transport", "chain_error_of"]
@@ -38,8 +38,6 @@ __all__ = ["Batch", "Transport", "chain_error_of"]
 _SHOWN = 200
 _BACKOFF_S = 0.1
 _LONGEST_WAIT_S = 5.0
-_REST_S = 0.2
-"""Seconds that the end of a response is awaited after its last event."""
 _STALE_S = 1.0
 """Seconds within which it shows that a connection was stale; later the request may be at work."""
 
@@ -48,7 +46,8 @@ class Batch(NamedTuple):
     """The events of one network read, and the wire that the server speaks."""
 
     wire: Wire
-    events: list[Event]
+    events: list[tuple[str, str]]
+    """Name and data of each."""
 
 
 class Transport:
@@ -84,7 +83,7 @@ class Transport:
         for attempt in range(self._retries + 1):
             with self._reaching(name, "timeout", self._timeout) as failure:
                 response = self._stream_request(method, name, body, wire, self._timeout, failure)
-                with response as answer, ended_by_stop(SimpleNamespace(http_response=answer)):
+                with response as answer, ended_by_stop(partial(shut, answer)):
                     answer.read()
                 if (wait_s := self._retry_after(answer, attempt)) is None:
                     return self._json(answer, name)
@@ -115,7 +114,7 @@ class Transport:
             begun = False
             with self._reaching(name, "stall_s", self._stall_s) as failure:
                 opened = self._stream_request("POST", name, body, wire, self._stall_s, failure)
-                with opened as response, ended_by_stop(SimpleNamespace(http_response=response)):
+                with opened as response, ended_by_stop(partial(shut, response)):
                     answer = Answer(response, self._label(name), self._stall_s)
                     if not answer.is_stream:
                         response.read()
@@ -130,8 +129,7 @@ class Transport:
                                     break
                         except self._errors as error:
                             raise answer.cut(error) from error
-                        with ended_after(_REST_S, SimpleNamespace(http_response=response)):
-                            _read_out(pieces)
+                        read_out(response, pieces)
                         answer.check_end()
                         return
                     failure.wait_s = wait_s
@@ -160,7 +158,7 @@ class Transport:
                                     yield Batch(answer.wire, answer.feed(piece))
                                     if answer.is_over:
                                         break
-                                await _aread_out(pieces)
+                                await aread_out(pieces)
                         except self._errors as error:
                             raise answer.cut(error) from error
                         answer.check_end()
@@ -187,8 +185,7 @@ class Transport:
         return self._single.client(lambda _: self._make_client(False, most_kept=0), keep_open=False)
 
     async def _async_client(self) -> Any:
-        holder = await self._connections.async_client(self._make_client, keep_open=False)
-        return holder.client
+        return await self._connections.async_client(self._make_client, keep_open=False)
 
     def _make_client(self, asynchronous: bool, most_kept: int = 20) -> Any:
         library = self._library
@@ -197,7 +194,7 @@ class Transport:
         options: dict[str, Any] = {"limits": limits, "follow_redirects": False, **self._options}
         if self.url.startswith("http:"):  # certificates that nobody is asked for take a while to load
             options.setdefault("verify", False)
-        return _AsyncClient(library.AsyncClient(**options)) if asynchronous else library.Client(**options)
+        return (library.AsyncClient if asynchronous else library.Client)(**options)
 
     def _request(
         self, client: Any, method: str, name: str, body: Any, wire: Wire, read_s: float | None, trace: Any
@@ -221,7 +218,7 @@ class Transport:
         failure.stop = None if scope is None else scope.stop
         client = self._client(failure.stop)
         request = self._request(client, method, name, body, wire, read_s, failure.trace)
-        with ended_by_stop(SimpleNamespace(http_response=failure.opening)):
+        with ended_by_stop(failure.shut):
             response = client.send(request, stream=True)
         failure.answered = True
         try:
@@ -311,20 +308,21 @@ class Answer:
                 f"{_shown(self._response.text)}. Is this the address of a served chain?"
             )
 
-    def feed(self, piece: bytes) -> list[Event]:
+    def feed(self, piece: bytes) -> list[tuple[str, str]]:
         """The events of a piece that have data, up to the end of the stream."""
-        events: list[Event] = []
-        for event in self._reader.feed(piece):
-            if event.name == "end":
+        events: list[tuple[str, str]] = []
+        for name, data in self._reader.feed(piece):
+            text = None if data is None else data.decode("utf-8", "replace")
+            if name == "end":
                 self.is_over = True
                 break
-            if event.name == "error":
+            if name == "error":
                 self.is_over = True
-                self._failure = _told_error(event.data, self._label)
+                self._failure = _told_error(text, self._label)
                 break
-            if event.data is not None:
+            if text is not None:
                 self._count += 1
-                events.append(event)
+                events.append((name, text))
         return events
 
     def check_end(self) -> None:
@@ -347,20 +345,6 @@ class Answer:
         )
 
 
-def _read_out(pieces: Iterator[bytes]) -> None:
-    """Read what is left after the end: a connection that is read out is used again."""
-    with contextlib.suppress(Exception):  # the answer is whole
-        for _ in pieces:
-            pass
-
-
-async def _aread_out(pieces: Any) -> None:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(_REST_S):
-            async for _ in pieces:
-                pass
-
-
 class _Failure:
     """What went wrong in a try, and whether another one can do no harm."""
 
@@ -370,8 +354,7 @@ class _Failure:
         self.wait_s = 0.0
         self.answered = False
         self.stop: Stop | None = None
-        self.opening = SimpleNamespace(is_closed=False, extensions={})
-        """Stands for the response until there is one: what a stop needs of it."""
+        self._network: Any = None
         self._connects = False
         self._began = time.monotonic()
 
@@ -386,25 +369,16 @@ class _Failure:
         """What the HTTP library tells of the request."""
         self._connects = self._connects or event == "connection.connect_tcp.started"
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self.opening.extensions["network_stream"] = info["return_value"]
+            self._network = info["return_value"]
         elif self.stop is not None and self.stop.requested and event.endswith("request_headers.started"):
             raise asyncio.CancelledError("stopped")  # while it was connecting
 
+    def shut(self) -> None:
+        """End the wait for a response that has not begun."""
+        shut_network(self._network)
+
     async def atrace(self, event: str, info: Any) -> None:
         self.trace(event, info)
-
-
-class _AsyncClient:
-    """An asynchronous client with the methods that ``Connections`` closes one by."""
-
-    def __init__(self, client: Any) -> None:
-        self.client = client
-
-    def is_closed(self) -> bool:
-        return bool(self.client.is_closed)
-
-    async def close(self) -> None:
-        await self.client.aclose()
 
 
 def _http_library() -> Any:
