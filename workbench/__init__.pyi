@@ -39,10 +39,12 @@ from .tracing.custom import (
 from .tracing.events import (
     StreamEvent as StreamEvent,
 )
-from .tracing.log import (
-    LogEntry as LogEntry,
+from .tracing.log.patches import (
     RunLog as RunLog,
     RunLogPatch as RunLogPatch,
+)
+from .tracing.log.state import (
+    LogEntry as LogEntry,
     RunState as RunState,
 )
 from .tracing.prices import (

@@ -11,7 +11,7 @@ import pytest
 from workbench import RunnableGenerator, RunnableLambda
 from workbench.engine.runs import Run, RunEvent
 from workbench.tracing.events import EventWriter
-from workbench.tracing.log import LogWriter
+from workbench.tracing.log.writer import LogWriter
 
 
 def words(_: Any) -> Iterator[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..tools.structured import BaseTool
     from ..tracing.events import StreamEvent
-    from ..tracing.log import RunLog, RunLogPatch
+    from ..tracing.log.patches import RunLog, RunLogPatch
     from .configurable_specs import AnyConfigurableField, ConfigurableField, ConfigurableFieldSpec
     from .fallbacks import RunnableWithFallbacks
     from .graph import Graph
@@ -277,10 +277,11 @@ class Runnable(Generic[Input, Output]):
         Yields ``RunLogPatch``; with ``diff=False`` the state so far as ``RunLog``. Filters choose which
         nested runs get an entry under ``logs``. Closing the iterator stops the work.
         """
-        from ..tracing.log import Filter, stream_log
+        from ..tracing.filters import Filter
+        from ..tracing.log.stream import astream_log
 
         keep = Filter(include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags)
-        return stream_log(
+        return astream_log(
             lambda observer: self._achunks(Once(input), _observed_by(observer, config), False, kwargs),
             keep,
             diff=diff,
@@ -303,10 +304,10 @@ class Runnable(Generic[Input, Output]):
         **kwargs: Any,
     ) -> Iterator[RunLogPatch]:
         """``astream_log`` without an event loop: the chain runs in a worker thread."""
-        from ..tracing.log import Filter
-        from ..tracing.worker import logs
+        from ..tracing.filters import Filter
+        from ..tracing.log.stream import stream_log
 
-        return logs(
+        return stream_log(
             lambda observer: self._chunks(Once(input), _observed_by(observer, config), False, kwargs),
             Filter(include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags),
             diff=diff,
@@ -336,9 +337,10 @@ class Runnable(Generic[Input, Output]):
         stalls stalls it. ``v1`` differs in the shape of some data (see ``tracing.events``); ValueError for
         other versions.
         """
-        from ..tracing.events import EventFilter, check_version, stream_events
+        from ..tracing.events import astream_events, check_version
+        from ..tracing.filters import EventFilter
 
-        return stream_events(
+        return astream_events(
             lambda observer: self._achunks(Once(input), _observed_by(observer, config), False, kwargs),
             EventFilter(
                 include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
@@ -361,9 +363,10 @@ class Runnable(Generic[Input, Output]):
         **kwargs: Any,
     ) -> Iterator[StreamEvent]:
         """``astream_events`` without an event loop: the chain runs in a worker thread."""
-        from ..tracing.events import EventFilter, check_version, events
+        from ..tracing.events import check_version, stream_events
+        from ..tracing.filters import EventFilter
 
-        return events(
+        return stream_events(
             lambda observer: self._chunks(Once(input), _observed_by(observer, config), False, kwargs),
             EventFilter(
                 include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags

@@ -14,17 +14,16 @@ known at its end only. They differ in this:
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from ..engine.chunks import MISSING
 from ..engine.limits import Gate
 from ..engine.runs import Run, RunEvent, Tell
 from .encode import result, text_of
-from .log import Filter, Mailbox
-from .worker import ThreadMailbox
+from .filters import EventFilter
+from .mailboxes import Mailbox, ThreadMailbox
 
-__all__ = ["EventFilter", "EventWriter", "StreamEvent", "Version", "check_version", "events", "stream_events"]
+__all__ = ["EventWriter", "StreamEvent", "Version", "astream_events", "check_version", "stream_events"]
 
 Version = Literal["v1", "v2"]
 VERSIONS: tuple[Version, ...] = ("v1", "v2")
@@ -32,6 +31,7 @@ VERSIONS: tuple[Version, ...] = ("v1", "v2")
 AHEAD = 128
 """Events that a run may report before their reader takes them; a token is one of every step it passes."""
 
+_EVERY_RUN = EventFilter()
 _SILENT = ("tool", "retriever")
 """Run types whose chunks are no events."""
 _REQUESTED = ("chat_model", "llm", "tool", "retriever", "prompt")
@@ -60,29 +60,6 @@ class StreamEvent(TypedDict):
     parent_ids: list[str]
 
 
-@dataclass(frozen=True)
-class EventFilter(Filter):
-    """As for the log, but chat models count as ``chat_model`` only. A custom event goes by its own name."""
-
-    def __call__(self, run: Run) -> bool:
-        return self.wants(run.name, run.type, run.tags)
-
-    def wants(self, name: str, type: str, tags: list[str]) -> bool:
-        includes = (self.include_names, self.include_types, self.include_tags)
-        excludes = (self.exclude_names, self.exclude_types, self.exclude_tags)
-        wanted = all(given is None for given in includes) or _any(name, type, tags, *includes)
-        return wanted and not _any(name, type, tags, *excludes)
-
-
-def _any(name: str, type: str, tags: list[str], *given: Any) -> bool:
-    names, types, wanted = given
-    return bool(
-        (names is not None and name in names)
-        or (types is not None and type in types)
-        or (wanted is not None and any(tag in wanted for tag in tags))
-    )
-
-
 class EventWriter:
     """An observer that hands each event to *on_event*, from whatever thread it happens in."""
 
@@ -92,7 +69,7 @@ class EventWriter:
         self,
         on_event: Callable[[StreamEvent], None],
         *,
-        keep: EventFilter = EventFilter(),
+        keep: EventFilter = _EVERY_RUN,
         version: Version = "v2",
         gate: Gate | None = None,
     ) -> None:
@@ -169,7 +146,7 @@ class EventWriter:
 
     def _custom(self, run: Run, name: str, data: Any) -> None:
         tags = run.tags[: run.inherited]
-        if self._v1 or not self._keep.wants(name, name, tags):
+        if self._v1 or not self._keep.wants(name, (name,), tags):
             return
         self._on_event(
             {
@@ -265,7 +242,7 @@ def check_version(version: str) -> Version:
     raise ValueError(f"version: expected 'v1' or 'v2', got {version!r}")
 
 
-def stream_events(
+def astream_events(
     open_stream: Callable[[EventWriter], AsyncIterator[Any]], keep: EventFilter, version: Version
 ) -> AsyncGenerator[StreamEvent, None]:
     """Run the stream that *open_stream* opens under a given observer, and yield its events. Stops the run
@@ -275,10 +252,10 @@ def stream_events(
     return mailbox.while_running(lambda: open_stream(writer))
 
 
-def events(
+def stream_events(
     open_stream: Callable[[EventWriter], Iterator[Any]], keep: EventFilter, version: Version
 ) -> Iterator[StreamEvent]:
-    """``stream_events`` without an event loop: the run is in a worker thread."""
+    """``astream_events`` without an event loop: the run is in a worker thread."""
     mailbox = ThreadMailbox(AHEAD)
     writer = EventWriter(mailbox.put, keep=keep, version=version, gate=mailbox.gate)
     return mailbox.while_running(lambda: open_stream(writer))

@@ -13,7 +13,7 @@ from ...engine.runs import RunEvent
 from ...errors import RemoteChainError, RemoteStreamError
 from ...live.replay import PatchReplay
 from ...runnables.schema import Described
-from ...tracing.log import RunLogPatch
+from ...tracing.log.patches import RunLogPatch
 from ..wire.extensions import FILTERS
 from ..wire.patches import PatchReader
 from ..wire.run_records import RunReader, as_cancelled

@@ -21,7 +21,7 @@ from ...messages import AIMessageChunk
 from ...models.chat import whole
 from ...runnables.base import Runnable
 from ...tracing.events import StreamEvent, check_version
-from ...tracing.log import RunLog, RunLogPatch
+from ...tracing.log.patches import RunLog, RunLogPatch
 from ..wire.extensions import Wire
 from ..wire.values import from_wire
 from .answers import body_of, chunks_of, data_of, observed_chunks, patches_of, schema_model, settings_of

@@ -13,7 +13,7 @@ from ...engine.config import merge_configs
 from ...engine.runs import RunEvent
 from ...http.event_stream import event_bytes
 from ...runnables.base import Runnable
-from ...tracing.log import Mailbox
+from ...tracing.mailboxes import Mailbox
 from ..wire.extensions import HEADER, Wire, wire_of
 from ..wire.patches import PatchWriter
 from ..wire.run_records import RunWriter

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...tracing.log import OutputOperations, RunLogPatch
+from ...tracing.log.output import OutputOperations
+from ...tracing.log.patches import RunLogPatch
 from .values import adds_up, from_wire, to_wire
 
 __all__ = ["PatchReader", "PatchWriter"]

@@ -1,27 +1,89 @@
-"""A run in a worker thread, watched from the calling one: how logs and events come without an event loop."""
+"""Where the observers of a run leave items for one reader, who never falls behind by more than a bound.
+
+The run is a task of the reader's event loop (``Mailbox``), or in a worker thread (``ThreadMailbox``).
+"""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import aclosing, closing
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..engine import threads
+from ..engine.event_loop import end_tasks
 from ..engine.limits import Gate, Stop
 from ..engine.modes import Blocking
-from ..engine.runs import Run
 from ..engine.scope import current
-from .log import AHEAD, LogWriter, RunLog, RunLogPatch
 
-__all__ = ["CLOSE_S", "ThreadMailbox", "logs"]
+__all__ = ["CLOSE_S", "Mailbox", "ThreadMailbox"]
 
 CLOSE_S = 1.0
 """Seconds that closing waits for the step that is just running; nothing is started after the close."""
 
 _OVER: Any = object()
+
+
+class Mailbox:
+    """Where a run's observers, in any thread, leave items for one reader on an event loop."""
+
+    def __init__(self, bound: int) -> None:
+        self._items: deque[Any] = deque()
+        self.gate = Gate(bound, self._items.__len__)
+        self._waiter: asyncio.Future[None] | None = None
+
+    def put(self, item: Any) -> None:
+        self._items.append(item)
+        waiter = self._waiter
+        if waiter is not None:
+            self._waiter = None
+            if threading.get_ident() == self._thread:
+                _wake(waiter)
+            else:
+                self._loop.call_soon_threadsafe(_wake, waiter)
+
+    async def while_running(self, open_stream: Callable[[], AsyncIterator[Any]]) -> AsyncGenerator[Any, None]:
+        """Pull the stream to its end in a task, and yield what is put meanwhile."""
+        __tracebackhide__ = True
+
+        async def pump() -> None:
+            __tracebackhide__ = True
+            async with aclosing(open_stream()) as chunks:  # type: ignore[type-var]
+                async for _ in chunks:
+                    pass
+
+        self._loop = asyncio.get_running_loop()
+        self._thread = self.gate.reader = threading.get_ident()
+        items, gate, half = self._items, self.gate, self.gate.bound // 2
+        task = asyncio.create_task(pump())
+        task.add_done_callback(lambda _: _wake(self._waiter))
+        try:
+            while True:
+                while items:
+                    yield items.popleft()
+                    if len(items) == half:
+                        gate.took()
+                gate.took()
+                if task.done() and not self._items:
+                    break
+                waiter = self._waiter = self._loop.create_future()
+                if not items and not task.done():
+                    await waiter
+                self._waiter = None
+            await task
+        finally:
+            self.gate.open()
+            await end_tasks([task])
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
 
 
 class ThreadMailbox:
@@ -88,26 +150,3 @@ class ThreadMailbox:
                 pass
         except Empty:
             pass
-
-
-def logs(
-    open_stream: Callable[[LogWriter], Iterator[Any]],
-    keep: Callable[[Run], bool],
-    *,
-    diff: bool,
-    with_streamed_output_list: bool,
-) -> Iterator[RunLogPatch]:
-    """``stream_log`` of the log without an event loop: the run is in a worker thread."""
-    __tracebackhide__ = True
-    mailbox = ThreadMailbox(AHEAD)
-    writer = LogWriter(
-        mailbox.put, keep=keep, with_streamed_output_list=with_streamed_output_list, gate=mailbox.gate
-    )
-    log: RunLog | None = None
-    with closing(mailbox.while_running(lambda: open_stream(writer))) as patches:
-        for patch in patches:
-            if diff:
-                yield patch
-            else:
-                log = RunLog(*patch.ops) if log is None else log + patch
-                yield log

@@ -1,0 +1,162 @@
+"""RunEvents as the patches of a log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ...engine.limits import Gate
+from ...engine.runs import Run, RunEvent, Tell, timestamp
+from ...patch.operations import Op
+from ...patch.pointers import escape
+from ..encode import result, text_of
+from ..filters import Filter, log_type
+from .output import OutputOperations
+from .patches import RunLogPatch
+
+__all__ = ["LogWriter"]
+
+_EVERY_RUN = Filter()
+
+
+class LogWriter:
+    """An observer that writes patches; ``on_patch`` is called with each, from whatever thread it is made in.
+
+    Every run that started is ended in the log, failed ones with the output they had.
+    """
+
+    wants_tokens = True
+
+    def __init__(
+        self,
+        on_patch: Callable[[RunLogPatch], None],
+        *,
+        keep: Callable[[Run], bool] = _EVERY_RUN,
+        with_streamed_output_list: bool = True,
+        gate: Gate | None = None,
+    ) -> None:
+        self._on_patch = on_patch
+        self._keep = keep
+        self._with_list = with_streamed_output_list
+        self._root: Run | None = None
+        self._output = OutputOperations()
+        self._keys: dict[Run, str] = {}
+        self._chunk_paths: dict[Run, tuple[str, str | None]] = {}
+        self._counts: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self.gate = gate
+
+    def chunks_of(self, run: Run) -> Tell | None:
+        """What each chunk of a run is told to; None where they are no part of the log. One run's chunks come
+        one after another, and so need no lock."""
+        if run is self._root:
+            return self._tell_root
+        return self._teller(*paths) if (paths := self._chunk_paths.get(run)) is not None else None
+
+    def __call__(self, event: RunEvent) -> None:
+        kind, run, value, at = event
+        if kind == "chunk":
+            if (tell := self.chunks_of(run)) is not None:
+                tell(value, at)
+            return
+        with self._lock:
+            self._put(self._ops(event))
+
+    def _put(self, ops: list[Op]) -> None:
+        if ops:
+            patch = _new_patch(RunLogPatch)
+            patch.ops = ops
+            self._on_patch(patch)
+
+    def _tell_root(self, chunk: Any, at: float) -> None:
+        self._put(self._root_chunk(chunk))
+
+    def _teller(self, path: str, text_path: str | None) -> Tell:
+        """Of a nested run, at the paths of its chunks and of their texts."""
+        on_patch = self._on_patch
+
+        def tell(chunk: Any, at: float) -> None:
+            patch = _new_patch(RunLogPatch)
+            op = {"op": "add", "path": path, "value": chunk}
+            if text_path is None:
+                patch.ops = [op]
+            else:
+                patch.ops = [{"op": "add", "path": text_path, "value": text_of(chunk) or ""}, op]
+            on_patch(patch)
+
+        return tell
+
+    def _ops(self, event: RunEvent) -> list[Op]:
+        kind, run, value, _ = event
+        if self._root is None and kind == "start":
+            self._root = run
+            return [_op("replace", "", _root_state(run))]
+        if run is self._root:
+            # A root that does not stream gives its output as the one chunk.
+            return self._root_chunk(value) if kind == "end" and not run.streams else []
+        if kind == "start":
+            return self._enter(run)
+        key = self._keys.get(run)
+        if key is None:
+            return []
+        if kind in ("end", "error"):
+            output = result(run.type, run.output)
+            return [
+                _op("add", f"/logs/{key}/final_output", output),
+                _op("add", f"/logs/{key}/end_time", timestamp(event.at)),
+            ]
+        return []
+
+    def _enter(self, run: Run) -> list[Op]:
+        if not self._keep(run):
+            return []
+        count = self._counts[run.name] = self._counts.get(run.name, 0) + 1
+        key = escape(run.name if count == 1 else f"{run.name}:{count}")
+        self._keys[run] = key
+        streams_text = run.type in ("llm", "chat_model")
+        self._chunk_paths[run] = (
+            f"/logs/{key}/streamed_output/-",
+            f"/logs/{key}/streamed_output_str/-" if streams_text else None,
+        )
+        return [_op("add", f"/logs/{key}", _entry(run))]
+
+    def _root_chunk(self, chunk: Any) -> list[Op]:
+        ops: list[Op] = []
+        if self._with_list:
+            ops.append({"op": "add", "path": "/streamed_output/-", "value": chunk})
+        self._output.add(chunk, ops)
+        return ops
+
+
+_new_patch = RunLogPatch.__new__
+
+
+def _op(op: str, path: str, value: Any) -> Op:
+    return {"op": op, "path": path, "value": value}
+
+
+def _root_state(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "type": log_type(run),
+        "streamed_output": [],
+        "final_output": None,
+        "logs": {},
+    }
+
+
+def _entry(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "type": log_type(run),
+        "tags": run.tags,
+        "metadata": run.metadata,
+        "start_time": timestamp(run.started or 0.0),
+        "streamed_output": [],
+        "streamed_output_str": [],
+        "final_output": None,
+        "end_time": None,
+    }
