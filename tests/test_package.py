@@ -90,3 +90,11 @@ def test_nothing_names_this_machine_or_a_package_host():
                     continue
                 found = hosts.search(path.read_text(errors="ignore"))
                 assert found is None, (path, found)
+
+
+def test_methods_whose_work_is_done_on_an_upper_floor_need_no_other_import():
+    chain = "from workbench import RunnableLambda; chain = RunnableLambda(len); "
+    assert run(chain + "print(chain.as_tool(arg_types={'x': int}).invoke({'x': 1}))") == "1"
+    assert run(chain + "print(chain.view([1, 2]))").endswith("2")
+    message = "from workbench import HumanMessage; message = HumanMessage('a'); "
+    assert run(message + "print(type(message + '{b}').__name__)") == "ChatPromptTemplate"

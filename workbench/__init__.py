@@ -7,8 +7,11 @@ The public names stand in one place, the stub ``__init__.pyi``.
 """
 
 import re
+from functools import partial
 from importlib import import_module
 from typing import Any
+
+from .runnables.provided import provide
 
 __version__ = "0.1.0"
 
@@ -35,6 +38,11 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(home, __name__), name)
     globals()[name] = value
     return value
+
+
+# Methods of the lower floors call these: chain.view(), chain.as_tool(), message + "...".
+for _name in ("ChatPromptTemplate", "tool", "view"):
+    provide(_name, partial(__getattr__, _name))
 
 
 def __dir__() -> list[str]:

@@ -55,7 +55,7 @@ class BaseMessageChunk(BaseMessage):
     _same: ClassVar[tuple[str, ...]] = ()
     """Fields that all pieces of one message have in common."""
 
-    def __add__(self, other: Any) -> Self:  # type: ignore[override]  # pieces make a message, not a prompt
+    def __add__(self, other: Any) -> Self:  # pieces make a message, not a prompt
         others = other if isinstance(other, list | tuple) else [other]
         if not all(isinstance(one, BaseMessage) for one in others):
             return NotImplemented

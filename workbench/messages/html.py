@@ -15,7 +15,6 @@ from typing import Any
 from ..text.visible import visible
 from ..tracing.encode import cut
 from .content import image_url
-from .types import AIMessage, BaseMessage, ChatMessage, RemoveMessage, ToolMessage
 
 __all__ = ["message_html", "messages_html"]
 
@@ -31,35 +30,39 @@ _CODE = f"{_TEXT};margin:4px 0 0;padding:4px 8px;background:rgba(127,127,127,.12
 _NOTE = "opacity:.7;font-size:.85em;margin-top:2px"
 
 
-def message_html(message: BaseMessage) -> str:
-    """One message as HTML without scripts, for light and dark pages."""
+def message_html(message: Any) -> str:
+    """A ``BaseMessage`` as HTML without scripts, for light and dark pages."""
     hue = _HUES.get(message.type, "#57606a")
     parts = [f'<div style="{_HEAD.format(hue=hue)}">{_escaped(_speaker(message))}</div>']
     if message.content:
         parts.append(_content(message.content))
-    if isinstance(message, AIMessage):
-        parts += [_call(call) for call in (*message.tool_calls, *message.invalid_tool_calls)]
-        parts.append(_usage(message.usage_metadata))
-    if isinstance(message, ToolMessage) and message.artifact is not None:
-        parts.append(
-            f'<div style="{_NOTE}">with an artifact: {_escaped(type(message.artifact).__name__)}</div>'
-        )
+    calls = (*(_field(message, "tool_calls") or ()), *(_field(message, "invalid_tool_calls") or ()))
+    parts += map(_call, calls)
+    parts.append(_usage(_field(message, "usage_metadata")))
+    if (artifact := _field(message, "artifact")) is not None:
+        parts.append(f'<div style="{_NOTE}">with an artifact: {_escaped(type(artifact).__name__)}</div>')
     return f'<div style="{_FRAME.format(hue=hue)}">{"".join(parts)}</div>'
 
 
-def messages_html(messages: Sequence[BaseMessage]) -> str:
+def messages_html(messages: Sequence[Any]) -> str:
     """Messages one below the other."""
     return "".join(map(message_html, messages))
 
 
-def _speaker(message: BaseMessage) -> str:
-    if isinstance(message, RemoveMessage):
+def _field(message: Any, name: str) -> Any:
+    """A field that only some kinds of messages have; None for the others, whatever extra keys they carry."""
+    return getattr(message, name) if name in type(message).model_fields else None
+
+
+def _speaker(message: Any) -> str:
+    if message.type == "remove":
         return f"remove {message.id}"
-    who = message.role if isinstance(message, ChatMessage) else message.type
+    role = _field(message, "role")
+    who = message.type if role is None else str(role)
     if message.name:
         who += f" · {message.name}"
-    if isinstance(message, ToolMessage):
-        who += f" · answer to {message.tool_call_id}" + (" · error" if message.status == "error" else "")
+    if (call_id := _field(message, "tool_call_id")) is not None:
+        who += f" · answer to {call_id}" + (" · error" if message.status == "error" else "")
     return who
 
 

@@ -6,16 +6,15 @@ Content is text, or a list of parts: text, or dicts such as ``{"type": "text", "
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, field_validator, with_config
 from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
 
+from ..runnables.provided import provided
 from ..runnables.schema import Described, without_examples
-
-if TYPE_CHECKING:
-    from ..prompts import ChatPromptTemplate
+from .html import message_html
 
 __all__ = [
     "AIMessage",
@@ -142,12 +141,9 @@ class BaseMessage(Described):
             if isinstance(part, str) or part.get("type", "text") == "text"
         )
 
-    def __add__(self, other: Any) -> ChatPromptTemplate:
-        """A prompt of this message and what follows it."""
-        from ..prompts import ChatPromptTemplate
-
-        prompt: ChatPromptTemplate = ChatPromptTemplate([self]) + other
-        return prompt
+    def __add__(self, other: Any) -> Any:
+        """A prompt (``ChatPromptTemplate``) of this message and what follows it."""
+        return provided("ChatPromptTemplate")([self]) + other
 
     def pretty_repr(self, html: bool = False) -> str:
         """The message under a heading that names the speaker; with *html*, the heading in bold for a
@@ -192,8 +188,6 @@ class BaseMessage(Described):
         return " ".join(f"{key}={value!r}" for key, value in said.items())
 
     def _repr_html_(self) -> str:
-        from .html import message_html
-
         return message_html(self)
 
 

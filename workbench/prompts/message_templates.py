@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..messages.conversion import convert_to_messages
 from ..messages.html import messages_html
 from ..messages.types import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
+from ..runnables.provided import provided
 from .base import MESSAGES
 from .string import DictPromptTemplate, PromptTemplate, StringPromptTemplate, cut_repr
 from .templates import TemplateFormat
-
-if TYPE_CHECKING:
-    from .chat import ChatPromptTemplate
 
 __all__ = [
     "AIMessagePromptTemplate",
@@ -71,12 +69,9 @@ class BaseMessagePromptTemplate(BaseModel):
     def pretty_print(self) -> None:
         print(self.pretty_repr())
 
-    def __add__(self, other: Any) -> ChatPromptTemplate:
-        """A prompt of this part and what follows it."""
-        from .chat import ChatPromptTemplate
-
-        joined: ChatPromptTemplate = ChatPromptTemplate([self]) + other
-        return joined
+    def __add__(self, other: Any) -> Any:
+        """A prompt (``ChatPromptTemplate``) of this part and what follows it."""
+        return provided("ChatPromptTemplate")([self]) + other
 
     def _messages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
         """``format_messages`` from the values of a whole prompt, none of which is missing."""

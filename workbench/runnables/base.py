@@ -23,12 +23,12 @@ from .batch import Batch
 from .failures import explain
 from .lending import lending, lending_stream
 from .overrides import resolve_overrides
+from .provided import provided
 from .steps import AsyncIteratorSource, IteratorSource, called, observed
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from ..tools.structured import BaseTool
     from ..tracing.events import StreamEvent
     from ..tracing.log.patches import RunLog, RunLogPatch
     from .configurable_specs import AnyConfigurableField, ConfigurableField, ConfigurableFieldSpec
@@ -610,22 +610,18 @@ class Runnable(Generic[Input, Output]):
         name: str | None = None,
         description: str | None = None,
         arg_types: Mapping[str, Any] | None = None,
-    ) -> BaseTool:
-        """This runnable as a tool for models. Its arguments are those of *args_schema*, or *arg_types*
-        (``{"city": str}``), or its input; TypeError if nothing is known of that. A runnable that does not
-        take a dict becomes a tool with the one argument ``input``."""
-        from ..tools.structured import tool_of_runnable
-
-        return tool_of_runnable(
-            self, args_schema=args_schema, name=name, description=description, arg_types=arg_types
+    ) -> Any:
+        """This runnable as a tool (a ``BaseTool``) for models. Its arguments are those of *args_schema*, or
+        *arg_types* (``{"city": str}``), or its input; TypeError if nothing is known of that. A runnable that
+        does not take a dict becomes a tool with the one argument ``input``."""
+        return provided("tool")(
+            name, self, args_schema=args_schema, description=description, arg_types=arg_types
         )
 
     def view(self, input: Input, config: RunnableConfig | None = None, *, title: str = "") -> Output:
         """Run it under a live view (in a notebook or a terminal) and return the output."""
         __tracebackhide__ = True
-        from ..notebook.watch import view
-
-        return view(self, input, config, title=title)  # type: ignore[no-any-return]  # this chain's output
+        return provided("view")(self, input, config, title=title)  # type: ignore[no-any-return]  # this chain's output
 
     # For combinators
 
