@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { MarkdownStream, looksLikeMarkdown, parseMarkdown } from "../../workbench/views/web/markdown.js";
-import { parseInline, plainText, safeAddress } from "../../workbench/views/web/markdown_inline.js";
+import { MarkdownStream, looksLikeMarkdown, parseMarkdown } from "../../workbench/views/web/content/markdown.js";
+import { parseInline, plainText, safeAddress } from "../../workbench/views/web/content/markdown_inline.js";
 
 /** Inline nodes as one line: ``em(a b)``. */
 const inline = (nodes) =>

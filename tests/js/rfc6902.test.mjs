@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { applyOperation } from "../../workbench/views/web/patch.js";
+import { applyOperation } from "../../workbench/views/web/data/patch.js";
 
 const folder = process.env.JSON_PATCH_TESTS;
 

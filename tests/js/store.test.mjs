@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { applyOperation, escapeKey, pointer, unescapeKey } from "../../workbench/views/web/patch.js";
-import { Store } from "../../workbench/views/web/store.js";
+import { applyOperation, escapeKey, pointer, unescapeKey } from "../../workbench/views/web/data/patch.js";
+import { Store } from "../../workbench/views/web/data/store.js";
 
 const run = (name, more = {}) => ({ name, status: "waiting", streamed_output: [], ...more });
 const frame = (a, ...ops) => ({ k: "frame", a, b: a + ops.length, t: Date.now(), ops });

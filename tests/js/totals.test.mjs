@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { blockEnd } from "../../workbench/views/web/growing_text.js";
-import { escapeKey } from "../../workbench/views/web/patch.js";
-import { Totals, moneyText, totalsOf } from "../../workbench/views/web/totals.js";
+import { blockEnd } from "../../workbench/views/web/content/growing_text.js";
+import { escapeKey } from "../../workbench/views/web/data/patch.js";
+import { Totals, moneyText, totalsOf } from "../../workbench/views/web/data/totals.js";
 
 const at = (ms) => new Date(ms).toISOString();
 const run = (more = {}) => ({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { VirtualRows, scrolledTo, visibleRange } from "../../workbench/views/web/virtual_rows.js";
+import { VirtualRows, scrolledTo, visibleRange } from "../../workbench/views/web/parts/virtual_rows.js";
 
 /** As much of a page as rows need. */
 class FakeElement {

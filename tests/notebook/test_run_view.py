@@ -294,7 +294,7 @@ def test_frames_out_of_a_real_chain_make_the_state_in_the_javascript_store(
     messages = tmp_path / "messages.json"
     sent = [content for _, content in view.sent]
     messages.write_text(json.dumps(sent, ensure_ascii=False), encoding="utf-8")  # UTF-8 can hold it
-    store = Path(run_view.__file__).parents[2] / "views" / "web" / "store.js"
+    store = Path(run_view.__file__).parents[2] / "views" / "web" / "data" / "store.js"
     script = f"""
         import {{ Store }} from "{store.as_uri()}";
         import {{ readFileSync }} from "node:fs";

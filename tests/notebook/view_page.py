@@ -160,7 +160,7 @@ class ViewPage:
             "pinned": {},
         }
         self._html = PAGE.format(
-            css="\n".join(path.read_text() for path in sorted(WIDGETS.glob("*.css"))),
+            css="\n".join(path.read_text() for path in sorted(WIDGETS.glob("styles/*.css"))),
             traits=json.dumps({**synced, **traits, "snapshot": document}).replace("<", "\\u003c"),
             paper="#111" if dark else "#fff",
             scheme="dark" if dark else "light",

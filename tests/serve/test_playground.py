@@ -1,5 +1,6 @@
 """The playground's page and files, as any client gets them."""
 
+import posixpath
 import re
 import shutil
 import subprocess
@@ -29,7 +30,7 @@ def test_the_page_has_no_script_or_style_of_its_own_and_a_policy_that_forbids_th
 def test_every_file_that_the_page_and_its_modules_name_is_there(ours):
     page = httpx.get(f"{ours}/joke/playground", follow_redirects=True)
     assert page.status_code == 200 and str(page.url) == f"{ours}/joke/playground/"
-    wanted = re.findall(r'(?:href|src)="([\w.]+)"', page.text)
+    wanted = re.findall(r'(?:href|src)="([\w./]+)"', page.text)
     seen: set[str] = set()
     while wanted:
         name = wanted.pop()
@@ -41,14 +42,15 @@ def test_every_file_that_the_page_and_its_modules_name_is_there(ours):
         kind = "text/css" if name.endswith(".css") else "text/javascript"
         assert answer.headers["content-type"].startswith(kind)
         if kind == "text/javascript":
-            wanted += re.findall(r'^(?:import|\}).* from "\./([\w.]+)";', answer.text, re.M)
+            found = re.findall(r'^(?:import|\}).* from "(\.\.?/[\w./]+)";', answer.text, re.M)
+            wanted += [posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) for path in found]
     assert {
         "playground.js",
         "run_view.js",
-        "store.js",
-        "stream_pane.js",
-        "tree_pane.js",
-        "waterfall.js",
+        "data/store.js",
+        "panes/stream_pane.js",
+        "tree/tree_pane.js",
+        "tree/waterfall.js",
     } <= seen
 
 

@@ -21,7 +21,9 @@ node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not inst
 def write(folder: Path, **modules: str) -> Path:
     """Modules by name; the path of ``main``."""
     for name, source in modules.items():
-        (folder / f"{name}.js").write_text(source)
+        path = folder / f"{name}.js"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(source)
     return folder / "main.js"
 
 
@@ -36,6 +38,21 @@ def test_modules_come_after_what_they_import_and_once(tmp_path: Path) -> None:
     assert joined.index("const a = 1") < joined.index("function b()") < joined.index("export default")
     assert joined.count("const a = 1") == 1
     assert re.findall(r"^(?:import|export).*", joined, re.M) == ["export default () => [a, b];"]
+
+
+def test_modules_of_other_folders_are_joined_once_whatever_leads_to_them(tmp_path: Path) -> None:
+    entry = write(
+        tmp_path,
+        **{
+            "main": 'import { a } from "./parts/a.js";\n'
+            'import { b } from "./panes/b.js";\nexport default a + b;\n',
+            "parts/a": "export const a = 1;\n",
+            "panes/b": 'import { a } from "../parts/a.js";\nexport const b = a;\n',
+        },
+    )
+    joined = join_modules(entry)
+    assert joined.count("const a = 1") == 1
+    assert joined.index("const a = 1") < joined.index("const b = a")
 
 
 @pytest.mark.parametrize(
@@ -74,7 +91,7 @@ def test_what_cannot_be_joined_is_named(tmp_path: Path, modules: dict[str, str],
 
 
 def test_the_widget_never_makes_markup_of_text() -> None:
-    for path in WIDGETS.glob("*.js"):
+    for path in WIDGETS.rglob("*.js"):
         source = path.read_text()
         found = re.findall(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|DOMParser|srcdoc",

@@ -58,7 +58,7 @@ class RunView(TwinWidget):
     _esm = join_modules(_WEB / "run_view.js")
     _css = "\n".join(
         path.read_text(encoding="utf-8")
-        for path in sorted(_WEB.glob("*.css"))
+        for path in sorted((_WEB / "styles").glob("*.css"))
         if path.stem not in OTHER_VIEWS
     )
 

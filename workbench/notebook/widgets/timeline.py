@@ -36,7 +36,9 @@ class TimelineView(TwinWidget):
     """
 
     _esm = join_modules(_WEB / "timeline.js")
-    _css = "\n".join((_WEB / f"{name}.css").read_text(encoding="utf-8") for name in ("run_view", "timeline"))
+    _css = "\n".join(
+        (_WEB / f"styles/{name}.css").read_text(encoding="utf-8") for name in ("run_view", "timeline")
+    )
 
     title = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)

@@ -1,8 +1,8 @@
 """The playground: a page with a form made of the input schema, and the live view of a notebook below it.
 
-Its files are the widget's own modules and styles, and a few of its own, all listed here: nothing else can be
-asked for. The page loads nothing from elsewhere and has no inline script or style, which its content security
-policy makes sure of.
+Its files are the modules and styles of the notebook's view, and a few of its own, as they stand in their
+folders. Only these are served. The page loads nothing from elsewhere and has no inline script or style, which
+its content security policy makes sure of.
 """
 
 from __future__ import annotations
@@ -57,15 +57,18 @@ def playground_routes(service: Service) -> list[Any]:
     return [
         Route(f"{service.path}/playground", to_page, methods=["GET"]),
         Route(f"{service.path}/playground/", page, methods=["GET"]),
-        Route(f"{service.path}/playground/{{name}}", file, methods=["GET"]),
+        Route(f"{service.path}/playground/{{name:path}}", file, methods=["GET"]),
     ]
 
 
 @lru_cache(maxsize=1)
 def _files() -> dict[str, Path]:
-    """The files there are, by name."""
+    """The files there are, by their paths below the page."""
     return {
-        path.name: path for folder in (_WIDGETS, _OWN) for path in folder.iterdir() if path.suffix in _TYPES
+        path.relative_to(folder).as_posix(): path
+        for folder in (_WIDGETS, _OWN)
+        for path in folder.rglob("*")
+        if path.suffix in _TYPES
     }
 
 

@@ -1,11 +1,10 @@
-"""Joins the ES modules of this folder into the one string that anywidget takes.
+"""Join the ES modules of this folder and its sub-folders into the one string that anywidget takes.
 
 A notebook front end loads a widget's module from a string, where relative imports lead nowhere. Ours are
 plain modules that a web page or node can import as they are; here they are put one after the other, in
-the order of their imports, without the import lines, the ``export`` keywords and the lines that are comments
-(each widget sends its module to the page). That is all: no renaming and no bundler, so the modules keep to
-named imports and to top-level names that differ. Anything else raises ValueError that names the module and
-the line.
+the order of their imports, without the import lines, the ``export`` keywords and the lines that are comments.
+That is all: no renaming and no bundler, so the modules keep to named imports and to top-level names that
+differ. Anything else raises ValueError that names the module and the line.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from pathlib import Path
 __all__ = ["join_modules"]
 
 _IMPORT = re.compile(
-    r"^import\s*\{(?P<names>[^}]*)\}\s*from\s*(?P<quote>[\"'])\./(?P<file>[\w.-]+)(?P=quote);?[ \t]*$", re.M
+    r"^import\s*\{(?P<names>[^}]*)\}\s*from\s*(?P<quote>[\"'])(?P<file>\.\.?/[\w./-]+)(?P=quote);?[ \t]*$",
+    re.M,
 )
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*? |class |const |let )\w)", re.M)
 _DEFAULT = re.compile(r"^export default ", re.M)
@@ -31,6 +31,7 @@ _COMMENT_LINES = re.compile(r"^[ \t]*(?:/\*.*?\*/[ \t]*|//[^\n]*)\n", re.S | re.
 
 def join_modules(entry: Path) -> str:
     """The module *entry* and all it imports, as one module with the default export of *entry*."""
+    entry = entry.resolve()
     order: list[Path] = []
     _visit(entry, (), order)
     owners: dict[str, Path] = {}
@@ -57,7 +58,7 @@ def _visit(path: Path, above: tuple[Path, ...], order: list[Path]) -> None:
     for match in _IMPORT.finditer(source):
         if " as " in match["names"]:
             raise ValueError(f"{path.name}: cannot join a renaming import: {match[0]!r}")
-        imported = path.parent / match["file"]
+        imported = (path.parent / match["file"]).resolve()
         _visit(imported, (*above, path), order)
         _check_exports(path, imported, match["names"])
     order.append(path)

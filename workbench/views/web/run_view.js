@@ -6,26 +6,27 @@
  * from it, at most once per animation frame.
  */
 
-import { Downloads } from "./downloads.js";
-import { Header } from "./header.js";
-import { KernelWatch } from "./kernel_watch.js";
-import { paintSoon } from "./once_per_frame.js";
-import { place, runAt } from "./run_paths.js";
-import { escapeKey } from "./patch.js";
-import { Store } from "./store.js";
-import { StreamPane } from "./stream_pane.js";
-import { followTextSize } from "./text_size.js";
-import { Totals, totalsOf } from "./totals.js";
-import { TreePane } from "./tree_pane.js";
-import { element, isModel } from "./values.js";
+import { Downloads } from "./data/downloads.js";
+import { KernelWatch } from "./data/kernel_watch.js";
+import { escapeKey } from "./data/patch.js";
+import { place, runAt } from "./data/run_paths.js";
+import { Store } from "./data/store.js";
+import { Totals, totalsOf } from "./data/totals.js";
+import { isModel } from "./data/values.js";
+import { Header } from "./panes/header.js";
+import { StreamPane } from "./panes/stream_pane.js";
+import { element } from "./parts/elements.js";
+import { paintSoon } from "./parts/once_per_frame.js";
+import { followTextSize } from "./parts/text_size.js";
+import { TreePane } from "./tree/tree_pane.js";
 
-/** @typedef {import("./store.js").State} State */
-/** @typedef {import("./header.js").Panes} Panes */
+/** @typedef {import("./data/store.js").State} State */
+/** @typedef {import("./panes/header.js").Panes} Panes */
 /**
  * @typedef {{get(name: string): any, set(name: string, value: any): void, send(content: object): void,
  *   on(name: string, callback: (message: any) => void): void,
  *   off?(name: string, callback: (message: any) => void): void,
- *   widget_manager?: {kernel?: import("./kernel_watch.js").Kernel | null}}} Model
+ *   widget_manager?: {kernel?: import("./data/kernel_watch.js").Kernel | null}}} Model
  */
 
 const TICK_MS = 100;
@@ -110,7 +111,7 @@ class RunView {
     this._model = session.model;
     this.store = session.store;
     this._totals = new Totals();
-    /** @type {import("./totals.js").Summary | null} */
+    /** @type {import("./data/totals.js").Summary | null} */
     this._pinned = null;
     /** @type {State | null} */
     this._compared = null;

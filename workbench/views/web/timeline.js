@@ -4,22 +4,23 @@
  * figures a case. A row can be chosen to look at its last repeat.
  */
 
-import { CaseRow, median } from "./case_row.js";
-import { KernelWatch } from "./kernel_watch.js";
-import { Lanes, stepColour } from "./lanes.js";
-import { oncePerFrame } from "./once_per_frame.js";
-import { TimelineHead } from "./timeline_head.js";
-import { TimelineStore } from "./timeline_store.js";
-import { duration, element, setText } from "./values.js";
-import { visibleText } from "./visible_text.js";
+import { visibleText } from "./content/visible_text.js";
+import { KernelWatch } from "./data/kernel_watch.js";
+import { duration } from "./data/values.js";
+import { element, setText } from "./parts/elements.js";
+import { oncePerFrame } from "./parts/once_per_frame.js";
+import { CaseRow, median } from "./timing/case_row.js";
+import { Lanes, stepColour } from "./timing/lanes.js";
+import { TimelineHead } from "./timing/timeline_head.js";
+import { TimelineStore } from "./timing/timeline_store.js";
 
-/** @typedef {import("./timeline_store.js").Case} Case */
-/** @typedef {import("./timeline_store.js").Picture} Picture */
+/** @typedef {import("./timing/timeline_store.js").Case} Case */
+/** @typedef {import("./timing/timeline_store.js").Picture} Picture */
 /**
  * @typedef {{get(name: string): any, send(content: object): void,
  *   on(name: string, callback: (message: any) => void): void,
  *   off?(name: string, callback: (message: any) => void): void,
- *   widget_manager?: {kernel?: import("./kernel_watch.js").Kernel | null}}} Model
+ *   widget_manager?: {kernel?: import("./data/kernel_watch.js").Kernel | null}}} Model
  */
 
 const STOP_ANSWER_MS = 400;

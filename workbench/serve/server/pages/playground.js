@@ -6,12 +6,12 @@
  * streams, and answers what the view asks for.
  */
 
+import { Store } from "./data/store.js";
 import { Refused, streamFrames } from "./frame_stream.js";
+import { element } from "./parts/elements.js";
 import { pythonCall } from "./python_text.js";
 import view from "./run_view.js";
 import { FieldError, SchemaForm } from "./schema_form.js";
-import { Store } from "./store.js";
-import { element } from "./values.js";
 
 /** @typedef {import("./schema_form.js").Schema} Schema */
 

@@ -8,7 +8,7 @@
  * @typedef {"text" | "number" | "integer" | "boolean" | "choice" | "json"} Kind
  */
 
-import { element } from "./values.js";
+import { element } from "./parts/elements.js";
 
 let count = 0;
 

@@ -1,0 +1,77 @@
+// @ts-check
+/** A button that opens a menu (the ARIA menu button pattern). */
+
+import { element } from "./elements.js";
+import { Popup } from "./popup.js";
+
+/** @typedef {{value: string, text: string, title: string}} Choice */
+
+export class MenuButton {
+  /** @param {HTMLButtonElement} button @param {Choice[]} choices @param {(value: string) => void} onChoose */
+  constructor(button, choices, onChoose) {
+    this.button = button;
+    this._popup = new Popup(button, "menu", button.title);
+    this.el = this._popup.el;
+    button.setAttribute("aria-haspopup", "menu");
+    /** @type {Map<string, HTMLButtonElement>} */
+    this._items = new Map();
+    for (const { value, text, title } of choices) {
+      const item = element("button", "wb-popup-item", text);
+      item.type = "button";
+      item.title = title;
+      item.tabIndex = -1;
+      item.setAttribute("role", "menuitem");
+      item.addEventListener("click", () => {
+        if (item.getAttribute("aria-disabled") === "true") return;
+        this.close(true);
+        onChoose(value);
+      });
+      this._items.set(value, item);
+      this.el.append(item);
+    }
+    button.addEventListener("click", () => (this._popup.isOpen ? this.close(true) : this.open(0)));
+    button.addEventListener("keydown", (event) => this._onButtonKey(event));
+    this.el.addEventListener("keydown", (event) => this._onKey(event));
+  }
+
+  /** @param {string} value @param {boolean} enabled @param {string} [reason] why not */
+  enable(value, enabled, reason = "") {
+    const item = this._items.get(value);
+    if (!item) return;
+    item.setAttribute("aria-disabled", String(!enabled));
+    if (reason) item.title = reason;
+  }
+
+  /** @param {number} index of the item that gets the focus; -1: the last */
+  open(index) {
+    this._popup.open();
+    [...this._items.values()].at(index)?.focus({ preventScroll: true });
+  }
+
+  /** @param {boolean} focus whether the button gets it back */
+  close(focus) {
+    this._popup.close(focus ? this.button : null);
+  }
+
+  /** @param {KeyboardEvent} event */
+  _onButtonKey(event) {
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.open(event.key === "ArrowDown" ? 0 : -1);
+  }
+
+  /** @param {KeyboardEvent} event */
+  _onKey(event) {
+    const items = [...this._items.values()];
+    const at = items.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+    /** @type {Record<string, number>} */
+    const places = { ArrowDown: (at + 1) % items.length, ArrowUp: at - 1, Home: 0, End: -1 };
+    if (event.key === "Tab") this.close(true);
+    else if (event.key === "Escape") this.close(true);
+    else if (Object.hasOwn(places, event.key)) items.at(places[event.key])?.focus();
+    else return;
+    if (event.key !== "Tab") event.preventDefault();
+    event.stopPropagation();
+  }
+}
