@@ -20,10 +20,24 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
-__all__ = ["Kind", "Observer", "Pending", "Run", "RunEvent", "Status", "Tell", "clock_reading", "timestamp"]
+__all__ = [
+    "MODEL_TYPES",
+    "Kind",
+    "Observer",
+    "Pending",
+    "Run",
+    "RunEvent",
+    "Status",
+    "Tell",
+    "clock_reading",
+    "timestamp",
+]
 
 Kind = Literal["start", "chunk", "end", "error", "custom"]
 Status = Literal["waiting", "streaming", "done", "failed", "cancelled"]
+
+MODEL_TYPES = frozenset({"chat_model", "llm"})
+"""The types of runs that are calls of a model."""
 
 LEVELS = 8
 """How many levels of dicts in a chunk are searched for text."""

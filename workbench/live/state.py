@@ -40,10 +40,10 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.chunks import MISSING
-from ..engine.runs import Run, RunEvent, Status, timestamp
+from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status, timestamp
 from ..patch.operations import Operations
 from ..patch.pointers import escape
-from ..tracing.calls import MODELS, CallClock
+from ..tracing.calls import CallClock
 from ..tracing.encode import chunk_text, cut, data
 from .growing import GrowingOutput
 
@@ -69,7 +69,7 @@ class _Place:
         self.size = 0
         self.left_out = False
         self.output: GrowingOutput | None = None
-        self.clock = CallClock(run) if run.type in MODELS else None
+        self.clock = CallClock(run) if run.type in MODEL_TYPES else None
 
 
 class LiveState:
@@ -327,7 +327,7 @@ def _fields(run: Run, at: float) -> dict[str, Any]:
         "usage": None,
         "events": [],
     }
-    if run.type in MODELS:
+    if run.type in MODEL_TYPES:
         fields["call"] = None
     return fields
 

@@ -11,15 +11,12 @@ from weakref import WeakKeyDictionary
 
 from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
 from ..engine.modes import AnyScope
-from ..engine.runs import Run
+from ..engine.runs import MODEL_TYPES, Run
 
 if TYPE_CHECKING:
     from .base import Runnable
 
 __all__ = ["AsyncIteratorSource", "IteratorSource", "called", "observed"]
-
-_MODELS = ("chat_model", "llm")
-"""Run types that start when the whole input is there, so that the start of their runs has it."""
 
 
 async def called(
@@ -54,7 +51,8 @@ async def _observed(
 ) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     async with aclosing(source):
-        if step.run_type in _MODELS and type(source) is not Once:
+        if step.run_type in MODEL_TYPES and type(source) is not Once:
+            # A model needs its whole input, so the start of its run has it.
             source = Once(await fold(source))
         if type(source) is Once and not source.taken:
             given: Once | _Tap = source

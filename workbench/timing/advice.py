@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from ..engine.runs import MODEL_TYPES
 from ..text.units import duration
 from .measurement import Facts, Measurement, StepFacts
 
@@ -18,7 +19,6 @@ __all__ = ["Advice", "advice_on"]
 
 Kind = Literal["knee", "server", "serialised", "rate limit", "critical path"]
 
-_MODELS = frozenset({"chat_model", "llm"})
 
 GAIN = 1.10
 """Less than 10 % faster is no reason for more concurrency."""
@@ -108,7 +108,7 @@ def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
                 continue
             longer = step.busy_s / before.busy_s
             at_work = step.peak / longer  # calls that make progress at a time
-            if longer < 1 + STRETCHED * (step.peak - 1) and not (step.type in _MODELS and longer >= 1.5):
+            if longer < 1 + STRETCHED * (step.peak - 1) and not (step.type in MODEL_TYPES and longer >= 1.5):
                 continue
             if (row.chain, step.name) in told:
                 continue
@@ -117,7 +117,7 @@ def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
                 f"{step.name}: {duration(before.busy_s)} a call alone, {duration(step.busy_s)} with "
                 f"{step.peak} at once"
             )
-            if step.type in _MODELS:
+            if step.type in MODEL_TYPES:
                 yield Advice("server", f"{_places(at_work, step.peak)} ({row.label})", evidence)
             else:
                 yield Advice(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..engine.runs import MODEL_TYPES
 from .critical_path import children_of
 from .measurement import Measurement
 from .rows import TimingRow
@@ -132,7 +133,7 @@ def _span(found: _Found | None) -> tuple[float, float] | None:
 
 
 def _first_token(found: _Found | None) -> float | None:
-    if found is None or found[0].first_token_s is None or found[0].type not in ("chat_model", "llm"):
+    if found is None or found[0].first_token_s is None or found[0].type not in MODEL_TYPES:
         return None
     row, zero = found
     return row.start_s - zero + (row.first_token_s or 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..engine.runs import MODEL_TYPES
 from .critical_path import Share, critical_path, shares
 from .ideal import makespan, plan_of
 from .resampling import quartiles
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Facts", "Measurement", "Sample", "StepFacts"]
 
-_MODELS = frozenset({"chat_model", "llm"})
 _PLUMBING = frozenset({"prompt", "parser"})
 
 
@@ -124,7 +124,7 @@ def facts_of(timings: Timings, seconds: float, *, places: int | None, one_by_one
     plans = [plan_of(rows, root) for root in roots]
     groups = [[plan] for plan in plans] if one_by_one else [plans]
     ideal = sum(makespan(group, places) for group in groups)
-    models = [row for row in rows if row.type in _MODELS]
+    models = [row for row in rows if row.type in MODEL_TYPES]
     tokens = _known_sum([row.tokens for row in models])
     return Facts(
         latencies_s=tuple(rows[root].wall_s or 0.0 for root in roots),

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.runs import Run, RunEvent, Status
-from ..tracing.calls import MODELS, CallClock, CallStats
+from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status
+from ..tracing.calls import CallClock, CallStats
 
 __all__ = ["TimingRow", "Timings"]
 
@@ -113,7 +113,7 @@ class _Entry:
         self.error: str | None = None
         self.usage: Mapping[str, Any] | None = None
         self.chunks = 0
-        self.clock = CallClock(run) if run.type in MODELS else None
+        self.clock = CallClock(run) if run.type in MODEL_TYPES else None
         self.call: CallStats | None = None
         self.open_children = 0
         self.covered_since = self.covered_s = 0.0

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..engine.runs import Observer, Run, RunEvent
+from ..engine.runs import MODEL_TYPES, Observer, Run, RunEvent
 from .measurement import Sample
 from .rounds import Progress
 from .strategies import INPUT_BRANCH, Case
@@ -33,7 +33,6 @@ __all__ = ["MOST_BARS", "Picture", "Timeline"]
 MOST_BARS = 20_000
 """Of one case; further calls are counted and not drawn."""
 _PLUMBING = frozenset({"prompt", "parser"})
-_MODELS = frozenset({"chat_model", "llm"})
 _BRANCH = "map:key:"
 LOOKED_AT = 64
 """Calls get their places in turn: after so many that still wait, the rest wait too."""
@@ -102,7 +101,7 @@ class Picture:
         def observe(event: RunEvent) -> None:
             kind, run, _, at = event
             if kind == "chunk":
-                if run.first_chunk != at or run.type not in _MODELS:
+                if run.first_chunk != at or run.type not in MODEL_TYPES:
                     return
             elif kind == "custom":
                 return
@@ -212,7 +211,7 @@ class Picture:
             return
         lane = heapq.heappop(self._free) if self._free else self._new_lane()
         item, step = self._place_of(run)
-        first = run.first_chunk if run.type in _MODELS else None
+        first = run.first_chunk if run.type in MODEL_TYPES else None
         shown_first = None if first is None else self._ms(first)
         self._at_work[run] = self._bar(lane, item, step, self._ms(at), shown_first, None, "open")
 

@@ -20,13 +20,10 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
-from ..engine.runs import Run, RunEvent
+from ..engine.runs import MODEL_TYPES, Run, RunEvent
 from .prices import cost
 
-__all__ = ["MODELS", "CallClock", "CallMeter", "CallStats", "CallTotal", "GapStats"]
-
-MODELS = frozenset({"chat_model", "llm"})
-"""The types of the runs that are calls of a model."""
+__all__ = ["CallClock", "CallMeter", "CallStats", "CallTotal", "GapStats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +215,7 @@ class CallMeter:
 
     def __call__(self, event: RunEvent) -> None:
         kind, run, value, at = event
-        if run.type not in MODELS:
+        if run.type not in MODEL_TYPES:
             return
         if kind == "chunk":
             if (clock := self._clocks.get(run)) is not None:

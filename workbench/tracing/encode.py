@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from ..engine.chunks import MISSING
+from ..engine.runs import MODEL_TYPES
 
 __all__ = ["MAX_ITEMS", "MAX_TEXT", "chunk_text", "cut", "data", "key_of", "result", "text_of"]
 
@@ -138,7 +139,7 @@ class _Encoder:
 
 def result(run_type: str, output: Any) -> Any:
     """An output as ``final_output`` of a log entry has it: a dict, but for prompts their value itself."""
-    if run_type in ("llm", "chat_model"):
+    if run_type in MODEL_TYPES:
         if output is None:
             return None
         generation: dict[str, Any] = {"text": text_of(output), "generation_info": None}

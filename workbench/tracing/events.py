@@ -18,7 +18,7 @@ from typing import Any, Literal, TypedDict
 
 from ..engine.chunks import MISSING
 from ..engine.limits import Gate
-from ..engine.runs import Run, RunEvent, Tell
+from ..engine.runs import MODEL_TYPES, Run, RunEvent, Tell
 from .encode import result, text_of
 from .filters import EventFilter
 from .mailboxes import Mailbox, ThreadMailbox
@@ -137,7 +137,7 @@ class EventWriter:
 
     def _error(self, run: Run, seen: _Seen, error: BaseException) -> None:
         if self._v1 and not seen.root:
-            is_model = run.type in ("chat_model", "llm")
+            is_model = run.type in MODEL_TYPES
             output = result(run.type, run.output) if is_model else None
             self._on_event(seen.event(f"on_{run.type}_end", {"output": output, **_input_at_end(run, seen)}))
         elif not self._v1 and run.type == "tool":
@@ -195,7 +195,7 @@ def shown_input(run: Run) -> Any:
         return {"query": input}
     if run.type == "tool":
         return _shown_by_step(run, input["args"] if _is_tool_call(input) else input)
-    if run.type in ("chat_model", "llm"):
+    if run.type in MODEL_TYPES:
         return model_input(run)
     return input
 

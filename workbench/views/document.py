@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-__all__ = ["Figures", "figures", "reached", "root_numbers"]
+from ..engine.runs import MODEL_TYPES
 
-_MODELS = frozenset({"chat_model", "llm"})
+__all__ = ["Figures", "figures", "reached", "root_numbers"]
 
 
 class Figures(NamedTuple):
@@ -25,7 +25,7 @@ def figures(document: Mapping[str, Any]) -> Figures:
     starts = [_seconds(run["start_time"]) for run in runs]
     ends = [_seconds(run["end_time"]) for run in runs if run["end_time"] is not None]
     duration_s = max(ends) - min(starts) if starts and len(ends) == len(starts) else None
-    models = [entry for run in runs for entry in _entries(run) if entry["type"] in _MODELS]
+    models = [entry for run in runs for entry in _entries(run) if entry["type"] in MODEL_TYPES]
     costs = [cost for entry in models if (cost := (entry.get("call") or {}).get("cost_usd")) is not None]
     return Figures(duration_s, sum(map(_tokens, models)) if models else None, sum(costs) if costs else None)
 
@@ -67,7 +67,7 @@ def _places(run: Mapping[str, Any]) -> Iterator[str]:
             parent = logs[parent]["parent"]
         path = " > ".join([str(run["name"]), *reversed(names)])
         written = len(entry["streamed_output"])
-        if entry["type"] in _MODELS:
+        if entry["type"] in MODEL_TYPES:
             yield f"{path} ({written} token{'s' * (written != 1)} so far)"
         elif written:
             yield path

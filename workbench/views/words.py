@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from ..engine.runs import MODEL_TYPES
 from ..text.visible import visible
-from ..tracing.calls import MODELS
 
 __all__ = [
     "GLYPHS",
@@ -135,7 +135,7 @@ def summary(document: Mapping[str, Any]) -> str:
     entries = [run for root in roots for run in (root, *root.get("logs", {}).values())]
     starts = [seconds(run["start_time"]) for run in roots if run["start_time"]]
     ends = [seconds(run["end_time"]) for run in roots if run["end_time"]]
-    models = [run for run in entries if run["type"] in MODELS]
+    models = [run for run in entries if run["type"] in MODEL_TYPES]
     firsts = _firsts(roots) or _firsts(models)  # items of a batch do not stream
     if len(roots) > 1:
         facts.append(f"{len(roots):,} runs")
@@ -261,7 +261,7 @@ def token_words(run: Run) -> str:
     """The count, of models and of steps that stream text."""
     count = _tokens(run)
     texts = count > 1 and bool(run["streamed_output"]) and isinstance(run["streamed_output"][0], str)
-    return f"{count:,}" if texts or (count and run["type"] in MODELS) else ""
+    return f"{count:,}" if texts or (count and run["type"] in MODEL_TYPES) else ""
 
 
 def _cost(run: Run) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...engine.limits import Gate
-from ...engine.runs import Run, RunEvent, Tell, timestamp
+from ...engine.runs import MODEL_TYPES, Run, RunEvent, Tell, timestamp
 from ...patch.operations import Op
 from ...patch.pointers import escape
 from ..encode import result, text_of
@@ -114,7 +114,7 @@ class LogWriter:
         count = self._counts[run.name] = self._counts.get(run.name, 0) + 1
         key = escape(run.name if count == 1 else f"{run.name}:{count}")
         self._keys[run] = key
-        streams_text = run.type in ("llm", "chat_model")
+        streams_text = run.type in MODEL_TYPES
         self._chunk_paths[run] = (
             f"/logs/{key}/streamed_output/-",
             f"/logs/{key}/streamed_output_str/-" if streams_text else None,

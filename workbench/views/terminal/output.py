@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from ...engine.runs import MODEL_TYPES
 from ..document import root_numbers
 from .text import Tail, clean, one_line
 
@@ -21,7 +22,6 @@ __all__ = ["Outputs", "Section", "shown"]
 
 _TAIL = 20_000
 """Characters of a section that are kept to wrap them anew when the width changes."""
-_MODELS = frozenset({"chat_model", "llm"})
 _BRANCH = "map:key:"
 
 
@@ -155,7 +155,7 @@ class Outputs:
             tags = [tag[len(_BRANCH) :] for tag in entry["tags"] if tag.startswith(_BRANCH)]
             for tag in tags:
                 root.branches.setdefault(tag, len(root.branches))
-            if entry["type"] in _MODELS:
+            if entry["type"] in MODEL_TYPES:
                 root.models.append((key, ".".join(_branches_around(logs, key))))
         root.entries = len(logs)
         chunks = run["streamed_output"]

@@ -23,6 +23,7 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from ...engine.runs import MODEL_TYPES
 from ...text.units import count, duration, money, per_second, rate
 from ..document import root_numbers
 from .text import clean, cropped, one_line
@@ -30,7 +31,6 @@ from .text import clean, cropped, one_line
 __all__ = ["Node", "RunTree", "failures", "glyphs", "header", "nodes", "overall", "seconds", "tree_lines"]
 
 _BRANCH = "map:key:"
-_MODELS = frozenset({"chat_model", "llm"})
 _STYLES = {
     "waiting": "yellow",
     "streaming": "cyan",
@@ -103,7 +103,7 @@ class Node:
     @property
     def tokens(self) -> int | None:
         """Those a model wrote: as its usage says, else its chunks."""
-        if self.type not in _MODELS:
+        if self.type not in MODEL_TYPES:
             return None
         told = self.call.get("output_tokens")
         return told if isinstance(told, int) else self.chunks or None
@@ -271,7 +271,7 @@ def _figures(found: list[Node], roots: list[Node], over: bool, now: float) -> It
     start = min(node.start for node in roots)
     end = max(node.end or now for node in roots) if over else now
     yield _time(end - start)
-    models = [node for node in found if node.type in _MODELS]
+    models = [node for node in found if node.type in MODEL_TYPES]
     writers = models or roots
     tokens = sum(node.tokens or 0 for node in models) if models else sum(node.chunks for node in roots)
     what = "tokens" if models else "chunks"
