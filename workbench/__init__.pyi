@@ -6,6 +6,7 @@ from typing import Any
 from .errors import (
     OutputParserError as OutputParserError,
     OutputParserException as OutputParserException,
+    ToolException as ToolException,
 )
 from .engine.chunks import (
     AddableDict as AddableDict,
@@ -151,16 +152,19 @@ from .tools.rendering import (
     render_text_description as render_text_description,
     render_text_description_and_args as render_text_description_and_args,
 )
-from .tools.single_input import (
+from .tools.base import (
+    BaseTool as BaseTool,
+)
+from .tools.decorator import (
+    tool as tool,
+)
+from .tools.function_tools import (
+    StructuredTool as StructuredTool,
     Tool as Tool,
 )
-from .tools.structured import (
-    BaseTool as BaseTool,
+from .tools.schema import (
     InjectedToolArg as InjectedToolArg,
     InjectedToolCallId as InjectedToolCallId,
-    StructuredTool as StructuredTool,
-    ToolException as ToolException,
-    tool as tool,
 )
 from .retrieval.documents import (
     Document as Document,
@@ -177,15 +181,13 @@ from .retrieval.retriever_tool import (
 )
 from .retrieval.stores.base import (
     VectorStore as VectorStore,
+    VectorStoreRetriever as VectorStoreRetriever,
 )
 from .retrieval.stores.faiss import (
     FAISS as FAISS,
 )
 from .retrieval.stores.memory import (
     InMemoryVectorStore as InMemoryVectorStore,
-)
-from .retrieval.stores.retriever import (
-    VectorStoreRetriever as VectorStoreRetriever,
 )
 from .retrieval.text_splitters import (
     CharacterTextSplitter as CharacterTextSplitter,

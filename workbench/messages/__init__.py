@@ -1,7 +1,7 @@
 """Messages: what chat models take and give, whole or in chunks that add up.
 
-The kinds are in ``message_types``, their pieces in ``message_chunks``, other forms in ``message_conversion``,
-what is done to lists of them in ``message_lists``. Everything is importable from here.
+The kinds are in ``types``, their pieces in ``chunks``, other forms in ``conversion``, what is done to lists
+of them in ``lists``. Everything is importable from here.
 """
 
 from .chunks import (

@@ -1,8 +1,8 @@
 """Prompt templates: from a dict of values to a text or to messages.
 
-Templates are in ``templates``, prompts that are one text in ``string_prompts``, the parts of chat prompts in
-``message_templates``, chat prompts in ``chat_prompts``, those with examples in ``few_shot`` and
-``example_selectors``, what they give in ``prompt_values``. Everything is importable from here.
+Templates are in ``templates``, prompts that are one text in ``string``, the parts of chat prompts in
+``message_templates``, chat prompts in ``chat``, those with examples in ``few_shot`` and
+``example_selectors``, what they give in ``values``. Everything is importable from here.
 """
 
 from .base import BaseChatPromptTemplate, BasePromptTemplate

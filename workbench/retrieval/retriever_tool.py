@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from ..engine.scope import Callbacks
 from ..runnables.base import Runnable
-from ..tools.structured import ResponseFormat, StructuredTool
+from ..tools.base import ResponseFormat
+from ..tools.function_tools import StructuredTool
 from .documents import Document
 
 __all__ = ["create_retriever_tool"]

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
 from ..messages import ToolMessage
 
-if TYPE_CHECKING:
-    from .structured import BaseTool
-
 __all__ = ["Request", "is_tool_call", "without_hidden"]
 
 _MASK = "**********"
+
+
+class CalledTool(Protocol):
+    """What a call needs to know of its tool, which is a ``BaseTool``."""
+
+    name: str
+
+    @property
+    def args(self) -> dict[str, Any]: ...
+    @property
+    def tool_call_schema(self) -> type[BaseModel] | dict[str, Any]: ...
+    def _arguments(self) -> Any: ...
 
 
 def is_tool_call(input: Any) -> bool:
@@ -42,12 +51,12 @@ def without_hidden(input: Any, injected: Collection[str], secret: Collection[str
 class Request:
     """What a tool was called with. ``call_id`` is None unless it is a tool call."""
 
-    tool: BaseTool
+    tool: CalledTool
     arguments: dict[str, Any]
     call_id: str | None
 
     @classmethod
-    def of(cls, tool: BaseTool, input: Any, extra: Mapping[str, Any]) -> Request:
+    def of(cls, tool: CalledTool, input: Any, extra: Mapping[str, Any]) -> Request:
         call_id = None
         if isinstance(input, Mapping):
             if is_tool_call(input):
@@ -80,7 +89,7 @@ class Request:
         )
 
 
-def _only_argument(tool: BaseTool, text: str) -> str:
+def _only_argument(tool: CalledTool, text: str) -> str:
     """The argument that a bare text is for."""
     schema = tool.tool_call_schema
     if isinstance(schema, dict):
@@ -94,7 +103,7 @@ def _only_argument(tool: BaseTool, text: str) -> str:
     return candidates[0]
 
 
-def _misfit(tool: BaseTool, input: Any) -> TypeError:
+def _misfit(tool: CalledTool, input: Any) -> TypeError:
     example = ", ".join(f"{name!r}: ..." for name in tool.args)
     return TypeError(
         f"tool {tool.name!r}: expected a dict of arguments {{{example}}} or a tool call, got "

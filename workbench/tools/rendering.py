@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .structured import BaseTool
+from .base import BaseTool
 
 __all__ = ["render_text_description", "render_text_description_and_args"]
 

@@ -1,4 +1,5 @@
-"""VectorStore: documents, each under the vector of its text, found by nearness to another vector.
+"""VectorStore: documents, each under the vector of its text, found by nearness to another vector; and
+VectorStoreRetriever, a store as a step of a chain.
 
 A store of your own defines ``_insert``, ``_nearest``, ``delete`` and ``get_by_ids``, and the rest follows;
 or ``similarity_search`` alone, which is what a retriever needs.
@@ -7,22 +8,21 @@ or ``similarity_search`` alone, which is what a retriever needs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, SupportsIndex, TypeVar
-from uuid import uuid4
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Self, TypeVar
+
+from pydantic import Field, field_validator, model_validator
 
 from ..documents import Document
 from ..embeddings import Embeddings
+from ..retriever import BaseRetriever
+from .inputs import Filter, check_filter, checked_count, documents_of, texts_of, with_ids
 from .vectors import Vector, cosine, diverse
 
-if TYPE_CHECKING:
-    from .retriever import VectorStoreRetriever
-
-__all__ = ["Filter", "Found", "VectorStore"]
+__all__ = ["Found", "VectorStore", "VectorStoreRetriever"]
 
 T = TypeVar("T")
-Filter = Mapping[str, Any] | Callable[[Any], bool]
-"""Which documents count: values that their metadata must have (of a list, one of them), or a function."""
+SEARCH_TYPES = ("similarity", "mmr", "similarity_score_threshold")
 
 
 class Found(NamedTuple):
@@ -92,7 +92,7 @@ class VectorStore:
         **options: Any,
     ) -> Self:
         """A new store of these texts; *options* go to the class. ValueError if there is no text."""
-        return cls.from_documents(_documents(texts, metadatas), embedding, ids=ids, **options)
+        return cls.from_documents(documents_of(texts, metadatas), embedding, ids=ids, **options)
 
     @classmethod
     def from_documents(
@@ -119,7 +119,7 @@ class VectorStore:
         **options: Any,
     ) -> Self:
         """``from_texts`` on the running event loop."""
-        return await cls.afrom_documents(_documents(texts, metadatas), embedding, ids=ids, **options)
+        return await cls.afrom_documents(documents_of(texts, metadatas), embedding, ids=ids, **options)
 
     @classmethod
     async def afrom_documents(
@@ -168,7 +168,7 @@ class VectorStore:
     ) -> list[str]:
         """``add_texts`` for texts whose vectors are known."""
         pairs = list(text_embeddings)
-        named = _named(_documents([text for text, _ in pairs], metadatas), ids)
+        named = with_ids(documents_of([text for text, _ in pairs], metadatas), ids)
         return self._add(named, [vector for _, vector in pairs])
 
     def add_texts(
@@ -180,12 +180,12 @@ class VectorStore:
     ) -> list[str]:
         """Add texts and return their ids: those given, else new ones. A text whose id is there already
         replaces that."""
-        return self.add_documents(_documents(texts, metadatas), ids=ids)
+        return self.add_documents(documents_of(texts, metadatas), ids=ids)
 
     def add_documents(self, documents: Sequence[Document], *, ids: Sequence[str] | None = None) -> list[str]:
         """``add_texts`` for documents, which may bring their ids."""
-        named = _named(documents, ids)
-        return self._add(named, self._embedding.embed_documents(_texts(named)) if named else [])
+        named = with_ids(documents, ids)
+        return self._add(named, self._embedding.embed_documents(texts_of(named)) if named else [])
 
     async def aadd_texts(
         self,
@@ -195,14 +195,14 @@ class VectorStore:
         ids: Sequence[str] | None = None,
     ) -> list[str]:
         """``add_texts`` on the running event loop."""
-        return await self.aadd_documents(_documents(texts, metadatas), ids=ids)
+        return await self.aadd_documents(documents_of(texts, metadatas), ids=ids)
 
     async def aadd_documents(
         self, documents: Sequence[Document], *, ids: Sequence[str] | None = None
     ) -> list[str]:
         """``add_documents`` on the running event loop."""
-        named = _named(documents, ids)
-        vectors = await self._embedding.aembed_documents(_texts(named)) if named else []
+        named = with_ids(documents, ids)
+        vectors = await self._embedding.aembed_documents(texts_of(named)) if named else []
         return await asyncio.to_thread(self._add, named, vectors)
 
     def _add(self, documents: list[Document], vectors: Sequence[Vector]) -> list[str]:
@@ -240,7 +240,7 @@ class VectorStore:
         varied as possible) to 1 (the nearest)."""
         if not 0 <= lambda_mult <= 1:
             raise ValueError(f"lambda_mult: expected 0 to 1, got {lambda_mult}")
-        found = self._search(embedding, max(fetch_k, _count(k)), filter)
+        found = self._search(embedding, max(fetch_k, checked_count(k)), filter)
         vectors = [[float(x) for x in each.vector] for each in found]
         return [found[at].document for at in diverse(embedding, vectors, k, lambda_mult)]
 
@@ -259,10 +259,8 @@ class VectorStore:
         return [pair for pair in scored if score_threshold is None or pair[1] >= score_threshold]
 
     def _search(self, vector: Vector, k: int, filter: Filter | None) -> list[Found]:
-        if not (filter is None or callable(filter) or isinstance(filter, Mapping)):
-            came = f"{type(filter).__name__}: {filter!r:.80}"
-            raise TypeError(f"filter: expected a dict of metadata or a function, got {came}")
-        return self._nearest(vector, _count(k), filter)
+        check_filter(filter)
+        return self._nearest(vector, checked_count(k), filter)
 
     # Searched by a text
 
@@ -334,8 +332,6 @@ class VectorStore:
         """A retriever on this store. *options*: ``search_type`` ("similarity", "mmr" or
         "similarity_score_threshold"), ``search_kwargs`` for the search (``k``, ``filter``, ...), ``name``,
         ``tags``, ``metadata``. Its runs are tagged with the classes of the store and its embeddings."""
-        from .retriever import VectorStoreRetriever
-
         made_by = () if self.embeddings is None else (type(self.embeddings).__name__,)
         tags = [*(options.pop("tags", None) or ()), type(self).__name__, *made_by]
         return VectorStoreRetriever(vectorstore=self, tags=tags, **options)
@@ -344,49 +340,60 @@ class VectorStore:
         return f"{type(self).__name__}({type(self.embeddings).__name__})"
 
 
-def passes(filter: Filter, metadata: Mapping[str, Any], subject: Any) -> bool:
-    """Whether a document counts; a function is asked about *subject*."""
-    if callable(filter):
-        return bool(filter(subject))
-    return all(
-        metadata.get(key) in wanted if isinstance(wanted, list) else metadata.get(key) == wanted
-        for key, wanted in filter.items()
-    )
+class VectorStoreRetriever(BaseRetriever):
+    """What ``store.as_retriever()`` gives. ``search_kwargs`` go to the store's search, and arguments of a
+    call over them: ``retriever.bind(k=1)``.
 
+    >>> from workbench import InMemoryVectorStore, LocalEmbeddings
+    >>> texts = ["harrison worked at kensho", "bears like to eat honey"]
+    >>> retriever = InMemoryVectorStore.from_texts(texts, LocalEmbeddings()).as_retriever()
+    >>> retriever.bind(k=1).invoke("where did harrison work?")
+    [Document(page_content='harrison worked at kensho')]
+    """
 
-def _count(k: int) -> int:
-    if not isinstance(k, SupportsIndex):
-        raise TypeError(f"k: expected a whole number of documents, got {type(k).__name__}: {k!r:.80}")
-    if k < 1:
-        raise ValueError(f"k: expected at least 1, got {k}")
-    return k
+    vectorstore: VectorStore
+    search_type: str = "similarity"
+    search_kwargs: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("search_type")
+    @classmethod
+    def _known(cls, given: str) -> str:
+        if given not in SEARCH_TYPES:
+            raise ValueError(f"search_type: expected one of {', '.join(SEARCH_TYPES)}, got {given!r}")
+        return given
 
-def _texts(documents: Sequence[Document]) -> list[str]:
-    return [document.page_content for document in documents]
+    @model_validator(mode="after")
+    def _complete(self) -> VectorStoreRetriever:
+        threshold = self.search_kwargs.get("score_threshold")
+        if self.search_type == "similarity_score_threshold" and not isinstance(threshold, float | int):
+            raise ValueError(
+                "search_type 'similarity_score_threshold' needs search_kwargs={'score_threshold': 0.5} "
+                f"(or another number from 0 to 1), got {self.search_kwargs!r:.80}"
+            )
+        return self
 
+    def _get_relevant_documents(self, query: str, **kwargs: Any) -> list[Document]:
+        options = {**self.search_kwargs, **kwargs}
+        if self.search_type == "mmr":
+            return self.vectorstore.max_marginal_relevance_search(query, **options)
+        if self.search_type == "similarity":
+            return self.vectorstore.similarity_search(query, **options)
+        found = self.vectorstore.similarity_search_with_relevance_scores(query, **options)
+        return [document for document, _ in found]
 
-def _documents(texts: Sequence[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:
-    if isinstance(texts, str):
-        raise TypeError(f"expected a list of texts, got the text {texts!r:.80}")
-    texts = list(texts)
-    if metadatas is not None and len(metadatas) != len(texts):
-        raise ValueError(f"metadatas: expected {len(texts)}, one a text, got {len(metadatas)}")
-    about: Sequence[dict[str, Any]] = metadatas if metadatas is not None else [{}] * len(texts)
-    return [Document(page_content=text, metadata=dict(each)) for text, each in zip(texts, about, strict=True)]
+    async def _aget_relevant_documents(self, query: str, **kwargs: Any) -> list[Document]:
+        options = {**self.search_kwargs, **kwargs}
+        if self.search_type == "mmr":
+            return await self.vectorstore.amax_marginal_relevance_search(query, **options)
+        if self.search_type == "similarity":
+            return await self.vectorstore.asimilarity_search(query, **options)
+        found = await self.vectorstore.asimilarity_search_with_relevance_scores(query, **options)
+        return [document for document, _ in found]
 
+    def add_documents(self, documents: list[Document], **options: Any) -> list[str]:
+        """Add documents to the store."""
+        return self.vectorstore.add_documents(documents, **options)
 
-def _named(documents: Sequence[Document], ids: Sequence[str] | None) -> list[Document]:
-    """Copies with an id each."""
-    if isinstance(documents, str) or not all(isinstance(each, Document) for each in documents):
-        raise TypeError(f"expected a list of Documents, got {documents!r:.80}; add_texts takes texts")
-    if ids is not None and len(ids) != len(documents):
-        raise ValueError(f"ids: expected {len(documents)}, one a document, got {len(ids)}")
-    given = ids if ids is not None else [document.id for document in documents]
-    named = [
-        document.model_copy(update={"id": id or str(uuid4())})
-        for document, id in zip(documents, given, strict=True)
-    ]
-    if len({document.id for document in named}) < len(named):
-        raise ValueError("ids: expected each once, got one twice")
-    return named
+    async def aadd_documents(self, documents: list[Document], **options: Any) -> list[str]:
+        """``add_documents`` on the running event loop."""
+        return await self.vectorstore.aadd_documents(documents, **options)

@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args
 from ...errors import DimensionError, MissingDependencyError
 from ..documents import Document
 from ..embeddings import Embeddings
-from .base import Filter, Found, VectorStore, passes
+from .base import Found, VectorStore
+from .inputs import Filter, passes
 from .vectors import Vector
 
 __all__ = ["FAISS", "Distance"]

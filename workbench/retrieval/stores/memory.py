@@ -14,7 +14,8 @@ from typing import Any, Self
 from ...errors import DimensionError
 from ..documents import Document
 from ..embeddings import Embeddings
-from .base import Filter, Found, VectorStore, passes
+from .base import Found, VectorStore
+from .inputs import Filter, passes
 from .vectors import Vector, dot, unit
 
 __all__ = ["InMemoryVectorStore"]

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import lru_cache, wraps
 from typing import Any
 
-from ..errors import MissingDependencyError
-from .templates import Template, refusal
+from ...errors import MissingDependencyError
+from .base import Template, refusal
 
 try:
     from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes

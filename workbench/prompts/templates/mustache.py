@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .templates import Template, refusal
+from .base import Template, refusal
 
 __all__ = ["MustacheTemplate"]
 
