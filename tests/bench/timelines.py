@@ -54,8 +54,7 @@ def overhead(name: str, figure: Callable[[], float], target: float, *, repeats: 
 def measuring() -> float:
     """A chain under everything that ``compare`` looks on with, over the same unobserved; medians of runs in
     turn."""
-    from workbench import RunnableLambda
-    from workbench.timing.compare import compare
+    from workbench import RunnableLambda, compare
 
     def nap(value: Any) -> Any:
         time.sleep(STEP_S)
@@ -66,7 +65,8 @@ def measuring() -> float:
         chain = chain | RunnableLambda(nap, name=f"step {number}")
     observed, plain = [], []
     for _ in range(5):
-        observed.append(compare(chain, [0], strategies="one by one", repeats=1, warmup=0).rows[0].median)
+        result = compare(chain, [0], strategies="one by one", repeats=1, warmup=0, live=False)
+        observed.append(result.rows[0].median)
         started = time.perf_counter()
         chain.invoke(0)
         plain.append(time.perf_counter() - started)

@@ -19,10 +19,10 @@ import pytest
 from workbench import ChatOpenAI, ChatPromptTemplate, RunnableLambda, RunnableParallel, StrOutputParser
 from workbench.runnables.base import Runnable
 from workbench.timing import rounds
-from workbench.timing.compare import compare
 from workbench.timing.comparison import Comparison
 
 from ..chat_server import ChatServer
+from .experiments import compare
 
 JOKE_S, POEM_S = 0.1, 0.15
 TOPICS = [{"topic": name} for name in ("bears", "cats", "ducks", "owls")]

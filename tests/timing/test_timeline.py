@@ -13,8 +13,9 @@ from workbench.models.fake import FakeChatModel
 from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
-from workbench.timing.compare import compare
 from workbench.timing.timeline import Timeline
+
+from .experiments import compare
 
 LANE, ITEM, STEP, START, FIRST, END, STATUS = range(7)
 

@@ -13,10 +13,10 @@ from typing import Any
 from rich.console import Console
 
 from ..errors import WorkbenchError
-from ..notebook.compare import under_a_view
+from ..notebook.compare import run_under_a_view
 from ..notebook.magics.timing_line import TimingLine
-from ..timing import compare as timing
 from ..timing.comparison import Comparison
+from ..timing.experiment import experiment_on
 from ..timing.page import save_page
 from ..timing.timeline import Timeline
 
@@ -36,10 +36,13 @@ def compare_command(chains: Mapping[str, Any], options: Namespace) -> int:
     title = f"{', '.join(chains)}: {count} of {options.inputs}"
     timeline = Timeline()
     try:
-        found = under_a_view(
-            lambda seen, stop: timing.compare(chains, inputs, title=title, watcher=seen, stop=stop, **given),
+        experiment = experiment_on(chains, inputs, baseline=options.baseline, title=title, **given)
+        found = run_under_a_view(
+            experiment,
             live=not options.quiet,
             timeline=timeline,
+            repeats=options.repeat,
+            warmup=options.warmup,
         )
     except ValueError as error:
         if str(error).startswith(("baseline:", "repeats:", "warmup:")):
@@ -113,19 +116,14 @@ def _lines(text: str, source: str) -> list[Any]:
 
 
 def _arguments(options: Namespace, chains: int, inputs: int) -> dict[str, Any]:
-    """The line's options as ``compare`` takes them."""
+    """Strategies and concurrency as ``compare`` takes them; the numbers are checked."""
     texts = {"strategies": options.strategies, "concurrency": options.concurrency}
     line = TimingLine(given={name: text for name, text in texts.items() if text is not None})
     given = line.options({}, chains=chains, inputs=inputs)
     for name, value, least in (("repeat", options.repeat, 1), ("warmup", options.warmup, 0)):
         if value < least:
             raise WorkbenchError(f"--{name}: expected a number from {least}, got {value}")
-    return {
-        **given,
-        "repeats": options.repeat,
-        "warmup": options.warmup,
-        "baseline": options.baseline,
-    }
+    return {"strategies": given["strategies"], "concurrency": given["concurrency"]}
 
 
 def _checked_out(out: Path | None) -> Path | None:

@@ -14,7 +14,7 @@ from .. import __version__
 from ..errors import MissingDependencyError, WorkbenchError
 
 if TYPE_CHECKING:
-    from ..timing.compare import Comparison
+    from ..timing.comparison import Comparison
 
 __all__ = ["main"]
 
@@ -173,11 +173,11 @@ def _demo(options: argparse.Namespace) -> int:
 
     from ..models.factory import init_chat_model
     from ..models.local.chat import ChatLocal
+    from ..notebook.compare import batch_against_one_by_one, parallel_against_alone
     from ..notebook.display import run_chain
     from ..parsers.base import StrOutputParser
     from ..prompts import ChatPromptTemplate
     from ..runnables.parallel import RunnableParallel
-    from ..timing.compare import batch_against_one_by_one, parallel_against_alone
 
     console = Console()
     topic = {"topic": options.topic}
@@ -212,6 +212,7 @@ def _demo(options: argparse.Namespace) -> int:
             repeats=2,
             warmup=0,
             on_progress=lambda progress: status.update(str(progress)),
+            live=False,
         )
     console.print(alone)
     _go_on(alone)
@@ -219,7 +220,12 @@ def _demo(options: argparse.Namespace) -> int:
     heading(f"4. Batch against one by one:  joke.batch of {len(topics)} topics")
     with console.status("measuring") as status:
         many = batch_against_one_by_one(
-            joke, topics, repeats=2, warmup=0, on_progress=lambda progress: status.update(str(progress))
+            joke,
+            topics,
+            repeats=2,
+            warmup=0,
+            on_progress=lambda progress: status.update(str(progress)),
+            live=False,
         )
     console.print(many)
     _go_on(many)

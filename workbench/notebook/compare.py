@@ -1,9 +1,15 @@
-"""Comparisons that people look on at: a live timeline while they run, a Stop that keeps what was measured.
+"""Which way of running something is faster: time each a few times, in turn, and see how sure that is.
 
-``compare``, ``parallel_against_alone`` and ``batch_against_one_by_one`` are those of ``timing.compare`` under
-a view: in a notebook the timeline widget, in a terminal a progress line. Under a view the work is done in a
-thread of its own, so that a Stop button works in every kernel, and the calling thread waits; without one it
-is done in place.
+``compare`` times chains on inputs under the strategies there are (one by one, batch, abatch, parallel), or
+plain functions; ``parallel_against_alone`` and ``batch_against_one_by_one`` are the two questions people ask
+most. A *case* is one way to run; a *round* runs every case once, and each round begins with another case, so
+that a machine that slows down or warms up favours none.
+
+Runs of chains are observed while they are timed (what that costs is in the bench: well below a percent of
+any call of a model), and chat models stream, so that there is a first token to time. A timeline shows the
+calls meanwhile: in a notebook as a widget, in a terminal as a progress line. Under such a view the work is
+done in a thread of its own, so that a Stop button works in every kernel, and the calling thread waits;
+without one it is done in place.
 """
 
 from __future__ import annotations
@@ -19,16 +25,14 @@ from ..engine.background import GRACE_S, SLICE_S
 from ..engine.config import RunnableConfig
 from ..engine.limits import Stop
 from ..runnables.base import Runnable
-from ..timing import compare as timing
 from ..timing.comparison import Comparison
-from ..timing.rounds import Progress
+from ..timing.experiment import Experiment, branches_experiment, experiment_on
+from ..timing.rounds import Progress, check_number
 from ..timing.timeline import Timeline
 from .display import View, in_kernel
 from .session import settings
 
-__all__ = ["batch_against_one_by_one", "compare", "parallel_against_alone", "under_a_view"]
-
-Work = Callable[[Timeline | None, Stop], Comparison]
+__all__ = ["batch_against_one_by_one", "compare", "parallel_against_alone", "run_under_a_view"]
 
 
 def compare(
@@ -65,24 +69,17 @@ def compare(
     (['one by one', 'batch'], True)
     """
     __tracebackhide__ = True
-    return under_a_view(
-        lambda timeline, stop: timing.compare(
-            chains,
-            inputs,
-            strategies=strategies,
-            concurrency=concurrency,
-            repeats=repeats,
-            warmup=warmup,
-            baseline=baseline,
-            config=config,
-            title=title,
-            confidence=confidence,
-            on_progress=on_progress,
-            watcher=timeline,
-            stop=stop,
-        ),
+    experiment = experiment_on(
+        chains,
+        inputs,
+        strategies=strategies,
+        concurrency=concurrency,
+        baseline=baseline,
         title=title,
-        live=live,
+        confidence=confidence,
+    )
+    return run_under_a_view(
+        experiment, title, live, repeats=repeats, warmup=warmup, config=config, on_progress=on_progress
     )
 
 
@@ -108,19 +105,15 @@ def parallel_against_alone(
     (['joke alone', 'poem alone', 'one after another', 'in parallel'], True)
     """
     __tracebackhide__ = True
-    return under_a_view(
-        lambda timeline, stop: timing.parallel_against_alone(
-            branches,
-            input,
-            config=config,
-            repeats=repeats,
-            warmup=warmup,
-            on_progress=on_progress,
-            watcher=timeline,
-            stop=stop,
-        ),
-        title="parallel against alone",
-        live=live,
+    experiment = branches_experiment(branches, input)
+    return run_under_a_view(
+        experiment,
+        experiment.title,
+        live,
+        repeats=repeats,
+        warmup=warmup,
+        config=config,
+        on_progress=on_progress,
     )
 
 
@@ -144,42 +137,37 @@ def batch_against_one_by_one(
     True
     """
     __tracebackhide__ = True
-    return under_a_view(
-        lambda timeline, stop: timing.batch_against_one_by_one(
-            chain,
-            inputs,
-            max_concurrency=max_concurrency,
-            config=config,
-            repeats=repeats,
-            warmup=warmup,
-            on_progress=on_progress,
-            watcher=timeline,
-            stop=stop,
-        ),
-        title="batch against one by one",
-        live=live,
+    if max_concurrency is not None:
+        check_number("max_concurrency", max_concurrency, 1)
+    experiment, title = experiment_on(chain, inputs, concurrency=max_concurrency), "batch against one by one"
+    return run_under_a_view(
+        experiment, title, live, repeats=repeats, warmup=warmup, config=config, on_progress=on_progress
     )
 
 
-def under_a_view(
-    work: Work, *, title: str = "", live: bool | None = None, timeline: Timeline | None = None
+def run_under_a_view(
+    experiment: Experiment,
+    title: str = "",
+    live: bool | None = None,
+    *,
+    timeline: Timeline | None = None,
+    **rounds: Any,
 ) -> Comparison:
-    """Do *work* and return what it gives: in a thread under a live view, or in place if none is wanted.
-    *timeline*: one that is to look on in any case.
+    """Run *experiment*: in a thread of its own under a live view, or in place if no view is wanted.
 
-    An interrupt stops it: what was measured by then is returned, and KeyboardInterrupt raised if that is
-    nothing.
+    *timeline*: one to fill with or without a view. *rounds*: arguments for ``Experiment.run``. An interrupt
+    ends it: what was measured by then is returned; KeyboardInterrupt is raised if that is nothing.
     """
     __tracebackhide__ = True
     stop = Stop()
     seen = timeline or Timeline()
     shown = _view(seen, stop, title, live)
     if shown is None:
-        return work(timeline, stop)
+        return experiment.run(watcher=timeline, stop=stop, **rounds)
     shown.show()
     status = "failed"
     try:
-        comparison = _waited_for(lambda: work(seen, stop), stop)
+        comparison = _waited_for(lambda: experiment.run(watcher=seen, stop=stop, **rounds), stop)
         status = "stopped" if comparison.interrupted else "done"
     except KeyboardInterrupt:
         status = "stopped"

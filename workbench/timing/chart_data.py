@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..engine.runs import MODEL_TYPES
 from .critical_path import children_of
+from .measured_cases import MeasuredCases
 from .measurement import Measurement
 from .rows import TimingRow
-
-if TYPE_CHECKING:
-    from .comparison import Comparison
 
 __all__ = ["Latencies", "SpeedUp", "Step", "aligned_steps", "latencies", "speed_ups"]
 
@@ -61,7 +58,7 @@ class Step:
     first_tokens_s: tuple[float | None, float | None] = (None, None)
 
 
-def speed_ups(comparison: Comparison) -> list[SpeedUp]:
+def speed_ups(comparison: MeasuredCases) -> list[SpeedUp]:
     """One record for every case that may have a limit: batch, abatch and parallel."""
     several = len({row.chain for row in comparison.rows if row.strategy in _LIMITED}) > 1
     found = []
@@ -84,7 +81,7 @@ def speed_ups(comparison: Comparison) -> list[SpeedUp]:
     return sorted(found, key=lambda one: (one.series, one.concurrency is None, one.concurrency or 0))
 
 
-def latencies(comparison: Comparison) -> list[Latencies]:
+def latencies(comparison: MeasuredCases) -> list[Latencies]:
     """Those of every case whose runs were seen."""
     return [
         Latencies(row.label, _thinned(sorted(row.latencies_s)))

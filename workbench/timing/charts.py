@@ -14,15 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import MissingDependencyError
 from ..text.units import duration
 from . import charts_html
 from .chart_data import aligned_steps, latencies, speed_ups
-
-if TYPE_CHECKING:
-    from .comparison import Comparison
+from .measured_cases import MeasuredCases
 
 __all__ = ["Chart", "Charts", "charts_of", "latency_chart", "speed_up_chart", "waterfall_chart"]
 
@@ -142,7 +140,7 @@ class Charts(Sequence[Chart]):
             display(chart)  # type: ignore[no-untyped-call]  # IPython's
 
 
-def charts_of(comparison: Comparison) -> Charts:
+def charts_of(comparison: MeasuredCases) -> Charts:
     """The pictures that *comparison* has figures for."""
     makers: list[Callable[[], Chart]] = [
         lambda: speed_up_chart(comparison),
@@ -158,7 +156,7 @@ def charts_of(comparison: Comparison) -> Charts:
     return Charts(charts)
 
 
-def speed_up_chart(comparison: Comparison) -> Chart:
+def speed_up_chart(comparison: MeasuredCases) -> Chart:
     """Speed-up against ``max_concurrency``, with its interval, and the ideal dashed. ValueError if no case
     has a limit that could be drawn."""
     found = speed_ups(comparison)
@@ -209,7 +207,7 @@ def speed_up_chart(comparison: Comparison) -> Chart:
     return _chart(title, values, {"layer": layers, "height": 220}, charts_html.speed_ups_html(found), words)
 
 
-def latency_chart(comparison: Comparison) -> Chart:
+def latency_chart(comparison: MeasuredCases) -> Chart:
     """How long each input took, from its start to its end, a box a case. ValueError without runs."""
     found = latencies(comparison)
     if not found:
@@ -241,7 +239,7 @@ def latency_chart(comparison: Comparison) -> Chart:
 
 
 def waterfall_chart(
-    comparison: Comparison, label: str | None = None, against: str | None = None, *, item: int = 0
+    comparison: MeasuredCases, label: str | None = None, against: str | None = None, *, item: int = 0
 ) -> Chart:
     """The run of one case on input number *item* under the same run of another, the same steps side by side.
 
@@ -277,7 +275,7 @@ def waterfall_chart(
     return _chart(f"{one} against {other}, step by step", values, body, html, words)
 
 
-def _pair(comparison: Comparison, label: str | None, against: str | None) -> tuple[str, str]:
+def _pair(comparison: MeasuredCases, label: str | None, against: str | None) -> tuple[str, str]:
     drawable = [row for row in comparison.rows if row.rows and row.samples]
     if label is None:
         if len(drawable) < 2:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import MissingDependencyError
-from .charts import Chart
+from .charts import Chart, charts_of
 from .lanes_html import lanes_html
-
-if TYPE_CHECKING:
-    from .comparison import Comparison
+from .measured_cases import MeasuredCases
+from .report import StepTable
+from .table import table_html
 
 __all__ = ["page", "save_page"]
 
@@ -30,13 +30,13 @@ summary { cursor: pointer; }
 """
 
 
-def page(comparison: Comparison, *, timeline: dict[str, Any] | None = None) -> str:
+def page(comparison: MeasuredCases, *, timeline: dict[str, Any] | None = None) -> str:
     """The page as HTML. *timeline*: the document of the timeline that looked on, for its lanes."""
     title = comparison.title or "Comparison"
     remark = comparison.remarks[0]
     parts = [
         f"<h1>{escape(title)}</h1>",
-        comparison.table_html(),
+        table_html(comparison),
         f'<p class="evidence">{escape(remark)}</p>',
     ]
     if verdicts := comparison.verdicts:
@@ -47,14 +47,14 @@ def page(comparison: Comparison, *, timeline: dict[str, Any] | None = None) -> s
             for one in comparison.advice
         ]
         parts += ["<h2>Advice</h2>", f"<ul>{''.join(f'<li>{one}</li>' for one in told)}</ul>"]
-    if charts := list(comparison.charts):
+    if charts := charts_of(comparison):
         parts += ["<h2>Pictures</h2>", *(_picture(chart) for chart in charts)]
     if timeline is not None and timeline["pictures"]:
         parts += ["<h2>Calls, in the places they had</h2>", lanes_html(timeline)]
     if shown := [row for row in comparison.rows if row.rows]:
         parts.append("<h2>Steps of the last repeat</h2>")
         for row in shown:
-            steps = comparison.steps(row.label)._repr_html_()
+            steps = StepTable(row.rows)._repr_html_()
             parts.append(f"<details><summary>{escape(row.label)}</summary>{steps}</details>")
     body = "\n".join(parts)
     return (
@@ -64,7 +64,7 @@ def page(comparison: Comparison, *, timeline: dict[str, Any] | None = None) -> s
     )
 
 
-def save_page(comparison: Comparison, path: str | Path, *, timeline: dict[str, Any] | None = None) -> Path:
+def save_page(comparison: MeasuredCases, path: str | Path, *, timeline: dict[str, Any] | None = None) -> Path:
     """Write the page to *path*, which ends in .html. ValueError for another ending."""
     path = Path(path).expanduser()
     if path.suffix not in (".html", ".htm"):

@@ -120,6 +120,7 @@ class Rounds:
                 case.strategy,
                 case.max_concurrency,
                 case.items,
+                case.is_part,
                 rows=tuple(self._last[case.label][0].rows) if case.label in self._last else (),
                 live=self._last[case.label][1] if case.label in self._last else None,
             )

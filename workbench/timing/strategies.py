@@ -41,7 +41,8 @@ class Case:
     """One way to run: ``work`` is called with a config, in place, or awaited on a loop if ``is_async``.
 
     ``max_concurrency``: how many calls may be at work at a time, None for no limit; ``one_by_one``: inputs
-    wait for each other; ``branches_are_items``: each input is a branch of one parallel.
+    wait for each other; ``branches_are_items``: each input is a branch of one parallel; ``is_part``: it is
+    only a part of the work of the others.
     """
 
     label: str
@@ -53,6 +54,7 @@ class Case:
     is_async: bool = False
     one_by_one: bool = False
     branches_are_items: bool = False
+    is_part: bool = False
 
 
 def cases_of(

@@ -1,18 +1,13 @@
-"""Which way of running something is faster: run each a few times, in turn, and see how sure that is.
+"""What a comparison measures, before it runs: the cases, and the baseline that each of them is compared with.
 
-``compare`` times chains on inputs under the strategies there are (see ``strategies``), or plain functions;
-``parallel_against_alone`` and ``batch_against_one_by_one`` are the two questions people ask most. A *case* is
-one way to run; a *round* runs every case once, and each round begins with another case, so that a machine
-that slows down or warms up favours none.
-
-Runs of chains are observed while they are timed (what that costs is in the bench: well below a percent of
-any call of a model), and chat models stream, so that there is a first token to time.
+There are three kinds: chains on inputs under some strategies (see ``strategies``), plain functions, and the
+branches of a parallel. ``Experiment.run`` measures the cases in rounds and gives a ``Comparison``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..engine.config import RunnableConfig
@@ -24,52 +19,60 @@ from .measurement import Measurement, Sample
 from .rounds import Progress, Rounds, Watcher, check_number
 from .strategies import TOGETHER, Case, cases_of, checked_strategies
 
-__all__ = [
-    "Comparison",
-    "Measurement",
-    "Progress",
-    "Watcher",
-    "batch_against_one_by_one",
-    "compare",
-    "parallel_against_alone",
-]
+__all__ = ["Experiment", "branches_experiment", "experiment_on"]
 
 AFTER = "one after another"
 
 
-def compare(
+@dataclass(frozen=True)
+class Experiment:
+    """Cases, and for each label the label of its baseline.
+
+    ``summed``: labels of cases whose times are added up, round by round, into a row of their own: it is
+    labelled "one after another" and stands before the first case that runs them all in parallel.
+    """
+
+    cases: tuple[Case, ...]
+    baselines: Mapping[str, str]
+    title: str = ""
+    confidence: float = 0.95
+    summed: tuple[str, ...] = ()
+
+    def run(
+        self,
+        *,
+        repeats: int = 5,
+        warmup: int = 1,
+        config: RunnableConfig | None = None,
+        on_progress: Callable[[Progress], Any] | None = None,
+        watcher: Watcher | None = None,
+        stop: Stop | None = None,
+    ) -> Comparison:
+        """Measure every case *repeats* times, in turn, after *warmup* rounds that do not count.
+
+        Interrupted (Ctrl-C, the kernel's stop button) or stopped by *stop*, it returns what was measured so
+        far; a case that fails ends it with the case's own exception.
+        """
+        rounds = Rounds(self.cases, repeats, warmup, config, on_progress, watcher, stop)
+        interrupted = rounds.run()
+        rows = rounds.measurements()
+        if self.summed:
+            at = next(number for number, row in enumerate(rows) if _runs_together(row))
+            rows.insert(at, _one_after_another([row for row in rows if row.label in self.summed]))
+        return Comparison(tuple(rows), self.baselines, self.title, interrupted, self.confidence)
+
+
+def experiment_on(
     chains: Any,
-    inputs: Sequence[Any] | None = None,
+    inputs: Sequence[Any] | None,
     *,
     strategies: Sequence[str] | str = ("one by one", "batch"),
     concurrency: Sequence[int | None] | int | None = None,
-    repeats: int = 5,
-    warmup: int = 1,
     baseline: str | None = None,
-    config: RunnableConfig | None = None,
     title: str = "",
     confidence: float = 0.95,
-    on_progress: Callable[[Progress], Any] | None = None,
-    watcher: Watcher | None = None,
-    stop: Stop | None = None,
-) -> Comparison:
-    """Time chains on inputs, each strategy *repeats* times, in turn, after *warmup* untimed rounds.
-
-    chains: a chain, or a dict of chains by name; without *inputs*, a dict of functions without arguments.
-    strategies: some of "one by one", "batch", "abatch", "parallel". concurrency: values of
-    ``max_concurrency`` to try (None: no limit). baseline: the label of the case that speed-ups refer to;
-    without it each chain refers to its own first strategy, and chains under one strategy to the first
-    chain. A verdict needs five repeats. *on_progress* is told what runs next.
-
-    Interrupted (Ctrl-C, the kernel's stop button), it returns what was measured so far; a case that fails
-    ends it with the case's own exception. TypeError and ValueError say which argument is wrong.
-
-    >>> from workbench import FakeChatModel, compare
-    >>> model = FakeChatModel(delay_s=0.01)
-    >>> result = compare(model, ["a", "b", "c", "d"], strategies=("one by one", "batch"), repeats=2)
-    >>> [row.label for row in result.rows], result.speed_up("batch") > 1
-    (['one by one', 'batch'], True)
-    """
+) -> Experiment:
+    """Chains on inputs, or, without inputs, plain functions; the arguments are those of ``compare``."""
     if not isinstance(confidence, float) or not 0 < confidence < 1:
         raise ValueError(f"confidence: expected a number between 0 and 1, such as 0.95, got {confidence!r}")
     if inputs is None:
@@ -84,31 +87,20 @@ def compare(
     labels = [case.label for case in cases]
     if baseline is not None and baseline not in labels:
         raise ValueError(f"baseline: expected one of {labels}, got {baseline!r}")
-    rounds = Rounds(cases, repeats, warmup, config, on_progress, watcher, stop)
-    interrupted = rounds.run()
-    rows = rounds.measurements()
-    baselines = {case.label: baseline or _baseline_of(case, cases) for case in cases}
-    if baseline is None:
-        rows, baselines = _with_sum(rows, baselines)
-    return Comparison(tuple(rows), baselines, title or _title(inputs), interrupted, confidence)
+    baselines = {
+        label: baseline or _baseline_of(case, cases) for label, case in zip(labels, cases, strict=True)
+    }
+    summed: list[str] = []
+    together = [case.label for case in cases if _runs_together(case)]
+    if baseline is None and together and AFTER not in labels:
+        summed = [case.label for case in cases if case.strategy == "one by one"]
+    if summed:
+        baselines |= dict.fromkeys((AFTER, *together), AFTER)
+    return Experiment(tuple(cases), baselines, title or _title(inputs), confidence, tuple(summed))
 
 
-def parallel_against_alone(
-    branches: Mapping[str, Any],
-    input: Any,
-    *,
-    config: RunnableConfig | None = None,
-    repeats: int = 5,
-    warmup: int = 1,
-    on_progress: Callable[[Progress], Any] | None = None,
-    watcher: Watcher | None = None,
-    stop: Stop | None = None,
-) -> Comparison:
-    """Each branch alone, all of them one after another, and a RunnableParallel of them, on one input.
-
-    branches: what a dict in a chain may hold. The row "one after another" is the sum of the branches
-    alone, round by round, and the baseline.
-    """
+def branches_experiment(branches: Mapping[str, Any], input: Any) -> Experiment:
+    """Each branch alone, and a RunnableParallel of them; their sum is the baseline."""
     if not isinstance(branches, Mapping):
         raise TypeError(
             f"branches: expected a dict of runnables, got {type(branches).__name__}: {branches!r:.80}"
@@ -116,44 +108,18 @@ def parallel_against_alone(
     if not branches:
         raise ValueError("branches: expected at least one runnable by name, got an empty dict")
     together: RunnableParallel[Any] = RunnableParallel(branches)
-    cases = [
-        *(Case(f"{key} alone", _invoke(step, input), chain=key) for key, step in together.steps.items()),
-        Case("in parallel", _invoke(together, input), chain="together", strategy="parallel"),
+    alone = [
+        Case(f"{key} alone", _invoke(step, input), chain=key, is_part=True)
+        for key, step in together.steps.items()
     ]
-    rounds = Rounds(cases, repeats, warmup, config, on_progress, watcher, stop)
-    interrupted = rounds.run()
-    *alone, parallel = rounds.measurements()
-    parts = [replace(row, is_part=True) for row in alone]
-    rows = (*parts, _one_after_another(parts), parallel)
-    return Comparison(rows, {row.label: AFTER for row in rows}, "parallel against alone", interrupted)
+    cases = (*alone, Case("in parallel", _invoke(together, input), chain=TOGETHER, strategy="parallel"))
+    summed = tuple(case.label for case in alone)
+    baselines = dict.fromkeys((*summed, AFTER, "in parallel"), AFTER)
+    return Experiment(cases, baselines, "parallel against alone", summed=summed)
 
 
-def batch_against_one_by_one(
-    chain: Runnable[Any, Any],
-    inputs: Sequence[Any],
-    *,
-    max_concurrency: int | None = None,
-    config: RunnableConfig | None = None,
-    repeats: int = 5,
-    warmup: int = 1,
-    on_progress: Callable[[Progress], Any] | None = None,
-    watcher: Watcher | None = None,
-    stop: Stop | None = None,
-) -> Comparison:
-    """``invoke`` for each of the inputs against one ``batch`` of them all."""
-    if max_concurrency is not None:
-        check_number("max_concurrency", max_concurrency, 1)
-    return compare(
-        chain,
-        inputs,
-        concurrency=max_concurrency,
-        config=config,
-        repeats=repeats,
-        warmup=warmup,
-        on_progress=on_progress,
-        watcher=watcher,
-        stop=stop,
-    )
+def _runs_together(case: Case | Measurement) -> bool:
+    return case.chain == TOGETHER and case.strategy == "parallel"
 
 
 def _one_after_another(parts: Sequence[Measurement]) -> Measurement:
@@ -161,17 +127,6 @@ def _one_after_another(parts: Sequence[Measurement]) -> Measurement:
     rounds = zip(*(part.samples for part in parts), strict=False)
     sums = tuple(Sample(sum(sample.seconds for sample in samples)) for samples in rounds)
     return Measurement(AFTER, sums, AFTER, "one by one", items=max(part.items for part in parts))
-
-
-def _with_sum(rows: list[Measurement], baselines: dict[str, str]) -> tuple[list[Measurement], dict[str, str]]:
-    """With a row for all chains one after another, where there is one for all of them together."""
-    together = [row for row in rows if row.chain == TOGETHER and row.strategy == "parallel"]
-    alone = [row for row in rows if row.strategy == "one by one"]
-    if not together or not alone or any(row.label == AFTER for row in rows):
-        return rows, baselines
-    at = rows.index(together[0])
-    rows = [*rows[:at], _one_after_another(alone), *rows[at:]]
-    return rows, {**baselines, AFTER: AFTER, **{row.label: AFTER for row in together}}
 
 
 def _baseline_of(case: Case, cases: Sequence[Case]) -> str:
