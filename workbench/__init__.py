@@ -1,4 +1,4 @@
-"""The developer-tools panel of LLM chains, inside the notebook.
+"""chain-workbench: the developer-tools panel of LLM chains, inside the notebook.
 
 Everything people use is importable from here and loaded on first use, so that ``import workbench`` stays
 light. In a notebook: ``%load_ext workbench``, then ``%%chain``.
@@ -57,6 +57,6 @@ def load_ipython_extension(shell: Any) -> None:
         %load_ext workbench
         %chains
     """
-    from .notebook.magics.chain import load
+    from chain_workbench import load_ipython_extension as load
 
     load(shell)

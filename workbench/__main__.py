@@ -2,6 +2,6 @@
 
 import sys
 
-from .cli.main import main
+from chain_workbench import main
 
 sys.exit(main())

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..errors import MissingDependencyError, WorkbenchError
+from ..errors import WorkbenchError
+from .lab import add_lab
 
 if TYPE_CHECKING:
     from ..timing.comparison import Comparison
@@ -68,13 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--model", help='such as "local:smollm2" or "openai:gpt-4o-mini"')
     demo.set_defaults(run=_demo)
 
-    lab = commands.add_parser(
-        "lab",
-        help="open the tutorial notebooks in JupyterLab",
-        description="Other options are passed on to jupyter lab, say --port=9000 or --no-browser.",
-    )
-    lab.set_defaults(run=_lab)
-
+    add_lab(commands)
     _add_compare(commands)
     _add_serve(commands)
 
@@ -243,17 +236,6 @@ def _go_on(comparison: Comparison) -> None:
     """An interrupted comparison keeps what it measured; the interrupt is meant for the whole command."""
     if comparison.interrupted:
         raise KeyboardInterrupt
-
-
-def _lab(options: argparse.Namespace) -> int:
-    if find_spec("jupyterlab") is None:
-        raise MissingDependencyError.for_extra("workbench lab", "jupyterlab", "lab")
-    here = Path(__file__).resolve().parents[2] / "notebooks"
-    folder = here if here.is_dir() else Path.cwd()
-    first = "01_first_chain.ipynb"
-    shown = [first] if not options.options and (folder / first).exists() else []
-    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", *options.options, *shown]
-    return subprocess.run(command, cwd=folder, check=False).returncode
 
 
 def _models_list(options: argparse.Namespace) -> int:
