@@ -20,7 +20,7 @@ from ..engine.limits import Stop
 from ..engine.runs import Run, RunEvent, Status
 from ..runnables.base import Runnable
 from .replay import PatchReplay, Replay, operations_in, replay_for, replay_log, replay_run, replay_state
-from .state import LiveState
+from .state import LiveState, outcome
 
 __all__ = ["Followed", "live_from"]
 
@@ -251,6 +251,4 @@ class _Reader:
 def _status(live: LiveState, error: BaseException | None = None) -> Status:
     if error is not None:
         return "failed" if isinstance(error, Exception) else "cancelled"
-    statuses = live.read(lambda document: {run["status"] for run in document["runs"]})
-    order: tuple[Status, ...] = ("failed", "cancelled", "done")
-    return next((status for status in order if status in statuses), "done")
+    return live.read(outcome)  # type: ignore[no-any-return]  # what that returns

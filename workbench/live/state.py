@@ -47,7 +47,10 @@ from ..tracing.calls import CallClock
 from ..tracing.encode import chunk_text, cut, data
 from .growing import GrowingOutput
 
-__all__ = ["LiveState", "error_data"]
+__all__ = ["OVER", "LiveState", "error_data", "outcome"]
+
+OVER: tuple[Status, ...] = ("failed", "cancelled", "done")
+"""The statuses of what is over; of several runs, the first of these that one of them has is that of all."""
 
 MAX_STREAMED = 2_000_000
 """Characters of text that one run can stream into the document; its end is in ``final_output``."""
@@ -307,6 +310,16 @@ class LiveState:
     def _set(self, place: _Place, key: str, value: Any) -> None:
         place.entry[key] = value
         self._operations.add({"op": "replace", "path": f"{place.path}/{key}", "value": value})
+
+
+def outcome(document: Mapping[str, Any], without: Status = "done") -> Status:
+    """The status of the whole, told from the root runs; *without* any that is over: that status.
+
+    >>> outcome({"runs": [{"status": "done"}, {"status": "failed"}]}), outcome({"runs": []})
+    ('failed', 'done')
+    """
+    statuses = {run["status"] for run in document["runs"]}
+    return next((status for status in OVER if status in statuses), without)
 
 
 def _fields(run: Run, at: float) -> dict[str, Any]:

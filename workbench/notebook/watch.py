@@ -21,7 +21,7 @@ from ..engine.limits import Stop
 from ..engine.modes import Blocking
 from ..engine.runs import Run, RunEvent
 from ..engine.scope import current
-from ..live.state import LiveState
+from ..live.state import OVER, LiveState, outcome
 from ..runnables.base import Runnable
 from ..runnables.failures import explain
 from .display import View, finish_when_over, in_kernel, new_view, run_job, show_run
@@ -113,7 +113,7 @@ class watch:  # used like a function, as contextlib's
             threading.Thread(target=self._finish, name="workbench-watch", daemon=True).start()
 
     def _finish(self) -> None:
-        self.live.set_status(self.live.read(_overall))
+        self.live.set_status(self.live.read(outcome))
         if self._view is not None:
             self._view.finish()
 
@@ -162,7 +162,7 @@ def _follow(source: Any, title: str, pane: Pane | None) -> Following | None:
         shown = new_view(followed, title=title, view=pane)
         shown.show()
         # A state that is not over stays open in a notebook; a terminal shows it as it is now.
-        if followed.status in ("done", "failed", "cancelled") or not in_kernel():
+        if followed.status in OVER or not in_kernel():
             shown.finish()
         return None
     following = Following(new_view(followed.live, title=title, on_stop=followed.stop, view=pane))
@@ -206,8 +206,3 @@ def _task_of(run: Run) -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:
         return None
-
-
-def _overall(document: dict[str, Any]) -> Any:
-    statuses = {run["status"] for run in document["runs"]}
-    return next((status for status in ("failed", "cancelled") if status in statuses), "done")

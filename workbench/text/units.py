@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count", "duration", "money", "per_second", "rate", "ratio"]
+__all__ = ["cost", "count", "duration", "logged_duration", "money", "per_second", "rate", "ratio"]
 
 _SMALL = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
@@ -31,6 +31,17 @@ def duration(seconds: float) -> str:
         if seconds >= 0.9995 * size:
             return f"{_digits(seconds / size, 2 if unit == 's' else 1)} {unit}"
     return f"{seconds / 1e-9:.1g} ns"
+
+
+def logged_duration(seconds: float) -> str:
+    """The time between two times that are logged in whole milliseconds: no finer digits than those.
+
+    >>> logged_duration(0.0124), logged_duration(0.0000002), logged_duration(1.24), logged_duration(95)
+    ('12 ms', '<1 ms', '1.24 s', '1 min 35 s')
+    """
+    if seconds < 0.0005:
+        return "<1 ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.0995 else duration(seconds)
 
 
 def count(number: float) -> str:
@@ -69,6 +80,15 @@ def money(usd: float) -> str:
     if usd and abs(usd) < 0.01:
         return f"${usd:.{1 - math.floor(math.log10(abs(usd)))}f}"
     return f"${usd:.2f}" if usd else "$0"
+
+
+def cost(usd: float) -> str:
+    """What one call costs, in dollars, three digits: it is often less than a cent.
+
+    >>> cost(0.00123456), cost(1.5)
+    ('$0.00123', '$1.50')
+    """
+    return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.3g}" if usd >= 1e-4 else f"${usd:.1e}"
 
 
 def per_second(tokens: int, since_first_s: float) -> float | None:

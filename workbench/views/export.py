@@ -17,8 +17,8 @@ from typing import Any
 from ..live.state import LiveState
 from ..patch.operations import Op
 from ..patch.plain import plain_operations
+from ..text.visible import visible
 from .static.html import static_html
-from .words import visible
 
 __all__ = ["EMPTY", "export_file", "html_page", "patch_log", "save", "state_json"]
 

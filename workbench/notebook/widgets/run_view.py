@@ -26,7 +26,7 @@ from typing import Any
 import traitlets
 
 from ...live.codec import Wire
-from ...live.state import LiveState
+from ...live.state import OVER, LiveState, outcome
 from ...views.export import export_file, save
 from ...views.static.html import placeholder, plain_text, static_html
 from ...views.web.modules import join_modules
@@ -41,7 +41,6 @@ OTHER_VIEWS = ("timeline",)
 """Style sheets of widgets that are not this one."""
 
 _WEB = Path(__file__).parents[2] / "views" / "web"
-_OVER = ("done", "failed", "cancelled")
 
 
 class RunView(TwinWidget):
@@ -109,8 +108,8 @@ class RunView(TwinWidget):
         """
         if self._finished:
             return
-        if self._live.status not in _OVER:
-            self._live.set_status(self._live.read(_status_of_runs))
+        if self._live.status not in OVER:
+            self._live.set_status(self._live.read(lambda document: outcome(document, without="cancelled")))
         self._unlisten()
         self._sender.close()
         self._send_frame()
@@ -234,11 +233,3 @@ def pin(snapshot: dict[str, Any]) -> None:
     for reference in list(_Pin.views):
         if (view := reference()) is not None:
             view.pinned = snapshot
-
-
-def _status_of_runs(document: dict[str, Any]) -> Any:
-    statuses = [run["status"] for run in document["runs"]]
-    for status in ("failed", "cancelled", "done"):
-        if status in statuses:
-            return status
-    return "cancelled"

@@ -15,25 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
-from ..words import (
-    GLYPHS,
-    STATUS_WORDS,
-    Block,
-    Step,
-    blocks,
-    cost_words,
-    duration,
-    in_item_order,
-    input_line,
-    item_number,
-    run_ms,
-    seconds,
-    shown,
-    steps,
-    summary,
-    token_words,
-    visible,
-)
+from ...text.units import logged_duration
+from ...text.visible import visible
+from ..document import Document, Run, StepRow, rows_of, status_of
+from ..values import Block, blocks, input_blocks, input_line, shown
+from ..words import GLYPHS, STATUS_WORDS, cost_words, duration_words, label, summary, token_words
 
 __all__ = ["HIDE_WIDGET_ERROR", "placeholder", "plain_text", "static_html"]
 
@@ -82,42 +68,45 @@ def placeholder(id: str) -> str:
     return f'<div class="wb-static-{escape(id)}"></div>'
 
 
-def static_html(document: Mapping[str, Any], *, id: str, in_notebook: bool = True) -> str:
+def static_html(document: Document, *, id: str, in_notebook: bool = True) -> str:
     """The whole document as HTML; *id* is in the class by which the live view hides it."""
-    listed = list(steps(document))
+    rows = rows_of(document)
+    roots = [row for row in rows if row.around is None]
+    status = status_of(document)
     parts = [
         f'<div class="wb-static-{escape(id)}">',
         HIDE_WIDGET_ERROR.format(id=escape(id)) if in_notebook else "",
-        f"<div><b>{GLYPHS[document['status']]} {escape(summary(document))}</b></div>",
-        *_outputs_html(document),
+        f"<div><b>{GLYPHS[status]} {escape(summary(status, rows))}</b></div>",
+        *_outputs_html(roots),
     ]
-    if listed:
-        parts += [_table(_rows(listed), _Axis(document)), _left_out(len(listed) - MAX_ROWS, "steps")]
+    if rows:
+        parts += [_table(_listed(rows), _Axis(rows)), _left_out(len(rows) - MAX_ROWS, "steps")]
         parts.append("<details><summary>Inputs and outputs of the steps</summary>")
-        parts += [*_details(listed, _shown_above(document)), "</details>"]
+        parts += [*_details(rows, _shown_above(roots)), "</details>"]
     return "\n".join(part for part in [*parts, "</div>"] if part)
 
 
-def plain_text(document: Mapping[str, Any]) -> str:
+def plain_text(document: Document) -> str:
     """The final output, then the steps as an indented list."""
     lines: list[str] = []
-    roots = in_item_order(document["runs"])
+    rows = rows_of(document)
+    roots = [row for row in rows if row.around is None]
     room = _Room(MAX_OUTPUT_TEXT)
-    for number, run in enumerate(roots[:MAX_OUTPUTS], 1):
-        lines += [f"[{item_number(run, number)}] {input_line(run['input'])}"] if len(roots) > 1 else []
+    for row in roots[:MAX_OUTPUTS]:
+        run = row.run
+        lines += [f"[{row.number}] {input_line(run['input'])}"] if row.number else []
         lines.append(room.cut(_text_of_blocks(blocks(run))))
         if run["status"] == "cancelled":
             lines.append(_stopped_words(run))
         elif run["error"]:
             lines.append(f"{run['error']['type']}: {visible(run['error']['message'])}")
-    lines += [_left_out_words(len(roots) - MAX_OUTPUTS, "outputs"), "", summary(document)]
-    listed = list(steps(document))
-    for run, level, _, label in _rows(listed):
-        tokens = token_words(run)
-        facts = [duration(run_ms(run)), tokens and f"{tokens} tokens", cost_words(run)]
-        told = ", ".join(fact for fact in facts if fact)
-        lines.append(f"{'  ' * level}{GLYPHS[run['status']]} {label}{f' ({told})' if told else ''}")
-    lines.append(_left_out_words(len(listed) - MAX_ROWS, "steps"))
+    lines += [_left_out_words(len(roots) - MAX_OUTPUTS, "outputs"), "", summary(status_of(document), rows)]
+    for row in _listed(rows):
+        tokens = token_words(row)
+        facts = [duration_words(row), tokens and f"{tokens} tokens", cost_words(row)]
+        known = ", ".join(fact for fact in facts if fact)
+        lines.append(f"{'  ' * row.level}{GLYPHS[row.status]} {label(row)}{f' ({known})' if known else ''}")
+    lines.append(_left_out_words(len(rows) - MAX_ROWS, "steps"))
     return "\n".join(lines).strip("\n").replace("\n\n\n", "\n\n")
 
 
@@ -139,10 +128,10 @@ class _Room:
         return text
 
 
-def _rows(listed: list[Step]) -> list[Step]:
+def _listed(rows: list[StepRow]) -> list[StepRow]:
     """The steps to list: the first, and after them those that failed."""
-    failed = (step for step in listed[MAX_ROWS:] if step.run["status"] == "failed")
-    return listed[:MAX_ROWS] + [step for step, _ in zip(failed, range(50), strict=False)]
+    failed = (row for row in rows[MAX_ROWS:] if row.status == "failed")
+    return rows[:MAX_ROWS] + [row for row, _ in zip(failed, range(50), strict=False)]
 
 
 def _left_out_words(count: int, what: str) -> str:
@@ -156,50 +145,42 @@ def _left_out(count: int, what: str) -> str:
 class _Axis:
     """Where a run's bar goes, in percent of the time of all runs."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        runs = [run for root in document["runs"] for run in (root, *root.get("logs", {}).values())]
-        starts = [seconds(run["start_time"]) for run in runs if run["start_time"]]
-        ends = [seconds(run["end_time"]) for run in runs if run["end_time"]]
-        self.start = min(starts, default=0.0)
-        self.end = max([*ends, self.start + 1e-3])
+    def __init__(self, rows: list[StepRow]) -> None:
+        self.start = min(row.start for row in rows)
+        self.end = max([self.start + 1e-3, *(row.end for row in rows if row.end is not None)])
 
-    def begin(self, run: Mapping[str, Any]) -> str:
+    def begin(self, row: StepRow) -> str:
         """When it started, on the axis."""
-        if not run["start_time"]:
-            return ""
-        after_ms = 1000 * (seconds(run["start_time"]) - self.start)
-        return "0" if after_ms < 1 else duration(after_ms)
+        after_s = row.start - self.start
+        return "0" if after_s < 0.0005 else logged_duration(after_s)
 
-    def bar(self, run: Mapping[str, Any]) -> str:
+    def bar(self, row: StepRow) -> str:
         """Time to the first token lighter, then a mark, then the rest."""
-        if not run["start_time"]:
-            return ""
-        start = self._percent(run["start_time"])
-        end = self._percent(run["end_time"]) if run["end_time"] else 100.0
-        streams = run["first_chunk_time"] and len(run["streamed_output"]) > 0
-        first = min(self._percent(run["first_chunk_time"]), end) if streams else start
-        colour = _BAD if run["status"] == "failed" else _COLOURS.get(run["type"], _CHAIN)
+        start = self._percent(row.start)
+        end = self._percent(row.end) if row.end is not None else 100.0
+        first_at = row.first if row.chunks > 0 else None
+        first = start if first_at is None else min(self._percent(first_at), end)
+        colour = _BAD if row.status == "failed" else _COLOURS.get(row.type, _CHAIN)
         waited = _bar(first - start, f"background:{colour};opacity:0.4") if first > start else ""
-        mark = _bar(0.6, f"background:{_MARK}") if streams else ""
+        mark = "" if first_at is None else _bar(0.6, f"background:{_MARK}")
         return _bar(start, "") + waited + mark + _bar(max(end - first, 0.5), f"background:{colour}")
 
-    def _percent(self, at: str) -> float:
+    def _percent(self, at: float) -> float:
         # The bars together must stay under the width, or the last would wrap.
-        return 98 * (seconds(at) - self.start) / (self.end - self.start)
+        return 98 * (at - self.start) / (self.end - self.start)
 
 
 def _bar(width: float, look: str) -> str:
     return f'<div style="float:left;width:{width:.2f}%;height:9px;{look}"></div>'
 
 
-def _outputs_html(document: Mapping[str, Any]) -> Iterator[str]:
-    roots = in_item_order(document["runs"])
+def _outputs_html(roots: list[StepRow]) -> Iterator[str]:
     room = _Room(MAX_OUTPUT_TEXT)
-    for number, run in enumerate(roots[:MAX_OUTPUTS], 1):
-        if len(roots) > 1:
-            yield f"<div><b>{item_number(run, number)}. {escape(input_line(run['input']))}</b></div>"
-        yield _blocks_html(blocks(run), room)
-        yield _error_html(run)
+    for row in roots[:MAX_OUTPUTS]:
+        if row.number:
+            yield f"<div><b>{row.number}. {escape(input_line(row.run['input']))}</b></div>"
+        yield _blocks_html(blocks(row.run), room)
+        yield _error_html(row.run)
     yield _left_out(len(roots) - MAX_OUTPUTS, "outputs")
 
 
@@ -210,18 +191,18 @@ def _blocks_html(parts: Iterable[Block], room: _Room, most: int | None = None) -
     )
 
 
-def _table(listed: list[Step], axis: _Axis) -> str:
-    costs = [cost_words(step.run) for step in listed]
-    rows = [
+def _table(rows: list[StepRow], axis: _Axis) -> str:
+    costs = [cost_words(row) for row in rows]
+    lines = [
         "<tr>"
-        f'<td style="{_LEFT}">{_INDENT * level}{GLYPHS[run["status"]]}&nbsp;{escape(label)}</td>'
-        f'<td style="{_LEFT}">{escape(run["type"]).replace("_", "&nbsp;")}</td>'
-        f'<td style="{_LEFT}">{STATUS_WORDS[run["status"]]}</td>'
-        f"<td>{token_words(run)}</td>{f'<td>{cost}</td>' if any(costs) else ''}"
-        f"<td>{escape(axis.begin(run))}</td><td>{escape(duration(run_ms(run)))}</td><td>{axis.bar(run)}</td></tr>"
-        for (run, level, _, label), cost in zip(listed, costs, strict=True)
+        f'<td style="{_LEFT}">{_INDENT * row.level}{GLYPHS[row.status]}&nbsp;{escape(label(row))}</td>'
+        f'<td style="{_LEFT}">{escape(row.type).replace("_", "&nbsp;")}</td>'
+        f'<td style="{_LEFT}">{STATUS_WORDS[row.status]}</td>'
+        f"<td>{token_words(row)}</td>{f'<td>{cost}</td>' if any(costs) else ''}"
+        f"<td>{escape(axis.begin(row))}</td><td>{escape(duration_words(row))}</td><td>{axis.bar(row)}</td></tr>"
+        for row, cost in zip(rows, costs, strict=True)
     ]
-    span = f"0 to {escape(duration(1000 * (axis.end - axis.start)))}"
+    span = f"0 to {escape(logged_duration(axis.end - axis.start))}"
     # Notebooks lay tables out by these widths alone; together they are all there is.
     columns = [
         ("Step", f"width:{27 if any(costs) else 34}%;{_LEFT}"),
@@ -234,28 +215,27 @@ def _table(listed: list[Step], axis: _Axis) -> str:
         (span, f"width:{18 if any(costs) else 20}%;{_LEFT}"),
     ]
     head = "".join(f'<th style="{style}">{name}</th>' for name, style in columns)
-    return f'<table style="width:100%"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    return f'<table style="width:100%"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
 
 
-def _shown_above(document: Mapping[str, Any]) -> dict[str, str]:
+def _shown_above(roots: list[StepRow]) -> dict[str, str]:
     """The long texts among the final outputs, each with where it is, in words."""
-    roots = in_item_order(document["runs"])[:MAX_OUTPUTS]
-    parts = [part for run in roots for part in blocks(run) if len(part.text) >= LONG]
+    parts = [part for row in roots[:MAX_OUTPUTS] for part in blocks(row.run) if len(part.text) >= LONG]
     return {part.text: f"{part.label} above" if part.label else "the output above" for part in parts}
 
 
-def _details(listed: list[Step], places: dict[str, str]) -> Iterator[str]:
+def _details(rows: list[StepRow], places: dict[str, str]) -> Iterator[str]:
     room = _Room(MAX_DETAIL_TEXT)
-    for step in listed[:MAX_DETAILS]:
-        yield _step_html(step, room, places)
-    yield _left_out(len(listed) - MAX_DETAILS, "steps")
+    for row in rows[:MAX_DETAILS]:
+        yield _step_html(row, room, places)
+    yield _left_out(len(rows) - MAX_DETAILS, "steps")
 
 
-def _step_html(step: Step, room: _Room, places: dict[str, str]) -> str:
-    run = step.run
-    path = visible(step.path)
+def _step_html(row: StepRow, room: _Room, places: dict[str, str]) -> str:
+    run = row.run
+    path = " > ".join(map(label, row.path()))
     parts = [
-        _value_html("input", _input_blocks(run["input"]), room, places, path),
+        _value_html("input", input_blocks(run["input"]), room, places, path),
         _value_html("output", blocks(run), room, places, path),
     ]
     if run["tags"]:
@@ -288,22 +268,17 @@ def _value_html(name: str, parts: list[Block], room: _Room, places: dict[str, st
     return f"<div>{name}</div>{html}" if html else ""
 
 
-def _input_blocks(value: Any) -> list[Block]:
-    """An input as what a step got, messages by role."""
-    return blocks({"name": "", "tags": [], "streamed_output": [], "final_output": value})
-
-
 def _json_line(value: Any) -> str:
     return visible(shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _stopped_words(run: Mapping[str, Any]) -> str:
+def _stopped_words(run: Run) -> str:
     """The name of the exception tells no reader more; its message may, as of a log that ended too early."""
     why = visible(run["error"]["message"]) if run["error"] else ""
     return f"{GLYPHS['cancelled']} stopped here{f': {why}' if why else ''}"
 
 
-def _error_html(run: Mapping[str, Any]) -> str:
+def _error_html(run: Run) -> str:
     error: Mapping[str, str] | None = run["error"]
     if run["status"] == "cancelled":
         return f"<div>{escape(_stopped_words(run))}</div>"

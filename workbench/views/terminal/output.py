@@ -1,9 +1,8 @@
 """What the running chains have written so far, section by section, from the document of ``LiveState``.
 
-A *section* is one text that grows: the output of a root run, or of one parallel branch of it (told by the
-tag ``map:key:K`` of the runs in it). What is no text is shown as the value it is so far. While a root that
-streams nothing itself is still running, the models inside it are shown in its place, each under its own
-name. ``Outputs.read`` looks only at what is new.
+A *section* is one text that grows: the output of a root run, or of one parallel branch of it. What is no
+text is shown as the value it is so far. While a root that streams nothing itself is still running, the
+models inside it are shown in its place, each under its own name. ``Outputs.read`` looks only at what is new.
 """
 
 from __future__ import annotations
@@ -15,25 +14,26 @@ from itertools import islice
 from typing import Any
 
 from ...engine.runs import MODEL_TYPES
-from ..document import root_numbers
+from ...tracing.tags import branches_in
+from ..document import places_in_name, root_numbers
 from .text import Tail, clean, one_line
 
 __all__ = ["Outputs", "Section", "shown"]
 
 _TAIL = 20_000
 """Characters of a section that are kept to wrap them anew when the width changes."""
-_BRANCH = "map:key:"
 
 
 class Section:
-    """One growing text. ``root`` is the number of the root run, ``label`` what to call the section,
-    ``inner`` whether it is of a model inside rather than of the output. With *whole*, all of the text is
-    kept, else its tail."""
+    """One growing text. ``root`` is the place of the root run in the document, ``branches`` the keys of the
+    branches it is of, ``label`` what to call it. With *whole*, all of the text is kept, else its tail."""
 
-    def __init__(self, root: int, label: str, *, encoding: str, inner: bool, whole: bool) -> None:
+    def __init__(
+        self, root: int, branches: tuple[str, ...], label: str, *, encoding: str, whole: bool
+    ) -> None:
         self.root = root
+        self.branches = branches
         self.label = label
-        self.inner = inner
         self.replaced = False
         self._encoding = encoding
         self._whole = whole
@@ -97,10 +97,15 @@ class _Root:
 
     def __init__(self) -> None:
         self.chunks = self.entries = 0
-        self.branches: dict[str, int] = {}  # key: its place
-        self.models: list[tuple[str, str]] = []  # (key, branch around it)
+        self.branches: dict[str, int] = {}  # key: its place among those that began
+        self.named: dict[str, int] = {}  # key: its place in the name of its parallel step
+        self.models: list[tuple[str, tuple[str, ...]]] = []  # (key, branches around it)
         self.model_chunks: dict[str, int] = {}
         self.over = False
+
+    def place(self, key: str) -> int:
+        """Among the branches, as they stand in the chain; other keys of an output come last."""
+        return self.named.get(key, len(self.named) + self.branches.get(key, len(self.branches)))
 
 
 class Outputs:
@@ -111,7 +116,8 @@ class Outputs:
         self._inner = inner
         self._whole = whole
         self._roots: list[_Root] = []
-        self._sections: dict[tuple[int, bool, tuple[str, ...]], Section] = {}
+        # By root, branches and, of a model inside, its key.
+        self._sections: dict[tuple[int, tuple[str, ...], str | None], Section] = {}
         self._labels: list[str] = []
         self._numbers: list[int] = []
 
@@ -119,11 +125,11 @@ class Outputs:
     def sections(self) -> list[Section]:
         """By root, in each by branch."""
 
-        def place(item: tuple[tuple[int, bool, tuple[str, ...]], Section]) -> tuple[int, list[int]]:
-            number, _, path = item[0]
-            return self._numbers[number], [self._roots[number].branches.get(key, -1) for key in path]
+        def place(section: Section) -> tuple[int, list[int]]:
+            root = self._roots[section.root]
+            return self._numbers[section.root], [root.place(key) for key in section.branches]
 
-        return [section for _, section in sorted(self._sections.items(), key=place)]
+        return sorted(self._sections.values(), key=place)
 
     @property
     def finished_roots(self) -> set[int]:
@@ -151,19 +157,21 @@ class Outputs:
 
     def _read_root(self, number: int, root: _Root, run: Mapping[str, Any]) -> None:
         logs = run["logs"]
+        if not root.entries:
+            root.named |= places_in_name(run["name"])
         for key, entry in islice(logs.items(), root.entries, None) if len(logs) > root.entries else ():
-            tags = [tag[len(_BRANCH) :] for tag in entry["tags"] if tag.startswith(_BRANCH)]
-            for tag in tags:
-                root.branches.setdefault(tag, len(root.branches))
+            root.named |= places_in_name(entry["name"])
+            for branch in branches_in(entry["tags"]):
+                root.branches.setdefault(branch, len(root.branches))
             if entry["type"] in MODEL_TYPES:
-                root.models.append((key, ".".join(_branches_around(logs, key))))
+                root.models.append((key, tuple(_branches_around(logs, key))))
         root.entries = len(logs)
         chunks = run["streamed_output"]
         if chunks and root.chunks == 0:
             self._forget_inner(number)
         if chunks and isinstance(chunks[0], str):
             if len(chunks) > root.chunks:
-                self._section(number, False, (), "").add("".join(chunks[root.chunks :]))
+                self._section(number, (), "").add("".join(chunks[root.chunks :]))
         elif chunks:
             self._feed(number, root, (), chunks[-1])
         root.chunks = len(chunks)
@@ -175,16 +183,17 @@ class Outputs:
             self._read_models(number, root, logs)
 
     def _read_models(self, number: int, root: _Root, logs: Mapping[str, Any]) -> None:
-        for key, branch in root.models:
+        for key, branches in root.models:
             entry, read = logs[key], root.model_chunks.get(key, 0)
             if len(entry["streamed_output"]) == read:
                 continue
             if read == 0:  # it takes the place of those before it in its branch
                 for other, its in root.models:
-                    if its == branch and logs[other]["end_time"] is not None and other != key:
-                        self._sections.pop((number, True, (other,)), None)
+                    if its == branches and logs[other]["end_time"] is not None and other != key:
+                        self._sections.pop((number, its, other), None)
             name = str(entry["name"])
-            section = self._section(number, True, (key,), f"{branch} ({name})" if branch else name)
+            label = f"{'.'.join(branches)} ({name})" if branches else name
+            section = self._section(number, branches, label, inner=key)
             chunks = entry["streamed_output"][read:]
             if all(isinstance(chunk, str) for chunk in chunks):
                 section.add("".join(chunks))
@@ -199,26 +208,28 @@ class Outputs:
             for key, part in value.items():
                 self._feed(number, root, (*path, key), part)
         elif value is not None and value != "" and value != {}:
-            section = self._section(number, False, path, ".".join(path))
+            section = self._section(number, path, ".".join(path))
             if isinstance(value, str):
                 section.grow(value)
             else:
                 section.set(copy.deepcopy(value))  # it goes on changing
 
-    def _section(self, number: int, inner: bool, path: tuple[str, ...], label: str) -> Section:
-        section = self._sections.get((number, inner, path))
+    def _section(
+        self, number: int, branches: tuple[str, ...], label: str, inner: str | None = None
+    ) -> Section:
+        section = self._sections.get((number, branches, inner))
         if section is None:
-            section = self._sections[number, inner, path] = Section(
+            section = self._sections[number, branches, inner] = Section(
                 number,
+                branches,
                 one_line(label, self._encoding),
                 encoding=self._encoding,
-                inner=inner,
                 whole=self._whole,
             )
         return section
 
     def _forget_inner(self, number: int) -> None:
-        for place in [place for place in self._sections if place[0] == number and place[1]]:
+        for place in [place for place in self._sections if place[0] == number and place[2] is not None]:
             del self._sections[place]
 
 
@@ -261,6 +272,6 @@ def _branches_around(logs: Mapping[str, Any], key: str | None) -> list[str]:
     keys: list[str] = []
     while key is not None:
         entry = logs[key]
-        keys += [tag[len(_BRANCH) :] for tag in entry["tags"] if tag.startswith(_BRANCH)]
+        keys += branches_in(entry["tags"])
         key = entry["parent"]
     return keys[::-1]

@@ -13,24 +13,21 @@ left out from the least needed on: type, tokens, bar. ASCII stands in where the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ...engine.runs import MODEL_TYPES
-from ...text.units import count, duration, money, per_second, rate
-from ..document import root_numbers
+from ...live.state import OVER
+from ...text.units import count, logged_duration, money, per_second, rate
+from ..document import Document, StepRow, figures_of, rows_of
 from .text import clean, cropped, one_line
 
-__all__ = ["Node", "RunTree", "failures", "glyphs", "header", "nodes", "overall", "seconds", "tree_lines"]
+__all__ = ["RunTree", "failures", "glyphs", "header", "tree_lines"]
 
-_BRANCH = "map:key:"
 _STYLES = {
     "waiting": "yellow",
     "streaming": "cyan",
@@ -39,7 +36,6 @@ _STYLES = {
     "cancelled": "magenta",
 }
 _SPIN_PER_S = 8
-_AT_ONCE_S = 0.002
 
 
 class Glyphs(NamedTuple):
@@ -79,64 +75,12 @@ def glyphs(encoding: str) -> Glyphs:
     return UNICODE
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One run of the document; times are seconds since the epoch, None where not known yet."""
-
-    root: int
-    key: str | None
-    parent: str | None
-    depth: int
-    branch: str | None
-    name: str
-    type: str
-    status: str
-    start: float
-    first: float | None
-    end: float | None
-    chunks: int
-    streams: bool
-    number: int
-    call: Mapping[str, Any]
-    error: Mapping[str, Any] | None
-
-    @property
-    def tokens(self) -> int | None:
-        """Those a model wrote: as its usage says, else its chunks."""
-        if self.type not in MODEL_TYPES:
-            return None
-        told = self.call.get("output_tokens")
-        return told if isinstance(told, int) else self.chunks or None
-
-    @property
-    def is_over(self) -> bool:
-        return self.end is not None
-
-
-def nodes(document: Mapping[str, Any]) -> list[Node]:
-    """All runs, depth first, children in the order in which they started."""
-    found: list[Node] = []
-    numbers = root_numbers(document)
-    for root, run in enumerate(document["runs"]):
-        found.append(_node(root, None, None, 0, run, numbers[root]))
-        children: dict[str | None, list[str]] = {}
-        for key, entry in run["logs"].items():
-            children.setdefault(entry["parent"], []).append(key)
-        pending = [(key, 1) for key in reversed(children.get(None, ()))]
-        while pending:
-            key, depth = pending.pop()
-            entry = run["logs"][key]
-            found.append(_node(root, key, entry["parent"], depth, entry, numbers[root]))
-            pending += [(child, depth + 1) for child in reversed(children.get(key, ()))]
-    return found
-
-
-def tree_lines(document: Mapping[str, Any], *, limit: int = 200) -> RunTree:
+def tree_lines(document: Document, *, limit: int = 200) -> RunTree:
     """The run tree of a document (``LiveState.snapshot()["state"]``) as something rich can print.
 
     Of more than *limit* runs, finished ones are summed up in a line.
     """
-    return RunTree(nodes(document), limit=limit)
+    return RunTree(rows_of(document), limit=limit)
 
 
 @dataclass(frozen=True)
@@ -144,7 +88,7 @@ class RunTree:
     """See the module. ``now`` (seconds since the epoch) is where the bars of open runs end; None: at the
     last time that is known."""
 
-    nodes: list[Node]
+    rows: list[StepRow]
     limit: int = 200
     now: float | None = None
 
@@ -153,36 +97,33 @@ class RunTree:
 
     def lines(self, width: int, encoding: str) -> Iterator[Text]:
         """One Text a line, none longer than *width* cells."""
-        if not self.nodes:
+        if not self.rows:
             return
         look = glyphs(encoding)
-        now = self.now if self.now is not None else _last_time(self.nodes)
-        start = min(node.start for node in self.nodes)
-        end = max([now if not node.is_over else node.end or now for node in self.nodes])
-        kept, dropped = _choose(self.nodes, self.limit)
+        now = self.now if self.now is not None else _last_time(self.rows)
+        start = min(row.start for row in self.rows)
+        end = max(row.end or now for row in self.rows)
+        kept, dropped = _choose(self.rows, self.limit)
         guides = _guides(kept, look)
-        many = self.nodes[-1].root > 0
-        names = [one_line(_title(node, many), encoding) for node in kept]
+        names = [one_line(_label(row), encoding) for row in kept]
         columns = _columns(kept, guides, names, width)
-        for node, guide, name in zip(kept, guides, names, strict=True):
-            yield _line(node, guide, name, columns, look, now, (start, max(end - start, 1e-3)))
+        for row, guide, name in zip(kept, guides, names, strict=True):
+            yield _line(row, guide, name, columns, look, now, (start, max(end - start, 1e-3)))
         if dropped:
             yield Text(cropped(f"{look.ellipsis} {_summed_up(dropped)}", width, look.ellipsis), "dim")
 
 
 def header(
-    found: list[Node], *, status: str, title: str, now: float, width: int, encoding: str
+    rows: list[StepRow], *, status: str, title: str, now: float, width: int, encoding: str
 ) -> Iterator[Text]:
     """Status, time, tokens, speed and time to first token, in as many lines as they need."""
     look = glyphs(encoding)
-    roots = [node for node in found if node.depth == 0]
-    over = status in ("done", "failed", "cancelled")
     pieces: list[tuple[str, str]] = []
     if title:
         pieces.append((cropped(one_line(title, encoding), max(8, width - 14), look.ellipsis), "bold"))
     pieces.append((f"{look.status(status, now)} {status}", _STYLES[status]))
-    if roots:
-        pieces += [(text, "") for text in _figures(found, roots, over, now)]
+    if rows:
+        pieces += [(text, "") for text in _facts(rows, status in OVER, now)]
     line = Text()
     for text, style in pieces:
         if line and line.cell_len + len(look.dot) + cell_len(text) > width:
@@ -194,99 +135,53 @@ def header(
     yield line
 
 
-def failures(found: list[Node], encoding: str) -> Iterator[Text]:
+def failures(rows: list[StepRow], encoding: str) -> Iterator[Text]:
     """What failed and why, a paragraph each: the innermost runs that did, by their path."""
     look = glyphs(encoding)
-    places = {(node.root, node.key): node for node in found}
-    outer = {(node.root, node.parent) for node in found if node.depth and node.status == "failed"}
+    failed = [row for row in rows if row.status == "failed"]
+    outer = {id(row.around) for row in failed}
     seen: set[tuple[int, str, str]] = set()
-    for node in found:
-        if node.status == "failed" and node.error and (node.root, node.key) not in outer:
+    for row in failed:
+        if row.error and id(row) not in outer:
             # In a stream, the steps after the one that failed end with its error.
-            if (same := (node.root, node.error["type"], node.error["message"])) in seen:
+            if (same := (row.root, row.error["type"], row.error["message"])) in seen:
                 continue
             seen.add(same)
-            message = clean(f"{node.error['type']}: {node.error['message']}", encoding).rstrip(": \n")
+            message = clean(f"{row.error['type']}: {row.error['message']}", encoding).rstrip(": \n")
             lines = message[:2000].split("\n")
             if len(lines) > 12:
                 lines = [*lines[:12], look.ellipsis]
-            text = Text(f"{look.failed} {_path(node, places, encoding)}\n", _STYLES["failed"])
+            path = " > ".join(one_line(step.name, encoding) for step in row.path())
+            text = Text(f"{look.failed} {path}\n", _STYLES["failed"])
             yield text.append("\n".join(f"  {line}" for line in lines), "red")
 
 
-def overall(found: list[Node], status: str) -> str:
-    """The status of the whole when it is over, also where nobody set it."""
-    roots = [node for node in found if node.depth == 0]
-    if status in ("done", "failed", "cancelled") or not roots or not all(node.is_over for node in roots):
-        return status
-    return next((bad for bad in ("failed", "cancelled") if any(n.status == bad for n in roots)), "done")
+def _last_time(rows: list[StepRow]) -> float:
+    return max(max(filter(None, (row.start, row.first, row.end))) for row in rows)
 
 
-def _node(
-    root: int, key: str | None, parent: str | None, depth: int, run: Mapping[str, Any], number: int
-) -> Node:
-    return Node(
-        root,
-        key,
-        parent,
-        depth,
-        next((tag[len(_BRANCH) :] for tag in run["tags"] if tag.startswith(_BRANCH)), None),
-        run["name"],
-        run["type"],
-        run["status"],
-        seconds(run["start_time"]) or 0.0,
-        seconds(run["first_chunk_time"]),
-        seconds(run["end_time"]),
-        len(run["streamed_output"]),
-        _streams(run),
-        number,
-        run.get("call") or run["usage"] or {},
-        run["error"],
-    )
-
-
-def _streams(run: Mapping[str, Any]) -> bool:
-    """Whether its output came in pieces: several tokens, or a value that went on growing for a while."""
-    chunks = run["streamed_output"]
-    if len(chunks) != 1 or isinstance(chunks[0], str):
-        return len(chunks) > 1
-    first, end = seconds(run["first_chunk_time"]), seconds(run["end_time"])
-    return first is not None and (end is None or end - first > _AT_ONCE_S)
-
-
-@lru_cache(maxsize=20_000)
-def seconds(iso: str | None) -> float | None:
-    """A time of the document in seconds since the epoch."""
-    return None if iso is None else datetime.fromisoformat(iso).timestamp()
-
-
-def _last_time(found: list[Node]) -> float:
-    return max(max(filter(None, (node.start, node.first, node.end))) for node in found)
-
-
-def _figures(found: list[Node], roots: list[Node], over: bool, now: float) -> Iterator[str]:
+def _facts(rows: list[StepRow], over: bool, now: float) -> Iterator[str]:
+    sums = figures_of(rows)
+    roots = [row for row in rows if row.level == 0]
     if len(roots) > 1:
-        done = sum(node.is_over for node in roots)
+        done = sum(row.is_over for row in roots)
         yield f"{len(roots)} runs" if done == len(roots) else f"{len(roots)} runs, {done} finished"
-    start = min(node.start for node in roots)
-    end = max(node.end or now for node in roots) if over else now
-    yield _time(end - start)
-    models = [node for node in found if node.type in MODEL_TYPES]
-    writers = models or roots
-    tokens = sum(node.tokens or 0 for node in models) if models else sum(node.chunks for node in roots)
-    what = "tokens" if models else "chunks"
-    firsts = [node.first for node in writers if node.first is not None and (models or node.chunks > 1)]
-    if not tokens or not firsts:
+    end = max(row.end or now for row in roots) if over else now
+    yield logged_duration(end - (sums.start or end))
+    writers = [row for row in rows if row.is_model] or [row for row in roots if row.chunks > 1]
+    what = "tokens" if sums.calls else "chunks"
+    tokens = sums.tokens if sums.tokens is not None else sum(row.chunks for row in roots)
+    firsts = [row.first for row in writers if row.first is not None]
+    if not tokens or not firsts or sums.first_token_s is None:
         return
-    read = sum(node.call.get("input_tokens") or 0 for node in models)
+    read = sum(row.call.get("input_tokens") or 0 for row in writers)
     yield f"{count(tokens)} {what}" + (f" from {count(read)}" if read else "")
-    last = max(node.end or now for node in writers)
+    last = max(row.end or now for row in writers)
     if (speed := per_second(tokens, last - min(firsts))) is not None:
         yield rate(speed, what)
-    yield f"first {what[:-1]} {_time(min(firsts) - start)}"
-    costs = [cost for node in models if (cost := node.call.get("cost_usd")) is not None]
-    if sum(costs):  # a model in this process costs nothing, which goes without saying
-        yield money(sum(costs))
+    yield f"first {what[:-1]} {logged_duration(sums.first_token_s)}"
+    if sums.cost_usd:  # a model in this process costs nothing, which goes without saying
+        yield money(sums.cost_usd)
 
 
 class _Columns(NamedTuple):
@@ -299,10 +194,10 @@ class _Columns(NamedTuple):
     bar: int
 
 
-def _columns(kept: list[Node], guides: list[str], names: list[str], width: int) -> _Columns:
+def _columns(kept: list[StepRow], guides: list[str], names: list[str], width: int) -> _Columns:
     label = max(cell_len(guide) + 2 + cell_len(name) for guide, name in zip(guides, names, strict=True))
-    kind = max((len(node.type) for node in kept), default=0) + 2
-    tokens = max((len(count(node.tokens or 0)) + 4 for node in kept if node.tokens), default=0)
+    kind = max((len(row.type) for row in kept), default=0) + 2
+    tokens = max((len(count(row.tokens)) + 4 for row in kept if row.is_model and row.tokens), default=0)
     tokens = tokens + 2 if tokens else 0
     time = 10
     if width < 76:
@@ -316,7 +211,7 @@ def _columns(kept: list[Node], guides: list[str], names: list[str], width: int) 
 
 
 def _line(
-    node: Node,
+    row: StepRow,
     guide: str,
     name: str,
     columns: _Columns,
@@ -324,70 +219,61 @@ def _line(
     now: float,
     axis: tuple[float, float],
 ) -> Text:
-    style = _STYLES[node.status]
+    style = _STYLES[row.status]
     line = Text(no_wrap=True, overflow="crop", end="\n")
     room = columns.label
     guide = cropped(guide, max(0, room - 6), look.ellipsis)
     line.append(guide, "dim")
-    line.append(look.status(node.status, now) + " ", style)
+    line.append(look.status(row.status, now) + " ", style)
     line.append(_padded(cropped(name, room - cell_len(guide) - 2, look.ellipsis), room - cell_len(guide) - 2))
     if columns.type:
-        line.append("  " + node.type.ljust(columns.type - 2), "dim")
-    line.append(_time((node.end or now) - node.start).rjust(columns.time), "" if node.is_over else style)
+        line.append("  " + row.type.ljust(columns.type - 2), "dim")
+    time = logged_duration((row.end or now) - row.start)
+    line.append(time.rjust(columns.time), "" if row.is_over else style)
     if columns.tokens:
-        text = f"{count(node.tokens)} tok" if node.tokens else ""
+        text = f"{count(row.tokens)} tok" if row.is_model and row.tokens else ""
         line.append(text.rjust(columns.tokens))
     if columns.bar:
         line.append("  ")
-        _bar(line, node, columns.bar, look, now, axis)
+        _bar(line, row, columns.bar, look, now, axis)
     line.rstrip()
     return line
 
 
-def _bar(line: Text, node: Node, width: int, look: Glyphs, now: float, axis: tuple[float, float]) -> None:
+def _bar(line: Text, row: StepRow, width: int, look: Glyphs, now: float, axis: tuple[float, float]) -> None:
     start, span = axis
 
     def cell(at: float) -> int:
         return min(width - 1, max(0, int((at - start) / span * width)))
 
-    style = _STYLES[node.status]
-    first_cell, last_cell = cell(node.start), cell(node.end or now)
+    style = _STYLES[row.status]
+    first_cell, last_cell = cell(row.start), cell(row.end or now)
     line.append(" " * first_cell)
-    if (node.end or now) - node.start < span / width / 2:
+    if (row.end or now) - row.start < span / width / 2:
         line.append(look.blip, style)
-    elif node.first is not None and node.streams:
-        mark = cell(node.first)
+    elif row.first is not None and row.streams:
+        mark = cell(row.first)
         line.append(look.wait * (mark - first_cell), style)
         line.append(look.first, "bold " + style)
         line.append(look.work * (last_cell - mark), style)
     else:
-        line.append((look.work if node.is_over else look.wait) * (last_cell - first_cell + 1), style)
+        line.append((look.work if row.is_over else look.wait) * (last_cell - first_cell + 1), style)
 
 
-def _title(node: Node, many: bool) -> str:
-    """The name, with the key of the branch it stands for, or its number among several roots."""
-    if node.depth == 0:
-        return f"{node.number} {node.name}" if many else node.name
-    return node.name if node.branch is None else f"{node.branch}: {node.name}"
-
-
-def _time(seconds: float) -> str:
-    """The document's times are in milliseconds: no finer digits than those."""
-    if seconds < 0.0005:
-        return "<1 ms"
-    return f"{seconds * 1000:.0f} ms" if seconds < 0.0995 else duration(seconds)
+def _label(row: StepRow) -> str:
+    return f"{row.number} {row.name}" if row.around is None and row.number else row.title
 
 
 def _padded(text: str, width: int) -> str:
     return text + " " * max(0, width - cell_len(text))
 
 
-def _guides(kept: list[Node], look: Glyphs) -> list[str]:
-    """The lines that lead to each node, drawn from the last one up."""
+def _guides(kept: list[StepRow], look: Glyphs) -> list[str]:
+    """The lines that lead to each row, drawn from the last one up."""
     guides: list[str] = []
     open_below: set[int] = set()
-    for node in reversed(kept):
-        depth = node.depth
+    for row in reversed(kept):
+        depth = row.level
         trunks = "".join(
             look.trunk if level in open_below else " " * len(look.trunk) for level in range(1, depth)
         )
@@ -397,18 +283,18 @@ def _guides(kept: list[Node], look: Glyphs) -> list[str]:
     return guides[::-1]
 
 
-def _choose(found: list[Node], limit: int) -> tuple[list[Node], list[Node]]:
+def _choose(found: list[StepRow], limit: int) -> tuple[list[StepRow], list[StepRow]]:
     """The nodes to draw and those left out: first the inside of finished roots, then finished roots, then
     other finished runs, then the oldest."""
     excess = len(found) - limit + 1
     if len(found) <= limit:
         return found, []
-    done_roots = {node.root for node in found if node.depth == 0 and node.status == "done"}
+    done_roots = {row.root for row in found if row.level == 0 and row.status == "done"}
 
-    def stage(node: Node) -> int:
-        if node.root in done_roots:
-            return 0 if node.depth else 1
-        return 2 if node.status == "done" else 3 if node.depth else 4
+    def stage(row: StepRow) -> int:
+        if row.root in done_roots:
+            return 0 if row.level else 1
+        return 2 if row.status == "done" else 3 if row.level else 4
 
     numbers = sorted(
         range(len(found)),
@@ -419,23 +305,15 @@ def _choose(found: list[Node], limit: int) -> tuple[list[Node], list[Node]]:
         ),
     )
     out = set(numbers[:excess])
-    kept = [node for index, node in enumerate(found) if index not in out]
+    kept = [row for index, row in enumerate(found) if index not in out]
     return kept, [found[index] for index in sorted(out)]
 
 
-def _summed_up(dropped: Iterable[Node]) -> str:
+def _summed_up(dropped: Iterable[StepRow]) -> str:
     tally: dict[str, int] = {}
-    for node in dropped:
-        tally[node.status] = tally.get(node.status, 0) + 1
+    for row in dropped:
+        tally[row.status] = tally.get(row.status, 0) + 1
     more = sum(tally.values())
     return f"{count(more)} more: " + ", ".join(
         f"{count(number)} {status}" for status, number in tally.items()
     )
-
-
-def _path(node: Node, places: Mapping[tuple[int, str | None], Node], encoding: str) -> str:
-    names = [one_line(node.name, encoding)]
-    while node.depth:
-        node = places[node.root, node.parent]
-        names.append(one_line(node.name, encoding))
-    return " > ".join(names[::-1])

@@ -32,9 +32,10 @@ from rich.text import Text
 
 from ...engine.runs import timestamp
 from ...live.state import LiveState
+from ..document import StepRow, rows_of, seconds, status_of
 from .output import Outputs, Section
 from .text import cropped
-from .tree import Node, RunTree, failures, glyphs, header, nodes, overall, seconds, tree_lines
+from .tree import RunTree, failures, glyphs, header, tree_lines
 
 __all__ = ["REDRAWS_PER_S", "TerminalView", "tree_lines"]
 
@@ -89,13 +90,15 @@ class TerminalView:
         self._finished = True
         self._release()
         document = self.live.snapshot()["state"]
-        if self._redraws:
-            self._print_whole(document)
-        else:
-            if self._shows_text:
-                self._outputs.read(document)
-                self._printer.print_rest()
-            self._print_figures(document)
+        if self._shows_text and not self._redraws:
+            self._outputs.read(document)
+            self._printer.print_rest()
+        rows = rows_of(document)
+        for line in self._header(rows, status_of(document), self.console.width, _now()):
+            self.console.print(line)
+        if self._shows_text and self._redraws:
+            self._print_outputs(document)
+        self._print_tree(rows)
 
     def __enter__(self) -> Self:
         self.show()
@@ -137,29 +140,27 @@ class TerminalView:
 
     def _frame(self) -> Group:
         """What is on the screen now, never higher than it."""
-        found, status = self.live.read(self._read)
-        now = seconds(timestamp(time.perf_counter())) or 0.0
+        rows, status = self.live.read(self._read)
+        now = _now()
         width, height = self.console.size
         room = max(3, height - 2)
-        head = list(
-            header(found, status=status, title=self.title, now=now, width=width, encoding=self._encoding)
-        )
+        head = list(self._header(rows, status, width, now))
         sections = self._outputs.sections if self._shows_text else []
         limit = max(3, (room - len(head)) // 2 if sections else room - len(head) - 1)
-        tree = list(RunTree(found, limit=limit, now=now).lines(width, self._encoding))
+        tree = list(RunTree(rows, limit=limit, now=now).lines(width, self._encoding))
         tree = tree if self._shows_tree else []
         room -= len(head) + len(tree) + 2 * bool(tree)
-        body = list(self._body(sections, found, width, room)) if room > 0 else []
+        body = list(self._body(sections, rows, width, room)) if room > 0 else []
         lines = [*head, *([Text(), *body] if body else []), *([Text(), *tree] if tree else [])]
         # The cursor waits on an empty line: a "^C" that the terminal echoes must not wrap and shift the rest.
         return Group(*lines[: max(3, height - 2)], Text())
 
-    def _read(self, document: dict[str, Any]) -> tuple[list[Node], str]:
+    def _read(self, document: dict[str, Any]) -> tuple[list[StepRow], str]:
         self._outputs.read(document)
-        return nodes(document), document["status"]
+        return rows_of(document), document["status"]
 
-    def _body(self, sections: list[Section], found: list[Node], width: int, room: int) -> Iterator[Text]:
-        roots = len({node.root for node in found})
+    def _body(self, sections: list[Section], rows: list[StepRow], width: int, room: int) -> Iterator[Text]:
+        roots = sum(row.level == 0 for row in rows)
         if not sections:
             return
         if len(sections) == 1 and roots == 1 and not sections[0].label:
@@ -214,41 +215,25 @@ class TerminalView:
     def _label(self, section: Section, many: bool, width: int) -> str:
         return cropped(self._outputs.heading(section, many), width, glyphs(self._encoding).ellipsis)
 
-    def _print_whole(self, document: dict[str, Any]) -> None:
+    def _header(self, rows: list[StepRow], status: str, width: int, now: float) -> Iterator[Text]:
+        return header(rows, status=status, title=self.title, now=now, width=width, encoding=self._encoding)
+
+    def _print_outputs(self, document: dict[str, Any]) -> None:
         outputs = Outputs(encoding=self._encoding, whole=True)
         outputs.read(document)
-        found, status, now = self._state(document)
-        for line in header(
-            found, status=status, title=self.title, now=now, width=self.console.width, encoding=self._encoding
-        ):
-            self.console.print(line)
-        many = len(document["runs"]) > 1
-        for section in outputs.sections if self._shows_text else ():
+        for section in outputs.sections:
             self.console.print()
-            if heading := outputs.heading(section, many):
+            if heading := outputs.heading(section, outputs.roots > 1):
                 self.console.print(Text(heading, "bold"))
             self.console.print(Text(section.text.rstrip("\n")))
-        self._print_tree(found)
 
-    def _print_figures(self, document: dict[str, Any]) -> None:
-        found, status, now = self._state(document)
-        for line in header(
-            found, status=status, title=self.title, now=now, width=self.console.width, encoding=self._encoding
-        ):
-            self.console.print(line)
-        self._print_tree(found)
-
-    def _print_tree(self, found: list[Node]) -> None:
-        if found and self._shows_tree:
+    def _print_tree(self, rows: list[StepRow]) -> None:
+        if rows and self._shows_tree:
             self.console.print()
-            self.console.print(RunTree(found))
-        for text in failures(found, self._encoding):
+            self.console.print(RunTree(rows))
+        for text in failures(rows, self._encoding):
             self.console.print()
             self.console.print(text)
-
-    def _state(self, document: dict[str, Any]) -> tuple[list[Node], str, float]:
-        found = nodes(document)
-        return found, overall(found, document["status"]), seconds(timestamp(time.perf_counter())) or 0.0
 
 
 class _Printer:
@@ -309,6 +294,11 @@ class _Printer:
         if self._line_is_open:
             self._console.out()
             self._line_is_open = False
+
+
+def _now() -> float:
+    """On the clock of the document's times."""
+    return seconds(timestamp(time.perf_counter())) or 0.0
 
 
 def _row(cells: list[str], width: int, gap: int, style: str) -> Text:
