@@ -269,9 +269,6 @@ from .text.partial_json import (
 )
 from .models.chat import (
     BaseChatModel as BaseChatModel,
-    ChatGeneration as ChatGeneration,
-    ChatGenerationChunk as ChatGenerationChunk,
-    ChatResult as ChatResult,
     SimpleChatModel as SimpleChatModel,
 )
 from .models.factory import (
@@ -283,15 +280,20 @@ from .models.fake import (
     FakeListLLM as FakeListLLM,
     GenericFakeChatModel as GenericFakeChatModel,
 )
+from .models.generations import (
+    ChatGeneration as ChatGeneration,
+    ChatGenerationChunk as ChatGenerationChunk,
+    ChatResult as ChatResult,
+    Generation as Generation,
+    GenerationChunk as GenerationChunk,
+    LLMResult as LLMResult,
+)
 from .models.language import (
     BaseLanguageModel as BaseLanguageModel,
 )
 from .models.llm import (
     BaseLLM as BaseLLM,
-    Generation as Generation,
-    GenerationChunk as GenerationChunk,
     LLM as LLM,
-    LLMResult as LLMResult,
 )
 from .models.local.chat import (
     ChatLocal as ChatLocal,

@@ -89,7 +89,8 @@ class Ours(_Side):
             RunnableSequence,
             StrOutputParser,
         )
-        from workbench.models.chat import BaseChatModel, ChatGenerationChunk
+        from workbench.models.chat import BaseChatModel
+        from workbench.models.generations import ChatGenerationChunk
 
         class Model(BaseChatModel):
             n: int

@@ -29,7 +29,7 @@ from workbench import (
     convert_to_openai_tool,
     tool,
 )
-from workbench.models.chat import ChatGeneration, ChatGenerationChunk, ChatResult
+from workbench.models.generations import ChatGeneration, ChatGenerationChunk, ChatResult
 
 SYNC = ("invoke", "stream")
 

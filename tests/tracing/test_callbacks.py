@@ -22,7 +22,7 @@ from workbench import (
     StdOutCallbackHandler,
     UsageMetadataCallbackHandler,
 )
-from workbench.models.chat import ChatGeneration, ChatResult
+from workbench.models.generations import ChatGeneration, ChatResult
 
 METHODS = [name for name in dir(BaseCallbackHandler) if name.startswith("on_")]
 

@@ -13,7 +13,7 @@ from workbench import (
     RunnableParallel,
 )
 from workbench.engine.runs import Run
-from workbench.models.chat import ChatGeneration, ChatResult
+from workbench.models.generations import ChatGeneration, ChatResult
 from workbench.tracing.calls import CallClock, CallStats
 
 USAGE = {"input_tokens": 1000, "output_tokens": 9, "total_tokens": 1009}

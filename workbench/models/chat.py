@@ -2,80 +2,23 @@
 
 Subclass it and define ``_generate`` (and, as far as you have them, ``_stream``, ``_agenerate``,
 ``_astream``) and ``_llm_type``; or subclass ``SimpleChatModel`` and define ``_call``, which returns text. A
-method that takes a ``run_manager`` is given one (``model_runs.ModelRun``).
+method that takes a ``run_manager`` is given one (``run_managers.ModelRun``).
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from ..engine.modes import AnyScope
 from ..messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
 from ..runnables.base import Runnable
-from ..tracing.callbacks import LLMResult
-from .language import Answer, BaseLanguageModel, missing
+from .generations import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult, ModelAnswer
+from .language import BaseLanguageModel, missing
 
-__all__ = [
-    "BaseChatModel",
-    "ChatGeneration",
-    "ChatGenerationChunk",
-    "ChatResult",
-    "SimpleChatModel",
-    "as_chunk",
-    "whole",
-]
-
-
-@dataclass
-class ChatGeneration:
-    """One answer of a model. ``generation_info`` goes into the message's ``response_metadata``.
-
-    >>> from workbench import AIMessage, ChatGeneration
-    >>> ChatGeneration(AIMessage("hello"), generation_info={"finish_reason": "stop"}).text
-    'hello'
-    """
-
-    message: BaseMessage
-    generation_info: dict[str, Any] | None = None
-
-    @property
-    def text(self) -> str:
-        return self.message.text
-
-
-@dataclass
-class ChatGenerationChunk(ChatGeneration):
-    """A piece of an answer.
-
-    >>> from workbench import AIMessageChunk, BaseChatModel, ChatGenerationChunk
-    >>> class Counter(BaseChatModel):
-    ...     @property
-    ...     def _llm_type(self):
-    ...         return "counter"
-    ...     def _stream(self, messages, stop=None, run_manager=None, **kwargs):
-    ...         for word in ("one ", "two"):
-    ...             yield ChatGenerationChunk(AIMessageChunk(word))
-    >>> [chunk.content for chunk in Counter().stream("count!")], Counter().invoke("count!").content
-    (['one ', 'two', ''], 'one two')
-    """
-
-
-@dataclass
-class ChatResult:
-    """What ``_generate`` returns: one generation or more.
-
-    >>> from workbench import AIMessage, ChatGeneration, ChatResult
-    >>> result = ChatResult([ChatGeneration(AIMessage("hello"))], llm_output={"model_name": "echo"})
-    >>> result.generations[0].message
-    AIMessage(content='hello')
-    """
-
-    generations: list[ChatGeneration]
-    llm_output: dict[str, Any] | None = field(default=None)
+__all__ = ["BaseChatModel", "SimpleChatModel", "as_chunk", "whole"]
 
 
 class BaseChatModel(BaseLanguageModel[AIMessage]):
@@ -236,7 +179,7 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
             message.response_metadata = {**info, **message.response_metadata}
         return message
 
-    def _answer_of(self, result: Any, method: str) -> Answer:
+    def _answer_of(self, result: Any, method: str) -> ModelAnswer:
         generations: Sequence[Any] = getattr(result, "generations", ())
         if not generations or not all(isinstance(one, ChatGeneration) for one in generations):
             got = "one without generations" if isinstance(result, ChatResult) else type(result).__name__
@@ -255,13 +198,13 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
                 message.id = f"run-{uuid4()}"
             if generation.generation_info:
                 message.response_metadata = {**generation.generation_info, **message.response_metadata}
-        return Answer(list(generations), result.llm_output)
+        return ModelAnswer(list(generations), result.llm_output)
 
-    def _answer_of_chunks(self, total: Any) -> Answer:
-        return Answer([ChatGeneration(whole(total))])
+    def _answer_of_chunks(self, total: Any) -> ModelAnswer:
+        return ModelAnswer([ChatGeneration(whole(total))])
 
-    def _answer_of_output(self, output: Any) -> Answer:
-        return Answer([ChatGeneration(output)])
+    def _answer_of_output(self, output: Any) -> ModelAnswer:
+        return ModelAnswer([ChatGeneration(output)])
 
     def _output_of(self, generation: Any) -> AIMessage:
         return generation.message  # type: ignore[no-any-return]  # checked to be a message
@@ -269,14 +212,14 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
     def _chunk_of_whole(self, output: Any) -> AIMessageChunk:
         return as_chunk(output)
 
-    def _marked_cached(self, answer: Answer, scope: AnyScope) -> Answer:
+    def _marked_cached(self, answer: ModelAnswer, scope: AnyScope) -> ModelAnswer:
         marked = []
         for generation in answer.generations:
             message = generation.message.model_copy()
             message.id = f"run-{uuid4()}"
             message.response_metadata = {**message.response_metadata, "cached": True}
             marked.append(ChatGeneration(message, generation.generation_info))
-        return Answer(marked)
+        return ModelAnswer(marked)
 
 
 class SimpleChatModel(BaseChatModel):

@@ -14,7 +14,8 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from ..messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
 from ..runnables.base import Runnable
-from .chat import BaseChatModel, ChatGeneration, ChatResult, whole
+from .chat import BaseChatModel, whole
+from .generations import ChatGeneration, ChatResult
 from .llm import LLM
 from .structured import Method, structured, tool_arguments
 

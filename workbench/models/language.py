@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from functools import lru_cache
 from json import dumps
 from typing import Any, ClassVar, Literal, TypeVar
@@ -25,13 +24,13 @@ from ..prompts import ChatPromptValueConcrete, StringPromptValue
 from ..runnables.lending import lending
 from ..runnables.serializable import RunnableSerializable
 from ..tools.openai_format import convert_to_openai_tool
-from ..tracing.callbacks import LLMResult
+from .generations import LLMResult, ModelAnswer
 from .rate_limits import BaseRateLimiter, admit
 from .recorded.caches import BaseCache, Place, place_of
 from .recorded.cassettes import Cassette, current_cassette
 from .run_managers import with_run_manager
 
-__all__ = ["Answer", "BaseLanguageModel", "missing"]
+__all__ = ["BaseLanguageModel", "missing"]
 
 Output = TypeVar("Output")
 
@@ -40,14 +39,6 @@ _NO_PART_OF_AN_ANSWER = frozenset(
 )
 """Options that do not change what a model says."""
 _MODEL_NAMES = ("model", "model_name")
-
-
-@dataclass(slots=True)
-class Answer:
-    """All generations of one call: of messages, or of text."""
-
-    generations: list[Any]
-    llm_output: dict[str, Any] | None = None
 
 
 class BaseLanguageModel(RunnableSerializable[Any, Output]):
@@ -136,11 +127,11 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         """The method that gives a whole answer, and whether it is asynchronous; None without one."""
 
     @abstractmethod
-    def _answer_of(self, result: Any, method: str) -> Answer:
+    def _answer_of(self, result: Any, method: str) -> ModelAnswer:
         """The answer that a method returned. TypeError if it is none."""
 
     @abstractmethod
-    def _answer_of_chunks(self, total: Any) -> Answer:
+    def _answer_of_chunks(self, total: Any) -> ModelAnswer:
         """The answer that chunks add up to."""
 
     @abstractmethod
@@ -156,7 +147,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         """The chunks that the subclass streams, checked."""
 
     @abstractmethod
-    def _marked_cached(self, answer: Answer, scope: AnyScope) -> Answer:
+    def _marked_cached(self, answer: ModelAnswer, scope: AnyScope) -> ModelAnswer:
         """The answer as one that was not paid for."""
 
     # Calls
@@ -219,11 +210,13 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         if place is not None and total is not None:
             await place.keep(self._answer_of_chunks(total.value).generations, scope)
 
-    async def _cached(self, place: Place, scope: AnyScope) -> Answer | None:
+    async def _cached(self, place: Place, scope: AnyScope) -> ModelAnswer | None:
         found = await place.look_up(scope)
-        return self._marked_cached(Answer(list(found)), scope) if found else None
+        return self._marked_cached(ModelAnswer(list(found)), scope) if found else None
 
-    async def _asked(self, request: Any, scope: AnyScope, kwargs: dict[str, Any], reports: bool) -> Answer:
+    async def _asked(
+        self, request: Any, scope: AnyScope, kwargs: dict[str, Any], reports: bool
+    ) -> ModelAnswer:
         """The whole answer, from the model or a cassette. *reports*: its tokens, if any, are reported."""
         __tracebackhide__ = True
         form = self._whole_form(scope.blocking)
@@ -243,12 +236,12 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         scope: AnyScope,
         kwargs: dict[str, Any],
         reports: bool,
-    ) -> Answer:
+    ) -> ModelAnswer:
         __tracebackhide__ = True
         generations = await cassette.answer(
             self, request, kwargs, scope, lambda: self._at_once(form, request, scope, kwargs, reports)
         )
-        return Answer(generations)
+        return ModelAnswer(generations)
 
     async def _at_once(
         self,
@@ -257,7 +250,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         scope: AnyScope,
         kwargs: dict[str, Any],
         reports: bool,
-    ) -> Answer:
+    ) -> ModelAnswer:
         __tracebackhide__ = True
         if self.rate_limiter is not None:
             await admit(self.rate_limiter, scope)
@@ -266,7 +259,9 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         result = await scope.call(method, is_async, request, **kwargs)
         return self._answer_of(result, method.__name__)
 
-    async def _added_up(self, request: Any, scope: AnyScope, kwargs: dict[str, Any], reports: bool) -> Answer:
+    async def _added_up(
+        self, request: Any, scope: AnyScope, kwargs: dict[str, Any], reports: bool
+    ) -> ModelAnswer:
         __tracebackhide__ = True
         total, run, gate = Fold(), scope.run, scope.gate
         report = run.chunk if reports and run is not None and scope.observers else None
@@ -349,21 +344,21 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         scope = EventLoop.enter(config)
         return self._result_of(await lending(self._answers(inputs, scope, kwargs), scope))
 
-    async def _answers(self, inputs: list[Any], scope: AnyScope, kwargs: dict[str, Any]) -> list[Answer]:
-        async def one(scope: AnyScope, input: Any) -> Answer:
+    async def _answers(self, inputs: list[Any], scope: AnyScope, kwargs: dict[str, Any]) -> list[ModelAnswer]:
+        async def one(scope: AnyScope, input: Any) -> ModelAnswer:
             if "invoke" in self._overrides:  # a method of the user's own, which keeps only the output
                 return self._answer_of_output(await self._call_step(input, scope, **kwargs))
-            kept: list[Answer] = []
+            kept: list[ModelAnswer] = []
             await self._call_step(input, scope, **{**kwargs, _KEEP: kept})
             return kept[0]
 
         return await scope.gather(one, inputs)
 
     @abstractmethod
-    def _answer_of_output(self, output: Any) -> Answer:
+    def _answer_of_output(self, output: Any) -> ModelAnswer:
         """An output of ``invoke`` as an answer of one generation."""
 
-    def _result_of(self, answers: list[Answer]) -> LLMResult:
+    def _result_of(self, answers: list[ModelAnswer]) -> LLMResult:
         outputs = [answer.llm_output for answer in answers]
         return LLMResult([answer.generations for answer in answers], self._combine_llm_outputs(outputs))
 

@@ -3,7 +3,7 @@
 Subclass ``LLM`` and define ``_call(prompt)`` (and, as far as you have them, ``_stream``, ``_acall``,
 ``_astream``) and ``_llm_type``; or, for models that take many prompts or give many generations, ``BaseLLM``
 and ``_generate(prompts)``, which returns an ``LLMResult``. A method that takes a ``run_manager`` is given
-one (``model_runs.ModelRun``).
+one (``run_managers.ModelRun``).
 
 What is known of a call (``usage_metadata``, ``model_name``) goes into the ``generation_info`` of generations
 or chunks; the call's run keeps it in its metadata, as ``response_metadata``.
@@ -18,26 +18,10 @@ from typing import Any
 from ..engine.modes import AnyScope
 from ..engine.runs import Run
 from ..messages import get_buffer_string
-from ..tracing.callbacks import Generation, LLMResult
-from .language import Answer, BaseLanguageModel, missing
+from .generations import Generation, LLMResult, ModelAnswer
+from .language import BaseLanguageModel, missing
 
-__all__ = ["LLM", "BaseLLM", "Generation", "GenerationChunk", "LLMResult", "as_prompt"]
-
-
-class GenerationChunk(Generation):
-    """A piece of an answer of a model of text.
-
-    >>> from workbench import LLM, GenerationChunk
-    >>> class Counter(LLM):
-    ...     @property
-    ...     def _llm_type(self):
-    ...         return "counter"
-    ...     def _stream(self, prompt, stop=None, run_manager=None, **kwargs):
-    ...         for word in ("one ", "two"):
-    ...             yield GenerationChunk(text=word)
-    >>> list(Counter().stream("count!")), Counter().invoke("count!")
-    (['one ', 'two'], 'one two')
-    """
+__all__ = ["LLM", "BaseLLM", "as_prompt"]
 
 
 class BaseLLM(BaseLanguageModel[str]):
@@ -129,7 +113,7 @@ class BaseLLM(BaseLanguageModel[str]):
         scope: AnyScope,
         kwargs: dict[str, Any],
         reports: bool,
-    ) -> Answer:
+    ) -> ModelAnswer:
         __tracebackhide__ = True
         takes_many = form[0].__name__ in ("_generate", "_agenerate")
         given = [request] if takes_many else request
@@ -157,22 +141,22 @@ class BaseLLM(BaseLanguageModel[str]):
                 _tell(scope.run, getattr(item, "generation_info", None))
                 yield text
 
-    def _answer_of(self, result: Any, method: str) -> Answer:
+    def _answer_of(self, result: Any, method: str) -> ModelAnswer:
         if isinstance(result, str):
-            return Answer([Generation(result)])
+            return ModelAnswer([Generation(result)])
         if isinstance(result, LLMResult) and result.generations and result.generations[0]:
-            return Answer(list(result.generations[0]), result.llm_output)
+            return ModelAnswer(list(result.generations[0]), result.llm_output)
         expected = "text" if "call" in method else "an LLMResult with a generation for the prompt"
         raise TypeError(
             f"{type(self).__name__}.{method}: expected {expected}, "
             f"got {type(result).__name__}: {result!r:.80}"
         )
 
-    def _answer_of_chunks(self, total: Any) -> Answer:
-        return Answer([Generation(total or "")])
+    def _answer_of_chunks(self, total: Any) -> ModelAnswer:
+        return ModelAnswer([Generation(total or "")])
 
-    def _answer_of_output(self, output: Any) -> Answer:
-        return Answer([Generation(output)])
+    def _answer_of_output(self, output: Any) -> ModelAnswer:
+        return ModelAnswer([Generation(output)])
 
     def _output_of(self, generation: Any) -> str:
         return generation.text  # type: ignore[no-any-return]  # a Generation's
@@ -180,7 +164,7 @@ class BaseLLM(BaseLanguageModel[str]):
     def _chunk_of_whole(self, output: Any) -> str:
         return output  # type: ignore[no-any-return]  # text
 
-    def _marked_cached(self, answer: Answer, scope: AnyScope) -> Answer:
+    def _marked_cached(self, answer: ModelAnswer, scope: AnyScope) -> ModelAnswer:
         info = answer.generations[0].generation_info
         _tell(scope.run, {**(info or {}), "cached": True})
         return answer

@@ -7,51 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from ..engine.drive import drive
 from ..engine.limits import TaskWaiter, ThreadWaiter
 from ..engine.modes import AnyScope
-from ..engine.runs import Run
-from ..engine.scope import Callbacks
 from ..messages import AIMessageChunk
+from ..runnables.run_manager import StepRun
 from ..runnables.signatures import accepts
 
 __all__ = ["AsyncModelRun", "ModelRun", "with_run_manager"]
 
 
-class _ModelRun:
+class _ModelRun(StepRun):
     """``reports`` is false where the method's own chunks are reported: a token would come twice."""
 
     def __init__(self, scope: AnyScope, reports: bool) -> None:
-        self._scope = scope
+        super().__init__(scope)
         self._reports = reports
-
-    @property
-    def run(self) -> Run | None:
-        """None if nobody observes; so are the ids then."""
-        return self._scope.run
-
-    @property
-    def run_id(self) -> UUID | None:
-        return None if self.run is None else UUID(self.run.id)
-
-    @property
-    def parent_run_id(self) -> UUID | None:
-        run = self.run
-        return None if run is None or run.parent is None else UUID(run.parent.id)
-
-    @property
-    def tags(self) -> list[str]:
-        return [] if self.run is None else list(self.run.tags)
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        return {} if self.run is None else dict(self.run.metadata)
-
-    def get_child(self, tag: str | None = None) -> Callbacks:
-        """What to pass on as ``config={"callbacks": ...}``, so that what is called joins this run."""
-        return Callbacks(self._scope)
 
     def _report(self, token: str, chunk: Any) -> None:
         run = self.run

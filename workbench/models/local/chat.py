@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 
 from ...messages import AIMessageChunk, BaseMessage, convert_to_messages
 from ...tools.openai_format import convert_to_openai_tool
-from ..chat import ChatResult
+from ..generations import ChatResult
 from ..openai.chat import ChatOpenAI
 from .constraints import constrained
 from .tool_calls import CallReader, called

@@ -16,7 +16,8 @@ from pydantic import Field
 from ...messages import AIMessage, AIMessageChunk, BaseMessage
 from ...messages.conversion import message_to_openai
 from ...runnables.base import Runnable
-from ..chat import BaseChatModel, ChatResult
+from ..chat import BaseChatModel
+from ..generations import ChatResult
 from ..structured import Method, structured, tool_arguments
 from .chunks import ChatAnswer
 from .client import OpenAIClient

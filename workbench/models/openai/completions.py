@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import Field
 
-from ..llm import BaseLLM, Generation, GenerationChunk, LLMResult
+from ..generations import Generation, GenerationChunk, LLMResult
+from ..llm import BaseLLM
 from .client import OpenAIClient
 from .messages import call_metadata, choices_of, usage_metadata
 from .request import as_body, given_fields, parsed

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...messages import AIMessage, ToolCallChunk, parse_tool_calls
-from ..chat import ChatGeneration, ChatResult
+from ..generations import ChatGeneration, ChatResult
 
 __all__ = ["call_metadata", "chat_result", "choices_of", "usage_metadata"]
 

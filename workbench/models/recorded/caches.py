@@ -25,12 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...engine.modes import AnyScope
-from .call_data import generation_data, generation_of, request_data
+from .call_data import RecordedModel, generation_data, generation_of, request_data
 
 if TYPE_CHECKING:
     import sqlite3
-
-    from ..language import BaseLanguageModel
 
 __all__ = ["BaseCache", "InMemoryCache", "Place", "SQLiteCache", "get_llm_cache", "place_of", "set_llm_cache"]
 
@@ -263,7 +261,7 @@ class Place:
             await self._cache.aupdate(*self._key, generations)
 
 
-def place_of(model: BaseLanguageModel[Any], request: Any, kwargs: dict[str, Any]) -> Place | None:
+def place_of(model: RecordedModel, request: Any, kwargs: dict[str, Any]) -> Place | None:
     """The place of a request in the model's cache; None if it has no cache."""
     cache = model.cache
     if cache is False:

@@ -10,18 +10,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, SecretStr
 
 from ...engine.secrets import is_secret_name, masked
 from ...messages import AIMessage, AIMessageChunk, BaseMessage, message_class
-from ...tracing.callbacks import Generation
-
-if TYPE_CHECKING:
-    from ..language import BaseLanguageModel
+from ..generations import ChatGeneration, Generation, ModelAnswer
 
 __all__ = [
+    "RecordedModel",
     "chunk_data",
     "chunk_of",
     "generation_data",
@@ -40,8 +38,29 @@ _PASSWORD_IN_ADDRESS = re.compile(r"(?<=://)[^/@\s\"']*@")
 _NOT_ASKED = ("id", "response_metadata", "usage_metadata", "chunk_position", "tool_call_chunks")
 
 
+class RecordedModel(Protocol):
+    """What caches and cassettes use of a ``BaseLanguageModel``."""
+
+    run_type: ClassVar[str]
+
+    @property
+    def cache(self) -> Any: ...
+
+    @property
+    def _llm_type(self) -> str: ...
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]: ...
+
+    def _answer_of_chunks(self, total: Any) -> ModelAnswer: ...
+
+    def _output_of(self, generation: Any) -> Any: ...
+
+    def _chunk_of_whole(self, output: Any) -> Any: ...
+
+
 def request_data(
-    model: BaseLanguageModel[Any], request: Any, kwargs: Mapping[str, Any], *, with_address: bool
+    model: RecordedModel, request: Any, kwargs: Mapping[str, Any], *, with_address: bool
 ) -> dict[str, Any]:
     """A request as JSON data without secrets: ``kind``, ``model``, ``asked`` and, if there are any,
     ``arguments``. *with_address*: where the model is makes a difference."""
@@ -126,8 +145,6 @@ def generation_of(data: Mapping[str, Any]) -> Any:
     info = data.get("generation_info")
     if "message" not in data:
         return Generation(data["text"], generation_info=info)
-    from ..chat import ChatGeneration
-
     return ChatGeneration(message_of(data["message"]), info)
 
 

@@ -21,7 +21,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 from ...engine.chunks import ChunkStream, Fold
@@ -29,6 +29,7 @@ from ...engine.modes import AnyScope
 from ...errors import CassetteError
 from ...retrieval.embeddings import Embeddings
 from .call_data import (
+    RecordedModel,
     chunk_data,
     chunk_of,
     generation_data,
@@ -40,9 +41,6 @@ from .call_data import (
 from .cassette_file import read_calls, write_calls
 from .errors import error_data, error_of
 from .search import Shelf
-
-if TYPE_CHECKING:
-    from ..language import BaseLanguageModel
 
 __all__ = ["Cassette", "Mode", "Timing", "Vectors", "cassette", "current_cassette"]
 
@@ -148,7 +146,7 @@ class Cassette:
 
     async def answer(
         self,
-        model: BaseLanguageModel[Any],
+        model: RecordedModel,
         request: Any,
         kwargs: dict[str, Any],
         scope: AnyScope,
@@ -168,11 +166,11 @@ class Cassette:
             self._add(model, asked, begun, error=error_data(error))
             raise
         self._add(model, asked, begun, answer=[generation_data(one) for one in answer.generations])
-        return answer.generations  # type: ignore[no-any-return]  # an Answer's
+        return answer.generations  # type: ignore[no-any-return]  # a ModelAnswer's
 
     async def chunks(
         self,
-        model: BaseLanguageModel[Any],
+        model: RecordedModel,
         request: Any,
         kwargs: dict[str, Any],
         scope: AnyScope,
@@ -203,7 +201,7 @@ class Cassette:
         self._add(model, asked, begun, chunks=_noted(came))
 
     async def _replayed(
-        self, model: BaseLanguageModel[Any], call: dict[str, Any], scope: AnyScope
+        self, model: RecordedModel, call: dict[str, Any], scope: AnyScope
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         begun = time.perf_counter()
@@ -289,7 +287,7 @@ def _noted(came: list[tuple[float, Any]]) -> list[Any]:
     return [[round(at_s, 4), chunk_data(chunk)] for at_s, chunk in came]
 
 
-def _generations(model: BaseLanguageModel[Any], call: dict[str, Any], path: Path) -> list[Any]:
+def _generations(model: RecordedModel, call: dict[str, Any], path: Path) -> list[Any]:
     """Of a call that was recorded in whatever form."""
     _raise_recorded(call, path)
     if "answer" in call:
