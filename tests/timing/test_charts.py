@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from workbench.errors import MissingDependencyError
-from workbench.timing.chart_data import MOST_LATENCIES, aligned_steps, latencies, speed_ups
+from workbench.timing.charts.figures import MOST_LATENCIES, aligned_steps, latencies, speed_ups
 from workbench.timing.comparison import Comparison
-from workbench.timing.measurement import Measurement, Sample
-from workbench.timing.rows import TimingRow
+from workbench.timing.measuring.measurement import Measurement, Sample
+from workbench.timing.runs.rows import TimingRow
 
 from .test_comparison import FACTS
 

@@ -17,9 +17,9 @@ from workbench.engine.limits import Stop
 from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
-from workbench.timing.measurement import Sample
-from workbench.timing.rounds import Progress
-from workbench.timing.rows import Timings
+from workbench.timing.measuring.measurement import Sample
+from workbench.timing.measuring.rounds import Progress
+from workbench.timing.runs.rows import Timings
 
 from .experiments import batch_against_one_by_one, compare, parallel_against_alone
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from workbench.timing.advice import advice_on
 from workbench.timing.comparison import Comparison
-from workbench.timing.critical_path import Share
-from workbench.timing.measurement import Facts, Measurement, Sample, StepFacts
+from workbench.timing.measuring.advice import advice_on
+from workbench.timing.measuring.measurement import Facts, Measurement, Sample, StepFacts
+from workbench.timing.runs.critical_path import Share
 
 
 def measured(label: str, *seconds: float, **about: Any) -> Measurement:

@@ -13,8 +13,8 @@ import pytest
 from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableGenerator, RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
-from workbench.timing.critical_path import Stretch, critical_path, shares
-from workbench.timing.rows import TimingRow, Timings
+from workbench.timing.runs.critical_path import Stretch, critical_path, shares
+from workbench.timing.runs.rows import TimingRow, Timings
 
 
 def run(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
-from workbench.timing.ideal import Parallel, Plan, Series, Work, makespan, plan_of
-from workbench.timing.rows import Timings
+from workbench.timing.runs.ideal import Parallel, Plan, Series, Work, makespan, plan_of
+from workbench.timing.runs.rows import Timings
 
 plans = st.recursive(
     st.integers(0, 10).map(lambda n: Work(float(n))),

@@ -18,8 +18,8 @@ import pytest
 
 from workbench import ChatOpenAI, ChatPromptTemplate, RunnableLambda, RunnableParallel, StrOutputParser
 from workbench.runnables.base import Runnable
-from workbench.timing import rounds
 from workbench.timing.comparison import Comparison
+from workbench.timing.measuring import rounds
 
 from ..chat_server import ChatServer
 from .experiments import compare

@@ -8,7 +8,7 @@ import statistics
 
 import pytest
 
-from workbench.timing.resampling import Ratio, quartiles, ratio_of
+from workbench.timing.measuring.resampling import Ratio, quartiles, ratio_of
 
 
 def times(source: random.Random, seconds: float, noise: float, rounds: int) -> list[float]:

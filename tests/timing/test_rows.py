@@ -14,7 +14,7 @@ from workbench.engine.runs import Run, RunEvent
 from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
-from workbench.timing.rows import TimingRow, Timings
+from workbench.timing.runs.rows import TimingRow, Timings
 
 LATE = 0.15
 """Seconds by which a busy machine may be late."""

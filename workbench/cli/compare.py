@@ -18,7 +18,7 @@ from ..notebook.magics.timing_line import TimingLine
 from ..timing.comparison import Comparison
 from ..timing.experiment import experiment_on
 from ..timing.page import save_page
-from ..timing.timeline import Timeline
+from ..timing.timeline.timeline import Timeline
 
 __all__ = ["compare_command", "read_inputs"]
 

@@ -27,8 +27,8 @@ from ..engine.limits import Stop
 from ..runnables.base import Runnable
 from ..timing.comparison import Comparison
 from ..timing.experiment import Experiment, branches_experiment, experiment_on
-from ..timing.rounds import Progress, check_number
-from ..timing.timeline import Timeline
+from ..timing.measuring.rounds import Progress, check_number
+from ..timing.timeline.timeline import Timeline
 from .display import View, in_kernel
 from .session import settings
 

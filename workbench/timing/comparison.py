@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependencyError
-from .charts import Chart, Charts, charts_of, latency_chart, speed_up_chart, waterfall_chart
-from .measured_cases import MeasuredCases
+from .charts.pictures import Chart, Charts, charts_of, latency_chart, speed_up_chart, waterfall_chart
+from .measuring.measured_cases import MeasuredCases
 from .page import save_page
-from .report import StepTable
+from .runs.step_table import StepTable
 from .table import table_html, table_rich, table_text
 
 if TYPE_CHECKING:

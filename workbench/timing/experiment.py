@@ -15,9 +15,9 @@ from ..engine.limits import Stop
 from ..runnables.base import Runnable, coerce
 from ..runnables.parallel import RunnableParallel
 from .comparison import Comparison
-from .measurement import Measurement, Sample
-from .rounds import Progress, Rounds, Watcher, check_number
-from .strategies import TOGETHER, Case, cases_of, checked_strategies
+from .measuring.measurement import Measurement, Sample
+from .measuring.rounds import Progress, Rounds, Watcher, check_number
+from .measuring.strategies import TOGETHER, Case, cases_of, checked_strategies
 
 __all__ = ["Experiment", "branches_experiment", "experiment_on"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingDependencyError
-from .charts import Chart, charts_of
-from .lanes_html import lanes_html
-from .measured_cases import MeasuredCases
-from .report import StepTable
+from .charts.pictures import Chart, charts_of
+from .measuring.measured_cases import MeasuredCases
+from .runs.step_table import StepTable
 from .table import table_html
+from .timeline.html import lanes_html
 
 __all__ = ["page", "save_page"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..text.units import count, duration, ratio
-from .measured_cases import MeasuredCases
-from .measurement import Facts, Measurement
+from .measuring.measured_cases import MeasuredCases
+from .measuring.measurement import Facts, Measurement
 
 if TYPE_CHECKING:
     from rich.console import RenderResult

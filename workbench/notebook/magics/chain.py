@@ -9,8 +9,8 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 from ...engine.drive import drive
 from ...errors import ChainCellError
-from ...timing.report import StepTable
-from ...timing.rows import Timings
+from ...timing.runs.rows import Timings
+from ...timing.runs.step_table import StepTable
 from ..compare import batch_against_one_by_one, compare
 from ..display import run_job, show_run, show_table
 from ..run import ChainRun, Job

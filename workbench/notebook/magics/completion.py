@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from ...runnables.base import Runnable
-from ...timing.strategies import STRATEGIES
+from ...timing.measuring.strategies import STRATEGIES
 from ..session import named_chains, runs
 from .cell_inputs import variables
 from .cell_line import OPTIONS, Pane

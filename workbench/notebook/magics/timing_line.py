@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ChainCellError
-from ...timing.strategies import STRATEGIES, checked_strategies
+from ...timing.measuring.strategies import STRATEGIES, checked_strategies
 from .cell_inputs import evaluate, inputs_of, names_in, value_of
 from .cell_line import Option, read_option, split_words
 

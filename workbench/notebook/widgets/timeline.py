@@ -17,8 +17,8 @@ from typing import Any
 
 import traitlets
 
-from ...timing.lanes_html import lanes_html, lanes_text
-from ...timing.timeline import Timeline
+from ...timing.timeline.html import lanes_html, lanes_text
+from ...timing.timeline.timeline import Timeline
 from ...views.static.html import HIDE_WIDGET_ERROR, placeholder
 from ...views.web.modules import join_modules
 from .sender import Sender, answer_on_any_subshell

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...text.units import duration
-from ...timing.timeline import Timeline
+from ...timing.timeline.timeline import Timeline
 from .text import cropped
 from .tree import glyphs
 

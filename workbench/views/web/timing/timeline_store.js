@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The document of a comparison as the timeline draws it (see workbench/timing/timeline.py), kept up to date by
+ * The document of a comparison as the timeline draws it (see workbench/timing/timeline/timeline.py), kept up to date by
  * frames. After a gap it asks for a snapshot, again and again but ever more slowly, until one comes.
  *
  * @typedef {[lane: number, item: number, step: number, start: number, first: number | null, end: number | null,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape as escaped
 
-from ..text.units import duration, ratio
-from .chart_data import Latencies, SpeedUp, Step
-from .resampling import quartiles
+from ...text.units import duration, ratio
+from ..measuring.resampling import quartiles
+from .figures import Latencies, SpeedUp, Step
 
 __all__ = ["escaped", "latencies_html", "latency_words", "speed_ups_html", "step_words", "waterfall_html"]
 

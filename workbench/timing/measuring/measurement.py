@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..engine.runs import MODEL_TYPES
-from .critical_path import Share, critical_path, shares
-from .ideal import makespan, plan_of
+from ...engine.runs import MODEL_TYPES
+from ..runs.critical_path import Share, critical_path, shares
+from ..runs.ideal import makespan, plan_of
+from ..runs.rows import TimingRow, Timings, most_at_once
 from .resampling import quartiles
-from .rows import TimingRow, Timings, most_at_once
 
 if TYPE_CHECKING:
-    from ..live.state import LiveState
+    from ...live.state import LiveState
 
 __all__ = ["Facts", "Measurement", "Sample", "StepFacts"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..engine.runs import MODEL_TYPES
-from .critical_path import children_of
-from .measured_cases import MeasuredCases
-from .measurement import Measurement
-from .rows import TimingRow
+from ...engine.runs import MODEL_TYPES
+from ..measuring.measured_cases import MeasuredCases
+from ..measuring.measurement import Measurement
+from ..runs.critical_path import children_of
+from ..runs.rows import TimingRow
 
 __all__ = ["Latencies", "SpeedUp", "Step", "aligned_steps", "latencies", "speed_ups"]
 

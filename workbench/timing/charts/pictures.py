@@ -16,11 +16,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingDependencyError
-from ..text.units import duration
-from . import charts_html
-from .chart_data import aligned_steps, latencies, speed_ups
-from .measured_cases import MeasuredCases
+from ...errors import MissingDependencyError
+from ...text.units import duration
+from ..measuring.measured_cases import MeasuredCases
+from . import html as charts_html
+from .figures import aligned_steps, latencies, speed_ups
 
 __all__ = ["Chart", "Charts", "charts_of", "latency_chart", "speed_up_chart", "waterfall_chart"]
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ..text.units import ratio
+from ...text.units import ratio
 
 __all__ = ["Ratio", "quartiles", "ratio_of"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from ..text.units import duration
+from ...text.units import duration
 
 __all__ = ["COLOURS", "lanes_html", "lanes_text", "picture_html"]
 

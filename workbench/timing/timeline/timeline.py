@@ -23,10 +23,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ..engine.runs import MODEL_TYPES, Observer, Run, RunEvent
-from .measurement import Sample
-from .rounds import Progress
-from .strategies import INPUT_BRANCH, Case
+from ...engine.runs import MODEL_TYPES, Observer, Run, RunEvent
+from ..measuring.measurement import Sample
+from ..measuring.rounds import Progress
+from ..measuring.strategies import INPUT_BRANCH, Case
 
 __all__ = ["MOST_BARS", "Picture", "Timeline"]
 

@@ -21,8 +21,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status
-from ..tracing.calls import CallClock, CallStats
+from ...engine.runs import MODEL_TYPES, Run, RunEvent, Status
+from ...tracing.calls import CallClock, CallStats
 
 __all__ = ["TimingRow", "Timings"]
 

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..text.units import count, duration, rate
+from ...text.units import count, duration, rate
 from .rows import TimingRow
 
 if TYPE_CHECKING:

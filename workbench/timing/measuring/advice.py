@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from ..engine.runs import MODEL_TYPES
-from ..text.units import duration
+from ...engine.runs import MODEL_TYPES
+from ...text.units import duration
 from .measurement import Facts, Measurement, StepFacts
 
 __all__ = ["Advice", "advice_on"]

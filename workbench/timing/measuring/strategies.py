@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from ..engine.config import RunnableConfig
-from ..engine.limits import Stop
-from ..runnables.base import Runnable
-from ..runnables.function import RunnableLambda
-from ..runnables.parallel import RunnableParallel
+from ...engine.config import RunnableConfig
+from ...engine.limits import Stop
+from ...runnables.base import Runnable
+from ...runnables.function import RunnableLambda
+from ...runnables.parallel import RunnableParallel
 
 __all__ = ["STRATEGIES", "Case", "LoopThread", "cases_of"]
 

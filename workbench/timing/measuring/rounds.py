@@ -13,20 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..engine.config import RunnableConfig, as_list
-from ..engine.limits import Stop
-from ..engine.modes import Blocking
-from ..engine.runs import Observer
-from ..engine.scope import current
-from ..text.units import duration
+from ...engine.config import RunnableConfig, as_list
+from ...engine.limits import Stop
+from ...engine.modes import Blocking
+from ...engine.runs import Observer
+from ...engine.scope import current
+from ...text.units import duration
+from ..runs.rows import Timings
 from .measurement import Measurement, Sample, facts_of
-from .rows import Timings
 from .strategies import Case, LoopThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..live.state import LiveState
+    from ...live.state import LiveState
 
 __all__ = ["Progress", "Rounds", "Watcher", "check_number"]
 
@@ -144,7 +144,7 @@ class Rounds:
 
     def _time(self, case: Case, round: int | None) -> Sample:
         __tracebackhide__ = True
-        from ..live.state import LiveState
+        from ...live.state import LiveState
 
         began = time.perf_counter()
         timings, live = Timings(), LiveState()

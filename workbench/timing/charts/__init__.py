@@ -1,0 +1,1 @@
+"""Pictures of a comparison: their figures, Vega-Lite specifications, and twins in plain HTML."""
