@@ -30,6 +30,7 @@ __all__ = [
     "Status",
     "Tell",
     "clock_reading",
+    "is_empty",
     "timestamp",
 ]
 
@@ -224,7 +225,7 @@ class Run:
 
     def chunk(self, chunk: Any) -> None:
         self.last_chunk = at = time.perf_counter()
-        if self.first_chunk is None and not _is_empty(chunk):
+        if self.first_chunk is None and not is_empty(chunk):
             self.first_chunk = at
         if (tellers := self._tellers) is None:
             tellers = self._tellers = _tellers(self)
@@ -286,14 +287,14 @@ class Run:
         return f"<Run {self.path!r} {self.status}>"
 
 
-def _is_empty(chunk: Any, levels: int = LEVELS) -> bool:
+def is_empty(chunk: Any, levels: int = LEVELS) -> bool:
     """Whether a chunk says nothing yet, as the first of many providers' streams, which only has a role.
 
     Branches in branches are looked into *levels* deep: every run around them asks again, and what is
     looked into without end would make a chunk dearer the deeper its chain.
     """
     if isinstance(chunk, dict):
-        return levels > 0 and all(_is_empty(value, levels - 1) for value in chunk.values())
+        return levels > 0 and all(is_empty(value, levels - 1) for value in chunk.values())
     return getattr(chunk, "content", chunk) == "" and not getattr(chunk, "tool_call_chunks", None)
 
 

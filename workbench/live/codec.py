@@ -14,12 +14,12 @@ from typing import Any
 
 from ..patch.operations import Op
 
-__all__ = ["Wire"]
+__all__ = ["FrameCodec"]
 
 _OUTPUT = "/streamed_output"
 
 
-class Wire:
+class FrameCodec:
     """One view's numbers for paths. ``names`` are those still in use, for who begins with a snapshot."""
 
     def __init__(self) -> None:

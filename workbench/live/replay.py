@@ -1,10 +1,10 @@
-"""Runs that others tell of, told anew as RunEvents: from RunLogPatches, astream_events, a RunState.
+"""Rebuild runs from a log or an event stream: from RunLogPatches, astream_events, a RunState.
 
-A *replay* takes what a source gives, item by item, and reports it to an observer (a LiveState, say), as if
-the runs were run here. The source may be this package, the one it is modelled on, or JSON that came over
-HTTP.
+A *replay* takes what a source gives, item by item, and reports it as RunEvents to an observer (a LiveState,
+say), as if the runs ran here. The source may be this package, the one it is modelled on, or JSON that came
+over HTTP.
 
-The public ``logs`` map is flat: where entries do not tell their parents, all runs stand below the root.
+The public ``logs`` map is flat: where entries do not name their parents, all runs stand below the root.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..engine.runs import Kind, Observer, Run, RunEvent, clock_reading
 from ..patch.application import apply_operation
 from ..patch.pointers import unescape
 from ..tracing.encode import text_of
+from .rebuilt import RebuiltRuns
 
 __all__ = [
     "EventReplay",
@@ -73,14 +74,13 @@ def operations_in(item: Any) -> list[Mapping[str, Any]]:
     return [op for one in item for op in operations_in(one)]
 
 
-class _Told:
-    """Runs that are told of, by a key of the source's."""
+class _LoggedRuns(RebuiltRuns[str]):
+    """Runs as logs and events describe them, at the times of the source's clock."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._observe = observer
-        self.runs: dict[str, Run] = {}
+    def __init__(self, observers: tuple[Observer, ...], parent: Run | None = None) -> None:
+        super().__init__(observers)
+        self._parent = parent
         self._shift_s: float | None = None
-        self.last_end = 0.0
 
     def reading(self, iso: Any, otherwise: float) -> float:
         """A timestamp of the source's as a reading of our clock."""
@@ -89,58 +89,56 @@ class _Told:
     def align(self, iso: Any, now: float) -> None:
         """Take *iso* as now if it cannot be right: another machine's clock, or a log of an earlier day."""
         if self._shift_s is None:
-            told, began = _reading(iso, now), next(iter(self.runs.values())).started or now
-            self._shift_s = 0.0 if began - 0.001 <= told <= now + 0.001 else now - told
+            read, began = _reading(iso, now), next(iter(self.runs.values())).started or now
+            self._shift_s = 0.0 if began - 0.001 <= read <= now + 0.001 else now - read
 
-    def start(self, key: str, told: Mapping[str, Any], parent: Run | None, input: Any, at: float) -> Run:
+    def start_from(
+        self, key: str, fields: Mapping[str, Any], parent: Run | None, input: Any, at: float
+    ) -> Run:
+        """Start the run that *fields* describe; without a parent it is the root."""
         run = Run(
-            str(told.get("name", "run")),
-            str(told.get("type", "chain")),
-            (self._observe,),
-            parent,
-            id=str(told["id"]) if told.get("id") else None,
-            tags=[str(tag) for tag in told.get("tags") or ()],
-            metadata=dict(told.get("metadata") or {}),
+            str(fields.get("name", "run")),
+            str(fields.get("type", "chain")),
+            self.observers,
+            parent or self._parent,
+            id=str(fields["id"]) if fields.get("id") else None,
+            tags=[str(tag) for tag in fields.get("tags") or ()],
+            metadata=dict(fields.get("metadata") or {}),
             input=input,
         )
-        run.started = at
-        self.runs[key] = run
-        self._report("start", run, input, at)
-        return run
+        return self.start(key, run, at)
+
+    def entry(self, key: str, entry: Mapping[str, Any], root: Run | None, now: float | None = None) -> None:
+        """A run as a log's entry has it: just begun, or with all that came of it."""
+        now = time.perf_counter() if now is None else now
+        at = self.reading(entry.get("start_time"), now)
+        parent = self.runs.get(str(entry.get("parent"))) or root
+        run = self.start_from(key, entry, parent, entry.get("inputs", entry.get("input", MISSING)), at)
+        texts: Iterable[Any] = entry.get("streamed_output_str") or entry.get("streamed_output") or ()
+        ended = self.reading(entry.get("end_time"), now) if entry.get("end_time") else None
+        for chunk in texts:
+            self.chunk(run, chunk, ended or now)
+        run.output = _unwrapped(entry.get("final_output"))
+        if ended is not None:
+            self.end(run, run.output, ended)
 
     def chunk(self, run: Run, chunk: Any, at: float) -> None:
         chunk = _text_or_value(chunk)
-        if chunk is None or chunk == "":
-            return
-        if run.first_chunk is None:
-            run.first_chunk = at
-        self._report("chunk", run, chunk, at)
-
-    def custom(self, run: Run, name: str, data: Any, at: float) -> None:
-        self._report("custom", run, (name, data), at)
-
-    def end(self, run: Run, output: Any, at: float, error: BaseException | None = None) -> None:
-        if run.ended is not None:
-            return
-        run.output, run.error, run.ended = output, error, at
-        self.last_end = max(self.last_end, at)
-        self._report("end" if error is None else "error", run, output if error is None else error, at)
+        if chunk is not None and chunk != "":
+            super().chunk(run, chunk, at)
 
     def end_all(self, error: BaseException | None) -> None:
-        """End what is open, the innermost first. What the source leaves open without an error was stopped."""
-        at = time.perf_counter()
-        for run in reversed(self.runs.values()):
-            self.end(run, run.output, at, error or asyncio.CancelledError("the source ended before this run"))
-
-    def _report(self, kind: Kind, run: Run, value: Any, at: float) -> None:
-        self._observe(RunEvent(kind, run, value, at))
+        """End what is open. What the source leaves open without an error was stopped."""
+        stopped = asyncio.CancelledError("the source ended before this run")
+        self.end_open(error or stopped, time.perf_counter())
 
 
 class PatchReplay:
-    """RunLogPatches (also a RunLog that grows), or lists of their operations."""
+    """RunLogPatches (also a RunLog that grows), or lists of their operations. The root becomes a run in
+    *parent*, if there is one."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._told = _Told(observer)
+    def __init__(self, *observers: Observer, parent: Run | None = None) -> None:
+        self._runs = _LoggedRuns(observers, parent)
         self._root: Run | None = None
         self._ops_of_log = 0
         self._outputs: dict[str, Any] = {}
@@ -158,16 +156,17 @@ class PatchReplay:
             self._take(op, paths, at)
 
     def end(self, error: BaseException | None = None) -> None:
-        root = self._root
+        root, runs = self._root, self._runs
         if root is not None:
             root.output = self._final_output()
             if error is None:
                 stopped = asyncio.CancelledError("the log ended before this run")
-                for run in self._told.runs.values():
+                for run in runs.runs.values():
                     if run is not root:
-                        self._told.end(run, run.output, time.perf_counter(), stopped)
-                self._told.end(root, root.output, max(time.perf_counter(), self._told.last_end))
-        self._told.end_all(error)
+                        runs.end(run, run.output, time.perf_counter(), stopped)
+                last = max(run.ended or 0.0 for run in runs.runs.values())
+                runs.end(root, root.output, max(time.perf_counter(), last))
+        runs.end_all(error)
 
     def _take(self, op: Mapping[str, Any], paths: set[str], at: float) -> None:
         path = op["path"]
@@ -184,18 +183,18 @@ class PatchReplay:
             self._take_entry(unescape(key), field, op, paths, at)
 
     def _start(self, state: Mapping[str, Any], at: float) -> None:
-        self._root = self._told.start("", state, None, state.get("input", MISSING), at)
+        self._root = self._runs.start_from("", state, None, state.get("input", MISSING), at)
         for chunk in state.get("streamed_output") or ():
-            self._told.chunk(self._root, chunk, at)
+            self._runs.chunk(self._root, chunk, at)
         for key, entry in (state.get("logs") or {}).items():
-            _replay_entry(self._told, self._root, key, entry)
+            self._runs.entry(key, entry, self._root)
         self._output = [{"op": "add", "path": "", "value": state.get("final_output")}]
 
     def _take_chunk(self, root: Run, chunk: Any, paths: set[str], at: float) -> None:
         # A plain dict may be the whole so far or, where it came as JSON, what is new: the output tells.
         self._streams = type(chunk) is not dict
         if self._streams or not any(path.startswith("/final_output") for path in paths):
-            self._told.chunk(root, chunk, at)
+            self._runs.chunk(root, chunk, at)
 
     def _take_output(self, op: Mapping[str, Any], at: float) -> None:
         path = op["path"].removeprefix("/final_output")
@@ -209,7 +208,7 @@ class PatchReplay:
         value = _text_or_value(self._final_output())  # a log without the list of chunks
         if isinstance(value, str) and value.startswith(self._text):
             value, self._text = value[len(self._text) :], value
-        self._told.chunk(self._root, value, at)
+        self._runs.chunk(self._root, value, at)
 
     def _final_output(self) -> Any:
         output: Any = None
@@ -221,30 +220,30 @@ class PatchReplay:
 
     def _take_entry(self, key: str, field: str, op: Mapping[str, Any], paths: set[str], at: float) -> None:
         if field == "":
-            self._told.align(op["value"].get("start_time"), at)
-            _replay_entry(self._told, self._root, key, op["value"], now=at)
+            self._runs.align(op["value"].get("start_time"), at)
+            self._runs.entry(key, op["value"], self._root, now=at)
             return
-        run = self._told.runs.get(key)
+        run = self._runs.runs.get(key)
         if run is None:  # the source left out where it began
             return
         if field == "streamed_output_str/-":
-            self._told.chunk(run, op["value"], at)
+            self._runs.chunk(run, op["value"], at)
         elif field == "streamed_output/-":
             if f"{op['path'].removesuffix('/-')}_str/-" not in paths:
-                self._told.chunk(run, op["value"], at)
+                self._runs.chunk(run, op["value"], at)
         elif field == "inputs":
             run.input = op["value"]
         elif field == "final_output":
             run.output = _unwrapped(op["value"])
         elif field == "end_time" and op["value"] is not None:
-            self._told.end(run, run.output, self._told.reading(op["value"], at))
+            self._runs.end(run, run.output, self._runs.reading(op["value"], at))
 
 
 class EventReplay:
     """Events of ``astream_events``, both versions. Without parents (v1) all runs stand below the first."""
 
     def __init__(self, observer: Observer) -> None:
-        self._told = _Told(observer)
+        self._runs = _LoggedRuns((observer,))
 
     def take(self, item: Any) -> None:
         if not isinstance(item, Mapping) or "event" not in item:
@@ -252,34 +251,34 @@ class EventReplay:
         at = time.perf_counter()
         name, id = str(item["event"]), str(item.get("run_id", ""))
         data = item.get("data") or {}
-        run = self._told.runs.get(id)
+        run = self._runs.runs.get(id)
         if name == "on_custom_event":
             if run is not None:
-                self._told.custom(run, str(item.get("name", "")), data, at)
+                self._runs.custom(run, str(item.get("name", "")), data, at)
             return
         kind, _, what = name.removeprefix("on_").rpartition("_")
         if what == "start" or run is None:
             run = self._start(item, id, kind, data, at)
         if what == "stream":
-            self._told.chunk(run, data.get("chunk"), at)
+            self._runs.chunk(run, data.get("chunk"), at)
         elif what == "end":
             run.input = data.get("input", run.input)
-            self._told.end(run, _unwrapped(data.get("output")), at)
+            self._runs.end(run, _unwrapped(data.get("output")), at)
         elif what == "error":
             error = data.get("error")
-            told = error if isinstance(error, BaseException) else RuntimeError(str(error))
-            self._told.end(run, None, at, told)
+            raised = error if isinstance(error, BaseException) else RuntimeError(str(error))
+            self._runs.end(run, None, at, raised)
 
     def end(self, error: BaseException | None = None) -> None:
-        self._told.end_all(error)
+        self._runs.end_all(error)
 
     def _start(self, item: Mapping[str, Any], id: str, kind: str, data: Any, at: float) -> Run:
-        runs = self._told.runs
+        runs = self._runs.runs
         parents = (runs[one] for one in reversed(item.get("parent_ids") or ()) if one in runs)
         first = next(iter(runs.values()), None)
         parent = next(parents, first if first is not None and first.ended is None else None)
-        told = {**item, "type": kind, "id": id}
-        return self._told.start(id, told, parent, data.get("input", MISSING), at)
+        fields = {**item, "type": kind, "id": id}
+        return self._runs.start_from(id, fields, parent, data.get("input", MISSING), at)
 
 
 def replay_log(ops: Iterable[Mapping[str, Any]], observer: Observer) -> None:
@@ -303,16 +302,16 @@ def replay_state(state: Mapping[str, Any], observer: Observer) -> None:
     ends = [_reading(entry.get("end_time"), now) for entry in entries.values() if entry.get("end_time")]
     begin = _reading(state.get("start_time"), min(starts, default=now))
     end = _reading(state.get("end_time"), max(ends, default=begin))
-    told = _Told(observer)
-    root = told.start("", state, None, state.get("input", MISSING), begin)
+    runs = _LoggedRuns((observer,))
+    root = runs.start_from("", state, None, state.get("input", MISSING), begin)
     for key, entry in entries.items():
-        _replay_entry(told, root, key, entry, now=begin)
+        runs.entry(key, entry, root, now=begin)
     chunks = [_text_or_value(chunk) for chunk in state.get("streamed_output") or ()]
     output = state.get("final_output")
     for chunk in chunks if all(isinstance(chunk, str) for chunk in chunks) else [output]:
-        told.chunk(root, chunk, end)
-    told.end(root, output, end)
-    told.end_all(None)
+        runs.chunk(root, chunk, end)
+    runs.end(root, output, end)
+    runs.end_all(None)
 
 
 def replay_run(run: Run, observer: Observer) -> None:
@@ -323,22 +322,6 @@ def replay_run(run: Run, observer: Observer) -> None:
     if run.ended is not None:
         kind: Kind = "end" if run.error is None else "error"
         observer(RunEvent(kind, run, run.output if run.error is None else run.error, run.ended))
-
-
-def _replay_entry(
-    told: _Told, root: Run | None, key: str, entry: Mapping[str, Any], now: float | None = None
-) -> None:
-    now = time.perf_counter() if now is None else now
-    at = told.reading(entry.get("start_time"), now)
-    parent = told.runs.get(str(entry.get("parent"))) or root
-    run = told.start(key, entry, parent, entry.get("inputs", entry.get("input", MISSING)), at)
-    texts: Iterable[Any] = entry.get("streamed_output_str") or entry.get("streamed_output") or ()
-    ended = told.reading(entry.get("end_time"), now) if entry.get("end_time") else None
-    for chunk in texts:
-        told.chunk(run, chunk, ended or now)
-    run.output = _unwrapped(entry.get("final_output"))
-    if ended is not None:
-        told.end(run, run.output, ended)
 
 
 def _reading(iso: Any, otherwise: float) -> float:

@@ -6,9 +6,9 @@ sleeps itself away in long pauses. The full document is copied only when somebod
 opens late, a reload, a gap in the frames, the end of the run. Beside the widget the cell's output carries
 a static twin (see ``static``) that readers without a kernel see.
 
-To the browser go ``{"k": "frame", "e", "a", "b", "t", "ops"}`` (see ``wire``; ``e`` counts the runs that this
-view has shown), ``{"k": "snap", "e", "seq", "state", "names", "t"}``, ``{"k": "ack", "of", "error"?}`` and
-``{"k": "file", "what", "name", "mime", "text"}``. From there come ``{"k": "here"}``, ``sync``, ``stop``,
+To the browser go ``{"k": "frame", "e", "a", "b", "t", "ops"}`` (see ``codec``; ``e`` counts the runs that
+this view has shown), ``{"k": "snap", "e", "seq", "state", "names", "t"}``, ``{"k": "ack", "of", "error"?}``
+and ``{"k": "file", "what", "name", "mime", "text"}``. From there come ``{"k": "here"}``, ``sync``, ``stop``,
 ``rerun``, ``pin``, ``unpin``, ``{"k": "panes", "view": "stream" | "tree" | "time" | "all"}`` (what the reader
 chose, for the views to come as well) and ``{"k": "export", "what": "state" | "patches" | "html"}``.
 """
@@ -25,7 +25,7 @@ from typing import Any
 
 import traitlets
 
-from ...live.codec import Wire
+from ...live.codec import FrameCodec
 from ...live.state import OVER, LiveState, outcome
 from ...views.export import export_file, save
 from ...views.static.html import placeholder, plain_text, static_html
@@ -148,7 +148,7 @@ class RunView(TwinWidget):
     def _follow(self, live: LiveState) -> None:
         self._live = live
         self._sent = 0
-        self._wire = Wire()
+        self._codec = FrameCodec()
         self._sender = Sender(self._send_frame)
         self._finished = False
 
@@ -163,7 +163,7 @@ class RunView(TwinWidget):
             frame = self._live.since(self._sent)
             if frame is not None:
                 self._sent = frame["b"]
-                ops = self._wire.pack(frame["ops"])
+                ops = self._codec.pack(frame["ops"])
                 self.send({"k": "frame", "e": self._epoch, **frame, "t": int(frame["t"]), "ops": ops})
 
     def _whole(self) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class RunView(TwinWidget):
 
     def _between_frames(self, _: dict[str, Any]) -> dict[str, Any]:
         self._send_frame()
-        names = self._wire.names
+        names = self._codec.names
         return {**self._live.snapshot(), "e": self._epoch, "names": names, "t": int(time.time() * 1000)}
 
     def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...engine.chunks import AddableDict, ChunkStream
 from ...engine.modes import AnyScope
-from ...engine.runs import RunEvent
 from ...errors import RemoteChainError, RemoteStreamError
 from ...live.replay import PatchReplay
 from ...runnables.schema import Described
@@ -174,12 +173,10 @@ class _Records:
 
 
 class _Patches:
-    """What LangServe tells: a log, whose entries do not say what is inside what."""
+    """What LangServe sends: a log, whose entries do not say what is inside what."""
 
     def __init__(self, scope: AnyScope) -> None:
-        self._observers = scope.observers
-        self._parent = scope.run
-        self._replay = PatchReplay(self._observe)
+        self._replay = PatchReplay(*scope.observers, parent=scope.run)
 
     def take(self, data: Any) -> list[Any]:
         ops = [{**op, "value": from_wire(op["value"])} if "value" in op else op for op in data["ops"]]
@@ -192,13 +189,6 @@ class _Patches:
 
     def end(self, error: BaseException | None) -> None:
         self._replay.end(error)
-
-    def _observe(self, event: RunEvent) -> None:
-        run = event.run
-        if run.parent is None:
-            run.parent = self._parent
-        for observe in self._observers:
-            observe(event)
 
 
 def schema_model(schema: dict[str, Any], title: str) -> type[BaseModel]:

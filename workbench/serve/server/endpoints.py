@@ -12,14 +12,15 @@ from starlette.types import Receive, Scope, Send
 from ...engine.config import merge_configs
 from ...engine.runs import RunEvent
 from ...http.event_stream import event_bytes
+from ...live.frames import frames_of
+from ...live.state import error_data
 from ...runnables.base import Runnable
 from ...tracing.mailboxes import Mailbox
 from ..wire.extensions import HEADER, Wire, wire_of
 from ..wire.patches import PatchWriter
 from ..wire.run_records import RunWriter
 from ..wire.values import dumps, to_wire
-from .faults import Fault, chain_error, invalid
-from .frames import frames_of
+from .faults import Fault, chain_error, invalid, shown_error
 from .options import RouteOptions, Shared
 from .requests import Call, read_body, read_call, read_calls
 from .streaming import EventAnswer
@@ -138,7 +139,7 @@ class Service:
 
     async def _answer_runs(self, call: Call, receive: Receive, send: Send) -> None:
         mailbox = Mailbox(_AHEAD)
-        writer = RunWriter(self.options.errors)
+        writer = RunWriter(lambda error: shown_error(error_data(error), self.options.errors))
 
         def observe(event: RunEvent) -> None:
             mailbox.put(event)
@@ -156,7 +157,12 @@ class Service:
 
     async def _answer_frames(self, call: Call, receive: Receive, send: Send) -> None:
         await self._answer(
-            lambda: frames_of(self.chain, call.input, call.config, self.options.errors),
+            lambda: frames_of(
+                self.chain,
+                call.input,
+                call.config,  # type: ignore[arg-type]
+                shown_error=lambda data: shown_error(data, self.options.errors),
+            ),
             lambda frames: b"".join(event_bytes("data", dumps(frame)) for frame in frames),
             receive,
             send,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ...live.state import error_data
 from .options import Errors
 
-__all__ = ["Fault", "chain_error", "invalid", "of_validation"]
+__all__ = ["Fault", "chain_error", "invalid", "of_validation", "shown_error"]
 
 _MOST_FAULTS = 20
 _log = logging.getLogger("workbench.serve")
@@ -63,3 +63,10 @@ def chain_error(error: BaseException, errors: Errors, status: int = 500) -> dict
     if errors == "traceback":
         data["traceback"] = told["traceback"]
     return data
+
+
+def shown_error(data: Mapping[str, str], errors: Errors) -> dict[str, str]:
+    """What callers may know of an error, whose data are as ``error_data`` makes them."""
+    if errors == "hidden":
+        return {"type": "Exception", "message": "Internal Server Error"}
+    return {key: text for key, text in data.items() if errors == "traceback" or key != "traceback"}
