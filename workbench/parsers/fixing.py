@@ -16,7 +16,8 @@ from ..engine.modes import AnyScope
 from ..errors import OutputParserError
 from ..messages import BaseMessage
 from ..runnables.base import Runnable
-from ..runnables.shapes import Shape, output_of
+from ..runnables.input_output import output_of
+from ..runnables.shapes import Shape
 from .base import BaseOutputParser, StrOutputParser
 
 if TYPE_CHECKING:

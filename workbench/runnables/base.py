@@ -19,12 +19,13 @@ from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking, EventLoop, drive, drive_stream
 from ..engine.runs import Run
-from .batch import Batch
+from .batch import BatchCall
 from .failures import explain
 from .lending import lending, lending_stream
+from .observed_streams import called, observed
 from .overrides import resolve_overrides
 from .provided import provided
-from .steps import AsyncIteratorSource, IteratorSource, called, observed
+from .sources import AsyncIteratorSource, IteratorSource
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -189,7 +190,7 @@ class Runnable(Generic[Input, Output]):
         errors come back in place; without, the first one is raised and the rest stops.
         """
         __tracebackhide__ = True
-        batch = Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = BatchCall(self, inputs, config, return_exceptions, kwargs)
         scope = Blocking.enter(batch.shared)
         try:
             return drive(lending(scope.gather(batch.one, batch.indexes, batch.limit), scope))
@@ -207,7 +208,7 @@ class Runnable(Generic[Input, Output]):
     ) -> list[Output]:
         """``batch`` in tasks on the running event loop: all at once, or ``max_concurrency`` at a time."""
         __tracebackhide__ = True
-        batch = Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = BatchCall(self, inputs, config, return_exceptions, kwargs)
         scope = EventLoop.enter(batch.shared)
         try:
             return await lending(scope.gather(batch.one, batch.indexes, batch.limit), scope)  # type: ignore[no-any-return]
@@ -225,7 +226,7 @@ class Runnable(Generic[Input, Output]):
     ) -> Iterator[tuple[int, Output | Exception]]:
         """``(index, output)`` of every input, in the order in which they finish."""
         __tracebackhide__ = True
-        batch = Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = BatchCall(self, inputs, config, return_exceptions, kwargs)
         if batch.indexes:
             scope = Blocking.enter(batch.shared)
             try:
@@ -244,7 +245,7 @@ class Runnable(Generic[Input, Output]):
     ) -> AsyncIterator[tuple[int, Output | Exception]]:
         """``batch_as_completed`` on the running event loop."""
         __tracebackhide__ = True
-        batch = Batch(self, inputs, config, return_exceptions, kwargs)
+        batch = BatchCall(self, inputs, config, return_exceptions, kwargs)
         if batch.indexes:
             scope = EventLoop.enter(batch.shared)
             try:
@@ -379,14 +380,14 @@ class Runnable(Generic[Input, Output]):
     @property
     def InputType(self) -> Any:
         """The type of its input, as far as its structure tells; a subclass may state its own."""
-        from .shapes import input_of
+        from .input_output import input_of
 
         return input_of(self).annotation
 
     @property
     def OutputType(self) -> Any:
         """The type of its output, as far as its structure tells; a subclass may state its own."""
-        from .shapes import output_of
+        from .input_output import output_of
 
         return output_of(self).annotation
 
@@ -402,15 +403,15 @@ class Runnable(Generic[Input, Output]):
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """``input_schema`` as it is under *config*."""
+        from .input_output import input_of
         from .schema import model_of
-        from .shapes import input_of
 
         return model_of(input_of(self, config))
 
     def get_output_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """``output_schema`` as it is under *config*."""
+        from .input_output import output_of
         from .schema import model_of
-        from .shapes import output_of
 
         return model_of(output_of(self, config))
 
@@ -437,7 +438,7 @@ class Runnable(Generic[Input, Output]):
         """The config it accepts as a pydantic model: what is configurable, and the keys to *include*."""
         from .schema import config_model
 
-        return config_model(self, include or ())
+        return config_model(self.get_name("config"), self.config_specs, include or ())
 
     def get_config_jsonschema(self, *, include: Sequence[str] | None = None) -> dict[str, Any]:
         """The JSON schema of ``config_schema``."""
@@ -700,14 +701,14 @@ class Runnable(Generic[Input, Output]):
         return self
 
     def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
-        """What it takes, to give *wanted* if that makes a difference. See ``shapes``."""
-        from .shapes import stated_input
+        """What it takes, to give *wanted* if that makes a difference. See ``input_output``."""
+        from .input_output import stated_input
 
         return stated_input(self, config, wanted)
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
         """What it gives for what is *given*."""
-        from .shapes import stated_output
+        from .input_output import stated_output
 
         return stated_output(self, config, given)
 

@@ -1,28 +1,26 @@
-"""What the forms of one ``batch`` call share: a config an input, and the work of one input."""
+"""BatchCall: what ``batch``, ``abatch`` and their ``as_completed`` forms have in common."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..engine.chunks import ChunkStream
 from ..engine.config import RunnableConfig, check_config
 from ..engine.modes import AnyScope
+from .composed import ComposedStep
 from .failures import explain
 
-if TYPE_CHECKING:
-    from .base import Runnable
-
-__all__ = ["Batch"]
+__all__ = ["BatchCall"]
 
 
-class Batch:
-    """What one ``batch`` call shares among its forms: a config per input, and one input's work."""
+class BatchCall:
+    """One call of ``batch``, in any of its forms: a config for each input, and the work of one input."""
 
     def __init__(
         self,
-        runnable: Runnable[Any, Any],
+        step: ComposedStep,
         inputs: Sequence[Any],
         config: RunnableConfig | list[RunnableConfig] | None,
         return_exceptions: bool,
@@ -30,7 +28,7 @@ class Batch:
     ) -> None:
         if isinstance(inputs, (str, bytes, Mapping)) or not hasattr(inputs, "__iter__"):
             raise TypeError(f"batch: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
-        self._runnable = runnable
+        self._step = step
         self._inputs = list(inputs)
         self.indexes = range(len(self._inputs))
         self._return_exceptions = return_exceptions
@@ -60,7 +58,7 @@ class Batch:
         if not scope.plain:
             scope.item = index
         try:
-            return await self._runnable._call_step(self._inputs[index], scope, **self._kwargs)
+            return await self._step._call_step(self._inputs[index], scope, **self._kwargs)
         except Exception as error:
             if not self._return_exceptions:
                 raise

@@ -11,17 +11,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import Protocol
 from unicodedata import east_asian_width
 
-if TYPE_CHECKING:
-    from .graph import Edge, Graph, Node
+from .graph_elements import Edge, Node
 
 __all__ = ["ascii_art", "mermaid", "svg"]
 
 MAX_CELLS = 48
 """Character cells of a name in a picture; the rest is left out."""
 _GAP = 3
+
+
+class Drawable(Protocol):
+    """A graph, as far as its picture shows it: nodes by id, and the edges between them."""
+
+    nodes: dict[str, Node]
+    edges: list[Edge]
 
 
 @dataclass(eq=False)
@@ -51,7 +57,7 @@ class _Link:
 class _Layout:
     """Where everything stands, in character cells."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Drawable) -> None:
         depth = _depths(graph)
         self.slots = {
             id: _Slot((index,), depth[id], _cut(node.name), node)
@@ -104,7 +110,7 @@ class _Layout:
                 slot.x -= edge
 
 
-def _depths(graph: Graph) -> dict[str, int]:
+def _depths(graph: Drawable) -> dict[str, int]:
     """The layer of each node: one below the lowest that leads to it. Cycles are cut where they close."""
     targets: dict[str, list[str]] = {id: [] for id in graph.nodes}
     waiting = dict.fromkeys(graph.nodes, 0)
@@ -153,7 +159,7 @@ def _middle(slots: Iterable[_Slot], otherwise: int) -> int:
 # Text
 
 
-def ascii_art(graph: Graph) -> str:
+def ascii_art(graph: Drawable) -> str:
     """The graph in ASCII (but for its names): boxes from top to bottom, dotted where it is conditional."""
     layout = _Layout(graph)
     rows: list[list[str]] = []
@@ -281,7 +287,7 @@ _CELL, _BOX, _BETWEEN, _MARGIN = 8, 30, 40, 8
 """Pixels: a character cell, the height of a box, the space between layers, the margin."""
 
 
-def svg(graph: Graph) -> str:
+def svg(graph: Drawable) -> str:
     """The graph as a self-contained picture: boxes bring their own ground, so it reads on light and dark."""
     layout = _Layout(graph)
     width = layout.width * _CELL + 2 * _MARGIN
@@ -348,12 +354,12 @@ def _visible(text: str) -> str:
 # Mermaid
 
 
-def mermaid(graph: Graph, with_styles: bool = True) -> str:
+def mermaid(graph: Drawable, with_styles: bool = True) -> str:
     """The graph as a Mermaid flowchart, names escaped."""
     return "\n".join(_mermaid_lines(graph, with_styles)) + "\n"
 
 
-def _mermaid_lines(graph: Graph, with_styles: bool) -> Iterator[str]:
+def _mermaid_lines(graph: Drawable, with_styles: bool) -> Iterator[str]:
     yield "graph TD;"
     ids = {id: f"n{number}" for number, id in enumerate(graph.nodes)}
     for id, node in graph.nodes.items():

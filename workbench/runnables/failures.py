@@ -5,12 +5,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 from ..engine.scope import current
-
-if TYPE_CHECKING:
-    from .base import Runnable
+from .composed import ComposedStep
 
 __all__ = ["explain", "failed_path"]
 
@@ -35,21 +32,19 @@ def explain(error: Exception) -> None:
 
 def failed_path(error: BaseException) -> list[str]:
     """Names of the steps an exception passed through, outermost first."""
-    from .base import Runnable
-
-    path: list[tuple[Runnable[Any, Any], str]] = []
+    path: list[tuple[ComposedStep, str]] = []
     traceback = error.__traceback__
     while traceback is not None:
         frame = traceback.tb_frame
         if (variable := _ENTRIES.get(frame.f_code.co_name)) is not None:
             step = frame.f_locals.get(variable)
-            if isinstance(step, Runnable):
+            if step is not None and hasattr(type(step), "_call_step"):
                 _push(path, step)
         traceback = traceback.tb_next
     return [name for _, name in path]
 
 
-def _push(path: list[tuple[Runnable[Any, Any], str]], step: Runnable[Any, Any]) -> None:
+def _push(path: list[tuple[ComposedStep, str]], step: ComposedStep) -> None:
     if step._alias() is not None or any(step is seen for seen, _ in path):
         return
     name = step.get_name()
@@ -63,7 +58,7 @@ def _push(path: list[tuple[Runnable[Any, Any], str]], step: Runnable[Any, Any]) 
     path.append((step, name))
 
 
-def _children(step: Runnable[Any, Any], alias: str = "") -> Iterator[tuple[Runnable[Any, Any], str]]:
+def _children(step: ComposedStep, alias: str = "") -> Iterator[tuple[ComposedStep, str]]:
     """The steps inside, each with the name that a binding around it gives it."""
     for child in step._steps_inside():
         given = child._alias()

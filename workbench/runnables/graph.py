@@ -7,7 +7,6 @@ step; of alternatives (fallbacks, a branch on a condition) the one that was aske
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,34 +15,13 @@ from typing import Any, NamedTuple
 from ..engine.config import RunnableConfig, merge_configs
 from .base import Runnable
 from .binding import RunnableBinding
+from .drawing import ascii_art, mermaid, svg
+from .graph_elements import Edge, Node
 from .parallel import RunnableParallel
 from .passthrough import RunnableAssign, RunnablePassthrough
 from .sequence import RunnableSequence
 
-__all__ = ["Edge", "Graph", "Node", "graph_of", "prompts_in"]
-
-
-@dataclass(frozen=True)
-class Node:
-    """A step, or the schema (a pydantic model) of an input or output."""
-
-    id: str
-    name: str
-    data: Any
-    metadata: Mapping[str, Any] | None = None
-
-    @property
-    def is_schema(self) -> bool:
-        return inspect.isclass(self.data)
-
-
-class Edge(NamedTuple):
-    """From one node to the next, by id; ``data`` is a remark such as the key of a branch."""
-
-    source: str
-    target: str
-    data: str | None = None
-    conditional: bool = False
+__all__ = ["Graph", "graph_of", "prompts_in"]
 
 
 @dataclass
@@ -120,22 +98,16 @@ class Graph:
 
     def draw_mermaid(self, *, with_styles: bool = True) -> str:
         """The graph as a Mermaid flowchart; JupyterLab and GitHub draw it in a ``mermaid`` code block."""
-        from .drawing import mermaid
-
         return mermaid(self, with_styles)
 
     def draw_ascii(self) -> str:
         """The graph as text, from top to bottom."""
-        from .drawing import ascii_art
-
         return ascii_art(self)
 
     def print_ascii(self) -> None:
         print(self.draw_ascii())
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .drawing import svg
-
         return {"text/plain": self.draw_ascii(), "image/svg+xml": svg(self)}
 
     def __repr__(self) -> str:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.modes import AnyScope
 from .signatures import accepted
-
-if TYPE_CHECKING:
-    from .base import Runnable
 
 __all__ = ["resolve_overrides"]
 
 _PUBLIC = ("invoke", "ainvoke", "stream", "astream", "transform", "atransform")
 
 
-def resolve_overrides(cls: type[Runnable[Any, Any]], base: type[Runnable[Any, Any]]) -> None:
+def resolve_overrides(cls: Any, base: Any) -> None:
     """Point the engine at the public methods of *base* that a class overrides, and remember what they
     replace."""
     names = frozenset(name for name in _PUBLIC if getattr(cls, name) is not getattr(base, name))
@@ -33,16 +30,16 @@ def resolve_overrides(cls: type[Runnable[Any, Any]], base: type[Runnable[Any, An
     )
     if names and any(name in cls.__dict__ for name in _PUBLIC):
         if "_invoke" not in cls.__dict__:
-            cls._invoke = _invoke_override  # type: ignore[method-assign]
+            cls._invoke = _invoke_override
         if "_transform" not in cls.__dict__ and names - {"invoke", "ainvoke"}:
-            cls._transform = _transform_override  # type: ignore[method-assign]
+            cls._transform = _transform_override
 
 
-def _pick(step: Runnable[Any, Any], scope: AnyScope, *forms: str) -> str | None:
+def _pick(step: Any, scope: AnyScope, *forms: str) -> str | None:
     return next((form for form in forms if form in step._overrides), None)
 
 
-async def _invoke_override(self: Runnable[Any, Any], input: Any, scope: AnyScope, **kwargs: Any) -> Any:
+async def _invoke_override(self: Any, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
     __tracebackhide__ = True
     form = _pick(self, scope, "invoke") if scope.blocking else _pick(self, scope, "ainvoke", "invoke")
     if form is not None:
@@ -62,7 +59,7 @@ async def _invoke_override(self: Runnable[Any, Any], input: Any, scope: AnyScope
 
 
 async def _transform_override(
-    self: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, **kwargs: Any
+    self: Any, source: ChunkStream, scope: AnyScope, **kwargs: Any
 ) -> AsyncGenerator[Any, None]:
     __tracebackhide__ = True
     if scope.blocking:

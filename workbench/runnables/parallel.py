@@ -54,12 +54,15 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
         return ()
 
     def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
-        from .shapes import input_of, merged
+        from .input_output import input_of
+        from .shapes import merged
 
         return merged(self.get_name("input"), [input_of(step, config) for step in self.steps.values()])
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
-        from .shapes import Key, Shape, nested, output_of
+        from .input_output import output_of
+        from .schema import nested
+        from .shapes import Key, Shape
 
         fields = {key: Key(nested(output_of(step, config, given))) for key, step in self.steps.items()}
         return Shape.keyed(self.get_name("output"), fields)

@@ -99,7 +99,8 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
         return [self.mapper]
 
     def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
-        from .shapes import Shape, input_of, merged
+        from .input_output import input_of
+        from .shapes import Shape, merged
 
         needed = input_of(self.mapper, config)
         let_by = {key: field for key, field in (wanted.fields or {}).items() if key not in self.mapper.steps}
@@ -108,7 +109,8 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
         return merged(title, [Shape.keyed("", needed.fields or {}), Shape.keyed("", let_by)])
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
-        from .shapes import Shape, output_of
+        from .input_output import output_of
+        from .shapes import Shape
 
         added = output_of(self.mapper, config, given).fields or {}
         return Shape.keyed(self.get_name("output", name="RunnableAssign"), {**(given.fields or {}), **added})

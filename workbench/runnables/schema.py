@@ -9,18 +9,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, RootModel, create_model
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
 
 from ..engine.config import KEYS, RunnableConfig
+from .configurable_specs import ConfigurableFieldSpec
 from .shapes import Key, Shape
 
-if TYPE_CHECKING:
-    from .base import Runnable
-
-__all__ = ["Described", "Keyed", "config_model", "json_schema", "keyed_model", "model_of", "without_examples"]
+__all__ = [
+    "Described",
+    "Keyed",
+    "config_model",
+    "json_schema",
+    "keyed_model",
+    "model_of",
+    "nested",
+    "without_examples",
+]
 
 
 class _Lenient(GenerateJsonSchema):
@@ -84,18 +91,28 @@ def model_of(shape: Shape) -> type[BaseModel]:
         return _made(shape.title, annotation, fields)
 
 
+def nested(shape: Shape) -> Any:
+    """A shape as an annotation: a dict of known keys becomes a pydantic model."""
+    if shape.fields is None:
+        return shape.annotation
+    return model_of(shape)
+
+
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of a model, with no condition for what has no JSON form."""
     return model.model_json_schema(schema_generator=_Lenient)
 
 
-def config_model(step: Runnable[Any, Any], include: Sequence[str]) -> type[BaseModel]:
-    """A model of the config for *step*. ValueError names the keys there are."""
+def config_model(
+    title: str, specs: Sequence[ConfigurableFieldSpec], include: Sequence[str]
+) -> type[BaseModel]:
+    """A model of a config: what *specs* say is configurable, and the keys to *include*. ValueError names the
+    keys there are."""
     if unknown := [key for key in include if key not in KEYS]:
         raise ValueError(f"include: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(KEYS))}")
     hints = get_type_hints(RunnableConfig)
     fields: dict[str, Any] = {key: (hints[key], {"default": None}) for key in hints if key in include}
-    if specs := step.config_specs:
+    if specs:
         keys = {
             spec.id: (
                 spec.annotation,
@@ -104,7 +121,7 @@ def config_model(step: Runnable[Any, Any], include: Sequence[str]) -> type[BaseM
             for spec in specs
         }
         fields["configurable"] = (keyed_model("Configurable", keys), {"default": None})
-    return keyed_model(step.get_name("config"), fields)
+    return keyed_model(title, fields)
 
 
 Fields = tuple[tuple[str, Key], ...]

@@ -73,14 +73,14 @@ class RunnableSequence(Runnable[Input, Output]):
         return ()
 
     def _input_shape(self, config: RunnableConfig | None, wanted: Shape) -> Shape:
-        from .shapes import input_of
+        from .input_output import input_of
 
         for step in reversed(self.steps):
             wanted = input_of(step, config, wanted)
         return wanted if wanted.title else wanted.titled(self.get_name("input"))
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
-        from .shapes import output_of
+        from .input_output import output_of
 
         for step in self.steps:
             given = output_of(step, config, given)

@@ -1,43 +1,15 @@
-"""What is known of a runnable's input and output before it runs, read off its structure.
-
-A *shape* is a type (an annotation), or for dicts of known keys a type a key. Nothing here is worked out
-until somebody asks for a schema. ``input_of`` and ``output_of`` ask; a class answers by overriding one of
-
-- ``InputType``, ``OutputType``: it takes or gives one type;
-- ``_input_shape``, ``_output_shape``: it depends on its parts. *wanted* is what must come out, *given* what
-  goes in: what lets values by (passthrough, assign, pick) hands them on;
-- ``_stand_ins``: one of other runnables does its work, so that theirs are its shapes.
-
-Otherwise the arguments of ``Runnable[..., ...]`` in its bases count, or the one runnable inside.
-What nothing is known of is ``Any``.
-"""
+"""Shapes: what is known of an input or output, as a type (an annotation), or for dicts of known keys a type a
+key. What nothing is known of is ``Any``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, reduce
-from operator import or_
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
-from .base import Runnable
-
-if TYPE_CHECKING:
-    from ..engine.config import RunnableConfig
-
-__all__ = [
-    "ANY",
-    "Key",
-    "Shape",
-    "input_of",
-    "merged",
-    "nested",
-    "output_of",
-    "stated_input",
-    "stated_output",
-]
+__all__ = ["ANY", "Key", "Shape", "merged"]
 
 
 @dataclass(frozen=True)
@@ -89,28 +61,6 @@ class Shape:
 ANY = Shape("Any")
 
 
-def input_of(step: Runnable[Any, Any], config: RunnableConfig | None = None, wanted: Shape = ANY) -> Shape:
-    """What *step* takes under *config*, to give *wanted*."""
-    return step._as_configured(config)._input_shape(config, wanted)
-
-
-def output_of(
-    step: Runnable[Any, Any], config: RunnableConfig | None = None, given: Shape | None = None
-) -> Shape:
-    """What *step* gives under *config* for what is *given* (without it, for its own input)."""
-    step = step._as_configured(config)
-    return step._output_shape(config, step._input_shape(config, ANY) if given is None else given)
-
-
-def nested(shape: Shape) -> Any:
-    """A shape as an annotation: a dict of known keys becomes a pydantic model."""
-    if shape.fields is None:
-        return shape.annotation
-    from .schema import model_of
-
-    return model_of(shape)
-
-
 def merged(title: str, shapes: Iterable[Shape], *, alternatives: bool = False) -> Shape:
     """What suits all of *shapes*: the keys of all, or their one type; Any where they disagree.
 
@@ -136,93 +86,6 @@ def merged(title: str, shapes: Iterable[Shape], *, alternatives: bool = False) -
     return Shape.keyed(title, fields)
 
 
-def one_of(title: str, shapes: Iterable[Shape]) -> Shape:
-    """The union of *shapes*."""
-    each = list(shapes)
-    if not all(shape.known for shape in each):
-        return Shape(title)
-    if all(shape.titled("") == each[0].titled("") for shape in each):
-        return each[0]
-    return Shape(title, reduce(or_, map(nested, each)))
-
-
-def stated_input(step: Runnable[Any, Any], config: RunnableConfig | None, wanted: Shape) -> Shape:
-    """The input that a class states, or that of what stands in for it."""
-    title = step.get_name("input")
-    if type(step).InputType is not Runnable.InputType:
-        return Shape.of(title, step.InputType)
-    stated = declared(type(step))[0]
-    stand_ins = step._stand_ins()
-    if not stand_ins or not _is_open(stated):
-        return Shape.of(title, _filled(stated, Any))
-    if isinstance(stated, TypeVar):
-        if len(stand_ins) == 1:
-            return input_of(stand_ins[0], config, wanted)
-        inner = [input_of(each, config, wanted) for each in stand_ins]
-        return inner[0] if _all_equal(inner) else merged(title, inner, alternatives=True)
-    return Shape.of(title, _filled(stated, nested(input_of(stand_ins[0], config))))
-
-
-def stated_output(step: Runnable[Any, Any], config: RunnableConfig | None, given: Shape) -> Shape:
-    """The output that a class states, or that of what stands in for it."""
-    title = step.get_name("output")
-    if type(step).OutputType is not Runnable.OutputType:
-        return Shape.of(title, step.OutputType)
-    stated = declared(type(step))[1]
-    stand_ins = step._stand_ins()
-    if not stand_ins or not _is_open(stated):
-        return Shape.of(title, _filled(stated, Any))
-    if isinstance(stated, TypeVar):
-        return one_of(title, [output_of(each, config, given) for each in stand_ins])
-    return Shape.of(title, _filled(stated, nested(output_of(stand_ins[0], config))))
-
-
-def declared(cls: Any) -> tuple[Any, Any]:
-    """The two arguments of ``Runnable[..., ...]`` as the bases of *cls* give them, or type variables."""
-    return _declared(cls)
-
-
-@lru_cache(maxsize=1024)
-def _declared(cls: type[Any]) -> tuple[Any, Any]:
-    if cls is Runnable:
-        return Runnable.__parameters__  # type: ignore[attr-defined,no-any-return]  # typing adds it
-    pydantic_generic = cls.__dict__.get("__pydantic_generic_metadata__") or {}
-    if (origin := pydantic_generic.get("origin")) is not None:
-        names = origin.__pydantic_generic_metadata__["parameters"]
-        return _substituted(declared(origin), names, pydantic_generic["args"])
-    for base in cls.__dict__.get("__orig_bases__") or cls.__bases__:
-        origin = get_origin(base) or base
-        if isinstance(origin, type) and issubclass(origin, Runnable):
-            return _substituted(declared(origin), getattr(origin, "__parameters__", ()), get_args(base))
-    return Any, Any
-
-
-def _substituted(pair: tuple[Any, Any], names: Sequence[Any], values: Sequence[Any]) -> tuple[Any, Any]:
-    by_name = dict(zip(names, values, strict=False))  # a base without arguments leaves its variables open
-    first, second = (_replaced(annotation, by_name) for annotation in pair)
-    return first, second
-
-
-def _replaced(annotation: Any, by_name: Mapping[Any, Any]) -> Any:
-    if isinstance(annotation, TypeVar):
-        return by_name.get(annotation, annotation)
-    if names := getattr(annotation, "__parameters__", ()):
-        return annotation[tuple(by_name.get(name, name) for name in names)]
-    return annotation
-
-
-def _filled(annotation: Any, value: Any) -> Any:
-    if isinstance(annotation, TypeVar):
-        return value
-    return _replaced(annotation, dict.fromkeys(getattr(annotation, "__parameters__", ()), value))
-
-
-def _is_open(annotation: Any) -> bool:
-    return isinstance(annotation, TypeVar) or (
-        not isinstance(annotation, type) and bool(getattr(annotation, "__parameters__", ()))
-    )
-
-
 def _is_dict(annotation: Any) -> bool:
     kind = get_origin(annotation) or annotation
     return isinstance(kind, type) and issubclass(kind, Mapping)
@@ -231,7 +94,3 @@ def _is_dict(annotation: Any) -> bool:
 def _requires(shape: Shape, name: str) -> bool:
     key = (shape.fields or {}).get(name)
     return key is not None and key.required
-
-
-def _all_equal(shapes: Sequence[Shape]) -> bool:
-    return all(shape == shapes[0] for shape in shapes)

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from ..engine.modes import AnyScope
 from ..runnables.base import Runnable, coerce
-from ..runnables.schema import model_of
-from ..runnables.shapes import Key, Shape, input_of, nested
+from ..runnables.input_output import input_of
+from ..runnables.schema import model_of, nested
+from ..runnables.shapes import Key, Shape
 from .base import BaseTool
 from .docstrings import function_doc
 

@@ -1,4 +1,4 @@
-"""A step's stream inside a run of its own, and streams from what people iterate over."""
+"""A step's stream inside a run of its own."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import perf_counter
 from types import AsyncGeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
 from ..engine.modes import AnyScope
 from ..engine.runs import MODEL_TYPES, Run
+from .composed import ComposedStep
 
-if TYPE_CHECKING:
-    from .base import Runnable
-
-__all__ = ["AsyncIteratorSource", "IteratorSource", "called", "observed"]
+__all__ = ["called", "observed"]
 
 
 async def called(
-    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
+    step: ComposedStep, source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
 ) -> AsyncGenerator[Any, None]:
     """A step that does not stream: its run is over when its output goes on, and reports no chunks."""
     __tracebackhide__ = True
@@ -28,7 +26,7 @@ async def called(
 
 
 def observed(
-    step: Runnable[Any, Any], source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
+    step: ComposedStep, source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
 ) -> AsyncGenerator[Any, None]:
     """A step that streams, in a run of its own."""
     total = Fold()
@@ -42,7 +40,7 @@ _sums: WeakKeyDictionary[Any, Fold] = WeakKeyDictionary()
 
 
 async def _observed(
-    step: Runnable[Any, Any],
+    step: ComposedStep,
     source: ChunkStream,
     scope: AnyScope,
     tag: str | None,
@@ -160,38 +158,3 @@ class _Resumed(_Tap):
         chunk, self._first = self._first, MISSING
         self.total = self._sum  # not before: a step may take nothing of its input
         return chunk
-
-
-class IteratorSource:
-    """A synchronous iterable as a stream for the blocking driver."""
-
-    def __init__(self, items: Any) -> None:
-        self._items = iter(items)
-
-    def __aiter__(self) -> IteratorSource:
-        return self
-
-    async def __anext__(self) -> Any:
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        if (close := getattr(self._items, "close", None)) is not None:
-            close()
-
-
-class AsyncIteratorSource:
-    """An asynchronous iterable that cannot be closed, as a stream."""
-
-    def __init__(self, items: Any) -> None:
-        self._items = aiter(items)
-
-    def __aiter__(self) -> AsyncIteratorSource:
-        return self
-
-    async def __anext__(self) -> Any:
-        return await anext(self._items)
-
-    async def aclose(self) -> None:
-        """Nothing to close."""
