@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import AddableDict, ChunkStream, Once
 from ..engine.modes import AnyScope, Tee
+from ..tracing.tags import BRANCH
 from .base import Runnable, coerce
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
                 raise TypeError(f"RunnableParallel: expected text as keys, got {key!r}")
         self.steps = {key: coerce(step) for key, step in given.items()}
         self.name = name
-        self._branches = [(key, step, f"map:key:{key}") for key, step in self.steps.items()]
+        self._branches = [(key, step, f"{BRANCH}{key}") for key, step in self.steps.items()]
 
     def _default_name(self) -> str:
         return f"RunnableParallel<{','.join(self.steps)}>"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import ChunkStream, fold
 from ..engine.modes import AnyScope
+from ..tracing.tags import STEP
 from .base import Runnable, coerce
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class RunnableSequence(Runnable[Input, Output]):
             raise ValueError(f"RunnableSequence: expected two steps or more, got {len(flat)}")
         self.steps: list[Runnable[Any, Any]] = flat
         self.name = name
-        self._tags = [f"seq:step:{number}" for number in range(1, len(flat) + 1)]
+        self._tags = [f"{STEP}{number}" for number in range(1, len(flat) + 1)]
 
     @property
     def first(self) -> Runnable[Input, Any]:

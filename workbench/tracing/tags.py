@@ -1,34 +1,40 @@
-"""The tags by which a run says where it stands in the run around it: a step of a sequence, a branch of a
-parallel step, a condition of a ``RunnableBranch``.
+"""The tags by which a run says where it stands in the run around it: as a step of a sequence, or as a branch
+of a parallel step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["BRANCH", "CONDITION", "STEP", "branches_in", "place_in"]
+__all__ = ["BRANCH", "PLACES", "STEP", "branch_key", "branches_in", "step_number"]
 
 STEP = "seq:step:"
 """Before the number of a step, from 1."""
 BRANCH = "map:key:"
 """Before the key of a branch."""
-CONDITION = "condition:"
-"""Before the number of a condition, from 1."""
+PLACES = (STEP, BRANCH)
+
+
+def step_number(tag: str | None) -> int | None:
+    """
+    >>> step_number("seq:step:2"), step_number("map:key:joke")
+    (2, None)
+    """
+    return int(tag.removeprefix(STEP)) if tag is not None and tag.startswith(STEP) else None
+
+
+def branch_key(tag: str | None) -> str | None:
+    """
+    >>> branch_key("map:key:joke"), branch_key("seq:step:2")
+    ('joke', None)
+    """
+    return tag.removeprefix(BRANCH) if tag is not None and tag.startswith(BRANCH) else None
 
 
 def branches_in(tags: Iterable[str]) -> list[str]:
-    """The keys of the branches that a run is; more than one where parallel steps stand in each other.
+    """The keys of the branches that a run is: more than one where it is a branch inside a branch.
 
     >>> branches_in(["seq:step:1", "map:key:joke", "mine"])
     ['joke']
     """
     return [tag[len(BRANCH) :] for tag in map(str, tags) if tag.startswith(BRANCH)]
-
-
-def place_in(tags: Iterable[str]) -> str | None:
-    """The first tag that is a step of a sequence or a branch.
-
-    >>> place_in(["mine", "seq:step:2"])
-    'seq:step:2'
-    """
-    return next((tag for tag in tags if tag.startswith((STEP, BRANCH))), None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...engine.runs import MODEL_TYPES
+from ...tracing.tags import branch_key, step_number
 from ..measuring.measured_cases import MeasuredCases
 from ..measuring.measurement import Measurement
 from ..runs.critical_path import children_of
@@ -116,9 +117,9 @@ def _step(key: _Key, first: _Found | None, second: _Found | None) -> Step:
     spans = tuple(_span(found) for found in (first, second))
     tokens = tuple(_first_token(found) for found in (first, second))
     name = row.name if row is not None else key[-1][0]
-    place = row.place if row is not None else None
-    if place is not None and place.startswith("map:key:") and place.removeprefix("map:key:") != name:
-        name = f"{place.removeprefix('map:key:')}: {name}"
+    branch = branch_key(row.place) if row is not None else None
+    if branch is not None and branch != name:
+        name = f"{branch}: {name}"
     return Step(name, len(key) - 1, row.type if row else "", (spans[0], spans[1]), (tokens[0], tokens[1]))
 
 
@@ -164,8 +165,7 @@ def _tree(measurement: Measurement, item: int) -> dict[_Key, _Found]:
 
 def _in_order(rows: Sequence[TimingRow], children: Sequence[int]) -> list[int]:
     def key(child: int) -> tuple[int, float]:
-        place = rows[child].place or ""
-        return int(place.rpartition(":")[2]) if place.startswith("seq:step:") else 0, rows[child].start_s
+        return step_number(rows[child].place) or 0, rows[child].start_s
 
     return sorted(children, key=key)
 

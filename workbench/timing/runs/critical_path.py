@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ...tracing.tags import branch_key, step_number
 from .rows import TimingRow
 
 __all__ = ["Share", "Stretch", "critical_path", "shares"]
@@ -92,8 +93,8 @@ def branch_of(rows: Sequence[TimingRow], index: int) -> str | None:
     at: int | None = index
     while at is not None:
         row = rows[at]
-        if row.place is not None and row.place.startswith("map:key:"):
-            return row.place.removeprefix("map:key:")
+        if (branch := branch_key(row.place)) is not None:
+            return branch
         at = row.parent
     return None
 
@@ -102,10 +103,9 @@ def sequence_steps(rows: Sequence[TimingRow], children: Sequence[int]) -> list[i
     """The children in the order of their steps, if they are the steps of a sequence."""
     numbered = []
     for child in children:
-        place = rows[child].place
-        if place is None or not place.startswith("seq:step:"):
+        if (number := step_number(rows[child].place)) is None:
             return None
-        numbered.append((int(place.removeprefix("seq:step:")), rows[child].start_s, child))
+        numbered.append((number, rows[child].start_s, child))
     return [child for _, _, child in sorted(numbered)]
 
 

@@ -23,13 +23,13 @@ from typing import Any
 
 from ...engine.runs import MODEL_TYPES, Run, RunEvent, Status
 from ...tracing.calls import CallClock, CallStats
+from ...tracing.tags import PLACES
 
 __all__ = ["TimingRow", "Timings"]
 
 _PLUMBING = frozenset({"prompt", "parser"})
 RATE_LIMITED = "rate_limited"
 """The custom event of a model that had to wait for its rate limiter; its data has ``waited_s``."""
-_PLACES = ("seq:step:", "map:key:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class _Entry:
         self.limited_s = self.idle_s = 0.0
         self.item: int | None = getattr(run, "item", None)
         tag = run.tags[run.inherited] if run.inherited < len(run.tags) else ""
-        self.place = tag if tag.startswith(_PLACES) else None
+        self.place = tag if tag.startswith(PLACES) else None
 
 
 class Timings:

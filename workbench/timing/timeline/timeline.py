@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ...engine.runs import MODEL_TYPES, Observer, Run, RunEvent
+from ...tracing.tags import branches_in
 from ..measuring.measurement import Sample
 from ..measuring.rounds import Progress
 from ..measuring.strategies import INPUT_BRANCH, Case
@@ -33,7 +34,6 @@ __all__ = ["MOST_BARS", "Picture", "Timeline"]
 MOST_BARS = 20_000
 """Of one case; further calls are counted and not drawn."""
 _PLUMBING = frozenset({"prompt", "parser"})
-_BRANCH = "map:key:"
 LOOKED_AT = 64
 """Calls get their places in turn: after so many that still wait, the rest wait too."""
 _ENDED, _GAVE_WAY, _PLACED = range(3)  # at one moment in this order
@@ -249,7 +249,7 @@ class Picture:
         root = run
         while at is not None:
             if branch is None:
-                branch = next((tag[len(_BRANCH) :] for tag in at.tags if tag.startswith(_BRANCH)), None)
+                branch = next(iter(branches_in(at.tags)), None)
             root, at = at, at.parent
         item = self._items.get(root, 0)
         if branch is not None and branch.startswith(INPUT_BRANCH) and self.case.branches_are_items:
