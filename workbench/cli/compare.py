@@ -6,29 +6,64 @@ import json
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
-from ..notebook.compare import run_under_a_view
-from ..notebook.magics.timing_line import TimingLine
-from ..timing.comparison import Comparison
-from ..timing.experiment import experiment_on
-from ..timing.page import save_page
-from ..timing.timeline.timeline import Timeline
 
-__all__ = ["compare_command", "read_inputs"]
+if TYPE_CHECKING:
+    from ..timing.comparison import Comparison
+    from ..timing.timeline.timeline import Timeline
+
+__all__ = ["add_compare", "read_inputs"]
 
 INTERRUPTED = 130
 _OURS = Path(__file__).resolve().parent.parent
 
 
-def compare_command(chains: Mapping[str, Any], options: Namespace) -> int:
-    """Compare, print, write; the exit code. Raises WorkbenchError for wrong arguments, before anything
+def add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="time chains on the inputs of a file under several strategies",
+        description="Each case is timed in turn, several times. Ctrl-C ends it; what was measured is kept.",
+    )
+    compare.add_argument("chains", nargs="+", metavar="MODULE:CHAIN", help="or FILE.py:CHAIN")
+    compare.add_argument(
+        "--inputs",
+        required=True,
+        metavar="PATH",
+        help="a JSON value a line (.jsonl), or a list of them (.json); - for standard input",
+    )
+    compare.add_argument(
+        "--strategies",
+        metavar="LIST",
+        help="some of one-by-one, batch, abatch, parallel, with commas between (one-by-one,batch)",
+    )
+    compare.add_argument("--concurrency", metavar="LIST", help="max_concurrency to try, such as 1,2,4,8")
+    compare.add_argument("--repeat", type=int, default=5, metavar="N", help="of each case (5)")
+    compare.add_argument("--warmup", type=int, default=1, metavar="N", help="rounds that do not count (1)")
+    compare.add_argument("--baseline", metavar="LABEL", help="the case that speed-ups refer to")
+    compare.add_argument(
+        "--out", type=Path, metavar="PATH", help="a page (.html), or the figures of each repeat (.json)"
+    )
+    compare.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    compare.set_defaults(run=_compare)
+
+
+def _compare(options: Namespace) -> int:
+    """Load, compare, print, write; the exit code. Raises WorkbenchError for wrong arguments, before anything
     runs."""
+    from rich.console import Console
+
+    from ..notebook.compare import run_under_a_view
+    from ..serve.server.command import load_chain
+    from ..timing.experiment import experiment_on
+    from ..timing.timeline.timeline import Timeline
+
+    named = [load_chain(target) for target in options.chains]
+    chains = dict(named)
+    if len(chains) < len(named):
+        raise WorkbenchError("two chains have the same name: give one of them another")
     out = _checked_out(options.out)
     inputs = read_inputs(options.inputs)
     given = _arguments(options, len(chains), len(inputs))
@@ -47,11 +82,11 @@ def compare_command(chains: Mapping[str, Any], options: Namespace) -> int:
     except ValueError as error:
         if str(error).startswith(("baseline:", "repeats:", "warmup:")):
             raise WorkbenchError(f"--{error}") from None
-        raise WorkbenchError(_told(error)) from error
+        raise WorkbenchError(_explained(error)) from error
     except Exception as error:
         if isinstance(error, WorkbenchError) or type(error).__module__.startswith("openai"):
             raise  # what they say is enough, or is shown by who calls this
-        raise WorkbenchError(_told(error)) from error
+        raise WorkbenchError(_explained(error)) from error
     console = Console()
     if console.is_terminal:
         console.print(found)
@@ -63,7 +98,7 @@ def compare_command(chains: Mapping[str, Any], options: Namespace) -> int:
     return INTERRUPTED if found.interrupted else 0
 
 
-def _told(error: Exception) -> str:
+def _explained(error: Exception) -> str:
     """What a chain raised: the user's own frames, and what is known of where it was."""
     frames = [
         frame
@@ -117,6 +152,8 @@ def _lines(text: str, source: str) -> list[Any]:
 
 def _arguments(options: Namespace, chains: int, inputs: int) -> dict[str, Any]:
     """Strategies and concurrency as ``compare`` takes them; the numbers are checked."""
+    from ..notebook.magics.timing_line import TimingLine
+
     texts = {"strategies": options.strategies, "concurrency": options.concurrency}
     line = TimingLine(given={name: text for name, text in texts.items() if text is not None})
     given = line.options({}, chains=chains, inputs=inputs)
@@ -138,11 +175,13 @@ def _checked_out(out: Path | None) -> Path | None:
 
 
 def _write(found: Comparison, out: Path, timeline: Timeline) -> None:
+    from ..timing.page import save_page
+
     try:
         if out.suffix == ".json":
-            told = {"title": found.title, "verdicts": found.verdicts, "repeats": found.records()}
-            told["advice"] = [{"says": one.says, "evidence": one.evidence} for one in found.advice]
-            out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+            document = {"title": found.title, "verdicts": found.verdicts, "repeats": found.records()}
+            document["advice"] = [{"says": one.says, "evidence": one.evidence} for one in found.advice]
+            out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         else:
             save_page(found, out, timeline=timeline.snapshot())
     except OSError as error:
