@@ -17,7 +17,7 @@ from ..wire.extensions import FILTERS
 from ..wire.patches import PatchReader
 from ..wire.run_records import RunReader, as_cancelled
 from ..wire.values import from_wire, to_wire
-from .transport import Batch
+from .transport import ServedBatch
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -203,6 +203,6 @@ def schema_model(schema: dict[str, Any], title: str) -> type[BaseModel]:
     return RemoteSchema
 
 
-def _data(batch: Batch) -> Iterator[str]:
+def _data(batch: ServedBatch) -> Iterator[str]:
     """The data of a batch's data events; ``metadata`` and events of later versions are none."""
     return (data for name, data in batch.events if name == "data")

@@ -22,7 +22,7 @@ from ...models.chat import whole
 from ...runnables.base import Runnable
 from ...tracing.events import StreamEvent, check_version
 from ...tracing.log.patches import RunLog, RunLogPatch
-from ..wire.extensions import Wire
+from ..wire.extensions import WireFormat
 from ..wire.values import from_wire
 from .answers import body_of, chunks_of, data_of, observed_chunks, patches_of, schema_model, settings_of
 from .transport import Transport
@@ -129,7 +129,7 @@ class RemoteRunnable(Runnable[Input, Output]):
             return await scope.call(self._transport.call, False, "POST", name, body, "values")
         return await scope.call(self._transport.acall, True, "POST", name, body, "values")
 
-    def _stream(self, scope: AnyScope, name: str, body: dict[str, Any], wire: Wire) -> ChunkStream:
+    def _stream(self, scope: AnyScope, name: str, body: dict[str, Any], wire: WireFormat) -> ChunkStream:
         if scope.blocking:
             return scope.iterate(self._transport.events, False, name, body, wire)
         return scope.iterate(self._transport.aevents, True, name, body, wire)

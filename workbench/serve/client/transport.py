@@ -1,7 +1,7 @@
 """Requests to a service over HTTP: connections, what is safe to repeat, and errors that say what happened.
 
-Synchronous and asynchronous calls differ in how they wait, which is written twice and short; what comes is
-read once, by ``Answer``.
+Synchronous and asynchronous calls are written twice, because they wait differently; what arrives is read in
+one place, by ``ServedAnswer``.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from ...errors import (
 from ...http.connections import Connections
 from ...http.event_stream import EventReader
 from ...http.stopping import aread_out, ended_by_stop, read_out, shut, shut_network
-from ..wire.extensions import HEADER, Wire, wire_of
+from ..wire.extensions import HEADER, WireFormat, format_of
 
-__all__ = ["Batch", "Transport", "chain_error_of"]
+__all__ = ["ServedBatch", "Transport", "chain_error_of"]
 
 _SHOWN = 200
 _BACKOFF_S = 0.1
@@ -42,17 +42,18 @@ _STALE_S = 1.0
 """Seconds within which it shows that a connection was stale; later the request may be at work."""
 
 
-class Batch(NamedTuple):
-    """The events of one network read, and the wire that the server speaks."""
+class ServedBatch(NamedTuple):
+    """The events of one network read, and the format that the server sends."""
 
-    wire: Wire
+    wire: WireFormat
     events: list[tuple[str, str]]
     """Name and data of each."""
 
 
 class Transport:
-    """Calls of one service. *stall_s*: how long its streams may be silent; *timeout*: how long an answer in
-    one piece may take (None: for ever), *connect_s*: reaching it; *retries*: after the first try."""
+    """Calls of one service. All times are in seconds. *stall_s*: how long its streams may be silent;
+    *timeout*: how long an answer in one piece may take (None: for ever); *connect_s*: how long reaching the
+    server may take; *retries*: how many tries may follow the first."""
 
     def __init__(
         self,
@@ -74,12 +75,12 @@ class Transport:
         self._options = client_options
         self._connections = Connections()
         self._single = Connections()
-        """Of calls that can be stopped: each has a connection of its own, which the stop can find."""
+        """For calls that can be stopped: each has a connection of its own, which a stop can shut."""
 
     # Whole answers
 
-    def call(self, method: str, name: str, body: Any = None, wire: Wire = "") -> Any:
-        """The JSON that the endpoint *name* answers, and the wire it is in."""
+    def call(self, method: str, name: str, body: Any = None, wire: WireFormat = "") -> Any:
+        """The JSON that the endpoint *name* answers, and the format it is in."""
         for attempt in range(self._retries + 1):
             with self._reaching(name, "timeout", self._timeout) as failure:
                 response = self._stream_request(method, name, body, wire, self._timeout, failure)
@@ -92,7 +93,7 @@ class Transport:
             time.sleep(failure.wait_s)
         raise AssertionError("unreachable")
 
-    async def acall(self, method: str, name: str, body: Any = None, wire: Wire = "") -> Any:
+    async def acall(self, method: str, name: str, body: Any = None, wire: WireFormat = "") -> Any:
         """``call`` on the running event loop."""
         client = await self._async_client()
         for attempt in range(self._retries + 1):
@@ -108,14 +109,14 @@ class Transport:
 
     # Streams
 
-    def events(self, name: str, body: Any, wire: Wire) -> Iterator[Batch]:
+    def events(self, name: str, body: Any, wire: WireFormat) -> Iterator[ServedBatch]:
         """The events of a stream, up to its end. Closing it closes the connection, which stops the run."""
         for attempt in range(self._retries + 1):
             begun = False
             with self._reaching(name, "stall_s", self._stall_s) as failure:
                 opened = self._stream_request("POST", name, body, wire, self._stall_s, failure)
                 with opened as response, ended_by_stop(partial(shut, response)):
-                    answer = Answer(response, self._label(name), self._stall_s)
+                    answer = ServedAnswer(response, self._label(name), self._stall_s)
                     if not answer.is_stream:
                         response.read()
                     if (wait_s := self._retry_after(response, attempt)) is None:
@@ -124,7 +125,7 @@ class Transport:
                         try:
                             pieces = response.iter_bytes()
                             for piece in pieces:
-                                yield Batch(answer.wire, answer.feed(piece))
+                                yield ServedBatch(answer.wire, answer.feed(piece))
                                 if answer.is_over:
                                     break
                         except self._errors as error:
@@ -138,7 +139,7 @@ class Transport:
             self._check(failure, attempt, "POST")
             time.sleep(failure.wait_s)
 
-    async def aevents(self, name: str, body: Any, wire: Wire) -> AsyncGenerator[Batch, None]:
+    async def aevents(self, name: str, body: Any, wire: WireFormat) -> AsyncGenerator[ServedBatch, None]:
         """``events`` on the running event loop."""
         client = await self._async_client()
         for attempt in range(self._retries + 1):
@@ -147,7 +148,7 @@ class Transport:
                 response = await client.send(request, stream=True)
                 failure.answered = True
                 try:
-                    answer = Answer(response, self._label(name), self._stall_s)
+                    answer = ServedAnswer(response, self._label(name), self._stall_s)
                     if not answer.is_stream:
                         await response.aread()
                     if (wait_s := self._retry_after(response, attempt)) is None:
@@ -155,7 +156,7 @@ class Transport:
                         try:
                             async with aclosing(response.aiter_bytes()) as pieces:
                                 async for piece in pieces:
-                                    yield Batch(answer.wire, answer.feed(piece))
+                                    yield ServedBatch(answer.wire, answer.feed(piece))
                                     if answer.is_over:
                                         break
                                 await aread_out(pieces)
@@ -197,7 +198,14 @@ class Transport:
         return (library.AsyncClient if asynchronous else library.Client)(**options)
 
     def _request(
-        self, client: Any, method: str, name: str, body: Any, wire: Wire, read_s: float | None, trace: Any
+        self,
+        client: Any,
+        method: str,
+        name: str,
+        body: Any,
+        wire: WireFormat,
+        read_s: float | None,
+        trace: Any,
     ) -> Any:
         headers = {**self._headers, "Accept": "application/json, text/event-stream"}
         if wire:
@@ -212,7 +220,7 @@ class Transport:
 
     @contextlib.contextmanager
     def _stream_request(
-        self, method: str, name: str, body: Any, wire: Wire, read_s: float | None, failure: _Failure
+        self, method: str, name: str, body: Any, wire: WireFormat, read_s: float | None, failure: _Failure
     ) -> Iterator[Any]:
         scope = current.get(None)
         failure.stop = None if scope is None else scope.stop
@@ -231,8 +239,8 @@ class Transport:
 
     @contextlib.contextmanager
     def _reaching(self, name: str, option: str, read_s: float | None) -> Iterator[_Failure]:
-        """Errors of the HTTP library as ours; those that may be tried again are kept in the failure.
-        *option* is what sets the seconds that the server may be silent."""
+        """Raise errors of the HTTP library as ours; those after which another try is possible are kept in the
+        failure. *option* names the parameter that sets how long the server may be silent."""
         library, label, failure = self._library, self._label(name), _Failure()
         try:
             yield failure
@@ -254,7 +262,7 @@ class Transport:
             failure.error.__cause__ = error
 
     def _check(self, failure: _Failure, attempt: int, method: str) -> None:
-        """Raise what went wrong, unless another try is safe: nothing was sent, or nothing is done by it."""
+        """Raise what went wrong, unless another try is safe: nothing was sent, or the request only reads."""
         if failure.error is not None and not (
             (failure.is_safe or method == "GET") and attempt < self._retries
         ):
@@ -266,8 +274,8 @@ class Transport:
         """Seconds to wait before the server, which has not begun, is asked again; None: do not."""
         if response.status_code not in (429, 503) or attempt >= self._retries:
             return None
-        told = response.headers.get("retry-after", "")
-        wait_s = float(told) if told.isdigit() else _BACKOFF_S * 2**attempt
+        asked_s = response.headers.get("retry-after", "")
+        wait_s = float(asked_s) if asked_s.isdigit() else _BACKOFF_S * 2**attempt
         return wait_s if wait_s <= _LONGEST_WAIT_S else None
 
     def _json(self, response: Any, name: str) -> Any:
@@ -277,11 +285,11 @@ class Transport:
             data = response.json()
         except ValueError as error:
             raise RemoteStreamError(f"{label} answered with no JSON: {_shown(response.text)}") from error
-        return data, wire_of(response.headers.get(HEADER, ""))
+        return data, format_of(response.headers.get(HEADER, ""))
 
 
-class Answer:
-    """A streamed answer: what it begins with, its events, and how it ends."""
+class ServedAnswer:
+    """A streamed answer of a service: its headers, its events, and how it ends."""
 
     def __init__(self, response: Any, label: str, stall_s: float) -> None:
         self._response = response
@@ -290,7 +298,7 @@ class Answer:
         self._reader = EventReader()
         self._count = 0
         self._failure: RemoteError | None = None
-        self.wire = wire_of(response.headers.get(HEADER, ""))
+        self.wire = format_of(response.headers.get(HEADER, ""))
         self.is_over = False
 
     @property
@@ -318,7 +326,7 @@ class Answer:
                 break
             if name == "error":
                 self.is_over = True
-                self._failure = _told_error(text, self._label)
+                self._failure = _error_of_event(text, self._label)
                 break
             if text is not None:
                 self._count += 1
@@ -326,7 +334,7 @@ class Answer:
         return events
 
     def check_end(self) -> None:
-        """Raise the error that the server told of, or that it did not come to an end."""
+        """Raise the error that the server sent; RemoteStreamError if the stream did not come to its end."""
         if self._failure is not None:
             raise self._failure
         if not self.is_over:
@@ -346,7 +354,7 @@ class Answer:
 
 
 class _Failure:
-    """What went wrong in a try, and whether another one can do no harm."""
+    """What went wrong in a try, and whether another try is safe."""
 
     def __init__(self) -> None:
         self.error: RemoteError | None = None
@@ -366,7 +374,7 @@ class _Failure:
         return is_prompt and not self.answered and not self._connects
 
     def trace(self, event: str, info: Any) -> None:
-        """What the HTTP library tells of the request."""
+        """What the HTTP library calls at each step of the request."""
         self._connects = self._connects or event == "connection.connect_tcp.started"
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._network = info["return_value"]
@@ -391,12 +399,12 @@ def _check_status(response: Any, label: str) -> None:
     if status == 200:
         return
     detail: Any = response.text
-    told: Any = None
+    fields: Any = None
     with contextlib.suppress(ValueError, AttributeError):
         body = response.json()
-        detail, told = body.get("detail", detail), body.get("error")
-    if isinstance(told, dict) and "status_code" in told:
-        raise chain_error_of(told, label)
+        detail, fields = body.get("detail", detail), body.get("error")
+    if isinstance(fields, dict) and "status_code" in fields:
+        raise chain_error_of(fields, label)
     if 300 <= status < 400:
         detail = f"it says to go to {response.headers.get('location', '(nowhere)')}"
     message = f"{label} answered {status} {response.reason_phrase}: {_detail_text(detail)}"
@@ -418,22 +426,24 @@ def _detail_text(detail: Any) -> str:
     return _cut("; ".join(faults))
 
 
-def _told_error(data: str | None, label: str) -> RemoteError:
+def _error_of_event(data: str | None, label: str) -> RemoteError:
     """The error of an ``error`` event."""
     try:
-        told = json.loads(data or "")
-        status = int(told.get("status_code", 500))
+        fields = json.loads(data or "")
+        status = int(fields.get("status_code", 500))
     except (ValueError, TypeError, AttributeError) as error:
         return _malformed(label, data, error)
     if status != 500:
-        return RemoteStatusError(f"{label}: {_cut(str(told.get('message')))}", status, told.get("message"))
-    return chain_error_of(told, label)
+        return RemoteStatusError(
+            f"{label}: {_cut(str(fields.get('message')))}", status, fields.get("message")
+        )
+    return chain_error_of(fields, label)
 
 
-def chain_error_of(told: Mapping[str, Any], label: str) -> RemoteChainError:
-    """The error of a chain as its server tells it."""
-    message = _cut(str(told.get("message") or "it does not say why"), 2_000)
-    kind = told.get("type")
+def chain_error_of(fields: Mapping[str, Any], label: str) -> RemoteChainError:
+    """The error of a chain from the fields that its server sent."""
+    message = _cut(str(fields.get("message") or "it does not say why"), 2_000)
+    kind = fields.get("type")
     if isinstance(kind, str) and not message.startswith(kind):
         message = f"{kind}: {message}"
     error = RemoteChainError(
@@ -441,9 +451,9 @@ def chain_error_of(told: Mapping[str, Any], label: str) -> RemoteChainError:
         if kind
         else f"the chain at {label.rpartition('/')[0]} failed: {message}",
         type=kind if isinstance(kind, str) else None,
-        traceback=told.get("traceback") or None,
+        traceback=fields.get("traceback") or None,
     )
-    for note in told.get("notes") or ():
+    for note in fields.get("notes") or ():
         error.add_note(f"there {_cut(str(note))}")
     if error.traceback:
         error.add_note(f"there:\n{error.traceback}")

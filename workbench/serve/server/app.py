@@ -23,13 +23,13 @@ except ImportError as error:
 
 from .endpoints import POSTS, SCHEMAS, Service, answer_json
 from .openapi import openapi_document
-from .options import ConfigModifier, Errors, Limits, RouteOptions, Shared, as_tokens, checked_path
+from .options import ActiveRuns, ConfigModifier, ErrorDetail, Limits, RouteOptions, as_tokens, checked_path
 from .playground import playground_routes
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-__all__ = ["Limits", "add_routes", "create_app", "shared_of"]
+__all__ = ["Limits", "active_runs_of", "add_routes", "create_app"]
 
 
 def add_routes(
@@ -40,7 +40,7 @@ def add_routes(
     config_keys: Sequence[str] = ("configurable",),
     limits: Limits | None = None,
     tokens: str | Sequence[str] | None = None,
-    errors: Errors = "typed",
+    errors: ErrorDetail = "typed",
     playground: bool = True,
     per_req_config_modifier: ConfigModifier | None = None,
 ) -> None:
@@ -73,7 +73,7 @@ def add_routes(
     services: list[Service] = _services_of(app)
     if any(service.path == where for service in services):
         raise ValueError(f"add_routes: the path {where or '/'!r} is taken by another chain")
-    service = Service(coerce(chain), where, options, shared_of(app))
+    service = Service(coerce(chain), where, options, active_runs_of(app))
     services.append(service)
     routes: list[Any] = [
         *(Route(f"{where}/{name}", service.endpoint(name), methods=["POST"]) for name in POSTS),
@@ -83,7 +83,7 @@ def add_routes(
     app.router.routes.extend(routes)
     known = {getattr(route, "path", None) for route in app.router.routes}
     if "/health" not in known:
-        app.router.routes.append(Route("/health", _Health(shared_of(app)), methods=["GET"]))
+        app.router.routes.append(Route("/health", _Health(active_runs_of(app)), methods=["GET"]))
     if "/openapi.json" not in known:
         app.router.routes.append(Route("/openapi.json", _OpenAPI(services), methods=["GET"]))
 
@@ -106,12 +106,12 @@ def create_app(chains: Mapping[str, Any], *, cors_origins: Sequence[str] = (), *
     return app
 
 
-def shared_of(app: Any) -> Shared:
-    """What the chains of an application share."""
+def active_runs_of(app: Any) -> ActiveRuns:
+    """The active runs of an application, of all its chains."""
     state = app.state
-    if not hasattr(state, "workbench_shared"):
-        state.workbench_shared = Shared()
-    return state.workbench_shared  # type: ignore[no-any-return]  # just set
+    if not hasattr(state, "workbench_active_runs"):
+        state.workbench_active_runs = ActiveRuns()
+    return state.workbench_active_runs  # type: ignore[no-any-return]  # just set
 
 
 def _services_of(app: Any) -> list[Service]:
@@ -121,20 +121,20 @@ def _services_of(app: Any) -> list[Service]:
 
 
 class _Health:
-    """Whether runs are taken."""
+    """Whether new runs are accepted."""
 
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
+    def __init__(self, active: ActiveRuns) -> None:
+        self._active = active
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._shared.is_stopping:
+        if self._active.is_stopping:
             await answer_json(send, 503, {"status": "stopping"})
         else:
-            await answer_json(send, 200, {"status": "ok", "runs": len(self._shared.runs)})
+            await answer_json(send, 200, {"status": "ok", "runs": len(self._active.runs)})
 
 
 class _OpenAPI:
-    """The document of the chains that a caller's token lets in to."""
+    """The OpenAPI document of the chains that a caller's token gives access to."""
 
     def __init__(self, services: list[Service]) -> None:
         self._services = services

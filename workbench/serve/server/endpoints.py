@@ -16,12 +16,12 @@ from ...live.frames import frames_of
 from ...live.state import error_data
 from ...runnables.base import Runnable
 from ...tracing.mailboxes import Mailbox
-from ..wire.extensions import HEADER, Wire, wire_of
+from ..wire.extensions import HEADER, WireFormat, format_of
 from ..wire.patches import PatchWriter
 from ..wire.run_records import RunWriter
 from ..wire.values import dumps, to_wire
 from .faults import Fault, chain_error, invalid, shown_error
-from .options import RouteOptions, Shared
+from .options import ActiveRuns, RouteOptions
 from .requests import Call, read_body, read_call, read_calls
 from .streaming import EventAnswer
 
@@ -37,11 +37,13 @@ _AHEAD = 256
 class Service:
     """A chain at a path. ``endpoint(name)`` is an ASGI application that does what *name* says."""
 
-    def __init__(self, chain: Runnable[Any, Any], path: str, options: RouteOptions, shared: Shared) -> None:
+    def __init__(
+        self, chain: Runnable[Any, Any], path: str, options: RouteOptions, active: ActiveRuns
+    ) -> None:
         self.chain = chain
         self.path = path
         self.options = options
-        self.shared = shared
+        self.active = active
 
     @property
     def name(self) -> str:
@@ -89,7 +91,7 @@ class Service:
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._call(scope, receive)
-        wire = wire_of(_header(scope, HEADER))
+        wire = format_of(_header(scope, HEADER))
         typed = wire != ""
 
         def encode(chunks: Sequence[Any]) -> bytes:
@@ -107,7 +109,7 @@ class Service:
 
     async def _stream_log(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._call(scope, receive)
-        wire = wire_of(_header(scope, HEADER))
+        wire = format_of(_header(scope, HEADER))
         if wire == "runs":
             await self._answer_runs(call, receive, send)
         elif wire == "frames":
@@ -115,7 +117,7 @@ class Service:
         else:
             await self._answer_patches(call, wire, receive, send)
 
-    async def _answer_patches(self, call: Call, wire: Wire, receive: Receive, send: Send) -> None:
+    async def _answer_patches(self, call: Call, wire: WireFormat, receive: Receive, send: Send) -> None:
         filters = call.filters()
         with_list = call.body.get("with_streamed_output_list", True) is not False
         writer = PatchWriter(typed=wire == "values" and with_list)
@@ -175,7 +177,7 @@ class Service:
         version = call.body.get("version") or "v2"
         if version not in ("v1", "v2"):
             raise invalid(["version"], "Input should be 'v1' or 'v2'", "literal_error")
-        typed = wire_of(_header(scope, HEADER)) != ""
+        typed = format_of(_header(scope, HEADER)) != ""
 
         def encode(events: Sequence[Any]) -> bytes:
             return b"".join(event_bytes("data", dumps(to_wire(event, typed=typed))) for event in events)
@@ -208,14 +210,14 @@ class Service:
         *,
         head: bytes = b"",
         rest: Callable[[], bytes] = lambda: b"",
-        wire: Wire = "",
+        wire: WireFormat = "",
     ) -> None:
         headers = [(HEADER.lower().encode(), wire.encode())] if wire else []
         answer = EventAnswer(
             open_items,
             encode,
             lambda error: chain_error(error, self.options.errors),
-            shared=self.shared,
+            active=self.active,
             run_s=self.options.limits.run_s,
             head=head,
             rest=rest,
@@ -227,7 +229,7 @@ class Service:
         """The outcome of *work*, which is stopped when the caller leaves, its time is over or the server
         shuts down. Raises Fault."""
         run = _WholeRun(work)
-        self.shared.runs.add(run)
+        self.active.runs.add(run)
         watch = asyncio.create_task(_gone(receive))
         try:
             limit = self.options.limits.run_s
@@ -243,7 +245,7 @@ class Service:
             over = f"the run took longer than the {limit:g} s allowed here and was stopped"
             raise Fault(504, {"detail": over})
         finally:
-            self.shared.runs.discard(run)
+            self.active.runs.discard(run)
             for task in (run.task, watch):
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -261,7 +263,7 @@ class Service:
         return Fault(500, {"detail": told["message"], "error": told})
 
     async def _answer_output(self, scope: Scope, send: Send, data: dict[str, Any]) -> None:
-        wire: Wire = "values" if wire_of(_header(scope, HEADER)) else ""
+        wire: WireFormat = "values" if format_of(_header(scope, HEADER)) else ""
         try:
             text = dumps(to_wire(data, typed=wire != "", strict=True))
         except Exception as error:  # no JSON form, too deep, or what a user's key or serializer raises
@@ -291,9 +293,9 @@ class Endpoint:
             raise Fault(401, body, {"www-authenticate": "Bearer"})
         if scope["method"] != "POST":
             return
-        shared = service.shared
-        if shared.is_stopping or len(shared.runs) >= service.options.limits.runs:
-            why = "the server is shutting down" if shared.is_stopping else "too many runs are under way"
+        active = service.active
+        if active.is_stopping or len(active.runs) >= service.options.limits.runs:
+            why = "the server is shutting down" if active.is_stopping else "too many runs are under way"
             raise Fault(503, {"detail": f"{why}: try again"}, {"retry-after": "1"})
 
 

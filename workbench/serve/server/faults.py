@@ -1,4 +1,4 @@
-"""What a caller is told when something is wrong: with the request, with the chain, with the server."""
+"""Answers to a caller when something is wrong with the request, the chain or the server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...live.state import error_data
-from .options import Errors
+from .options import ErrorDetail
 
 __all__ = ["Fault", "chain_error", "invalid", "of_validation", "shown_error"]
 
@@ -44,28 +44,28 @@ def of_validation(error: ValidationError, place: Sequence[str | int]) -> Fault:
     return Fault(422, {"detail": detail})
 
 
-def chain_error(error: BaseException, errors: Errors, status: int = 500) -> dict[str, Any]:
+def chain_error(error: BaseException, errors: ErrorDetail, status: int = 500) -> dict[str, Any]:
     """A failure of a chain as data: LangServe's ``status_code`` and ``message``, and its ``type``.
 
     The server's log has the rest.
     """
-    told = error_data(error)
-    _log.error("a served chain failed: %s", told["traceback"])
+    fields = error_data(error)
+    _log.error("a served chain failed: %s", fields["traceback"])
     if errors == "hidden":
         return {"status_code": status, "message": "Internal Server Error"}
     data: dict[str, Any] = {
         "status_code": status,
-        "message": f"{told['type']}: {told['message']}" if told["message"] else told["type"],
-        "type": told["type"],
+        "message": f"{fields['type']}: {fields['message']}" if fields["message"] else fields["type"],
+        "type": fields["type"],
     }
     if notes := [str(note) for note in getattr(error, "__notes__", ())]:
         data["notes"] = notes
     if errors == "traceback":
-        data["traceback"] = told["traceback"]
+        data["traceback"] = fields["traceback"]
     return data
 
 
-def shown_error(data: Mapping[str, str], errors: Errors) -> dict[str, str]:
+def shown_error(data: Mapping[str, str], errors: ErrorDetail) -> dict[str, str]:
     """What callers may know of an error, whose data are as ``error_data`` makes them."""
     if errors == "hidden":
         return {"type": "Exception", "message": "Internal Server Error"}

@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError.for_extra("serving a chain", "uvicorn", "serve") from error
 
-from .app import create_app, shared_of
+from .app import active_runs_of, create_app
 from .endpoints import answer_json
 from .options import as_tokens, checked_path
 
@@ -205,7 +205,7 @@ class _Server(uvicorn.Server):
             )
         )
         self.has_started = threading.Event()
-        self._shared = shared_of(app)
+        self._active = active_runs_of(app)
         self._grace_s = grace_s
 
     def on_started(self) -> None:
@@ -216,7 +216,7 @@ class _Server(uvicorn.Server):
         self.on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._shared.shut_down(self._grace_s, lambda: self.force_exit)
+        await self._active.shut_down(self._grace_s, lambda: self.force_exit)
         await super().shutdown(sockets)
 
 

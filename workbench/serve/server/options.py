@@ -1,4 +1,4 @@
-"""What a service allows, and what all chains of one application share."""
+"""What a service allows, and the runs that are active in an application."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any, Literal, Protocol
 
 from ...engine.config import KEYS
 
-__all__ = ["Errors", "Limits", "RouteOptions", "Shared", "checked_path"]
+__all__ = ["ActiveRuns", "ErrorDetail", "Limits", "RouteOptions", "ServedRun", "as_tokens", "checked_path"]
 
-Errors = Literal["typed", "hidden", "traceback"]
+ErrorDetail = Literal["typed", "hidden", "traceback"]
+"""How much a caller learns of a failure of the chain: its type and message, nothing, or the traceback too."""
+
 ConfigModifier = Callable[[dict[str, Any], Any], dict[str, Any] | Awaitable[dict[str, Any]]]
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -22,9 +24,9 @@ _NEVER = ("callbacks", "run_name")
 
 @dataclass(frozen=True)
 class Limits:
-    """``body_bytes``: of one request. ``batch_size``: inputs of one ``/batch``. ``run_s``: seconds a run may
-    take, its stream included. ``runs``: under way at once in the application; who comes then is told to come
-    again (503)."""
+    """``body_bytes``: the most bytes of one request. ``batch_size``: the most inputs of one ``/batch``.
+    ``run_s``: the seconds that a run may take, its stream included. ``runs``: how many runs may be active at
+    once in the application; further requests get a 503, which asks to try again later."""
 
     body_bytes: int = 4_000_000
     batch_size: int = 100
@@ -41,16 +43,16 @@ class Limits:
 class RouteOptions:
     """How one chain is served.
 
-    ``config_keys``: the keys of a caller's config that count; all others are dropped, and ``configurable`` is
-    an error (422) where it is not among them. ``tokens``: the bearer tokens that let in; without any everyone
-    is. ``errors``: what a caller is told when the chain fails: its type and message, nothing, or the
-    traceback too. ``config_modifier`` (the config, the request) gives the config to run with.
+    ``config_keys``: the keys of a caller's config that are used; all others are dropped, except that
+    ``configurable`` is an error (422) where it is not allowed. ``tokens``: the bearer tokens that are
+    accepted; without any, everyone may call. ``errors``: how much a caller learns of a failure of the chain.
+    ``config_modifier`` is given the config and the request, and returns the config to run with.
     """
 
     config_keys: tuple[str, ...] = ("configurable",)
     limits: Limits = Limits()
     tokens: tuple[str, ...] = field(default=(), repr=False)
-    errors: Errors = "typed"
+    errors: ErrorDetail = "typed"
     config_modifier: ConfigModifier | None = None
     playground: bool = True
 
@@ -71,7 +73,8 @@ class RouteOptions:
             raise ValueError(f"errors: expected 'typed', 'hidden' or 'traceback', got {self.errors!r}")
 
     def lets_in(self, authorization: str) -> bool:
-        """Whether an ``Authorization`` header has one of the tokens. Takes as long for every wrong one."""
+        """Whether an ``Authorization`` header has one of the tokens. It takes equally long for every wrong
+        one, so that its time reveals nothing."""
         if not self.tokens:
             return True
         scheme, _, given = authorization.partition(" ")
@@ -80,21 +83,21 @@ class RouteOptions:
         return scheme.lower() == "bearer" and any(found)
 
 
-class Stoppable(Protocol):
-    """An answer under way."""
+class ServedRun(Protocol):
+    """A run that is being answered."""
 
     def stop(self) -> None: ...
 
 
-class Shared:
-    """The runs of an application: how many there are, and the end of all at a shutdown."""
+class ActiveRuns:
+    """The active runs of an application; at a shutdown they are ended."""
 
     def __init__(self) -> None:
-        self.runs: set[Stoppable] = set()
+        self.runs: set[ServedRun] = set()
         self.is_stopping = False
 
     async def shut_down(self, grace_s: float, in_a_hurry: Callable[[], bool] = lambda: False) -> None:
-        """Refuse new runs; give those under way *grace_s* seconds, then stop them."""
+        """Refuse new runs; give the active ones *grace_s* seconds, then stop them."""
         self.is_stopping = True
         loop = asyncio.get_running_loop()
         end = loop.time() + grace_s

@@ -20,7 +20,7 @@ from ...engine.event_loop import end_tasks
 from ...engine.limits import TaskWaiter
 from ...http.event_stream import PING, event_bytes
 from ..wire.values import dumps
-from .options import Shared
+from .options import ActiveRuns
 
 __all__ = ["HEADERS", "EventAnswer"]
 
@@ -54,7 +54,7 @@ class EventAnswer:
         encode: Encode,
         failed: Callable[[BaseException], dict[str, Any]],
         *,
-        shared: Shared,
+        active: ActiveRuns,
         run_s: float,
         head: bytes = b"",
         rest: Callable[[], bytes] = lambda: b"",
@@ -63,7 +63,7 @@ class EventAnswer:
         self._open_items = open_items
         self._encode = encode
         self._failed = failed
-        self._shared = shared
+        self._active = active
         self._run_s = run_s
         self._head = head
         self._rest = rest
@@ -89,7 +89,7 @@ class EventAnswer:
         watch = asyncio.create_task(self._watch(receive))
         over = f"the run took longer than the {self._run_s:g} s allowed here and was stopped"
         timer = loop.call_later(self._run_s, self._end_by, 504, over)
-        self._shared.runs.add(self)
+        self._active.runs.add(self)
         try:
             async with asyncio.timeout(self._run_s + LINGER_S):
                 await send({"type": "http.response.start", "status": 200, "headers": self._headers})
@@ -102,7 +102,7 @@ class EventAnswer:
                 await _end(send, event_bytes("error", dumps(ended)))
             raise
         finally:
-            self._shared.runs.discard(self)
+            self._active.runs.discard(self)
             timer.cancel()
             await end_tasks([producer, watch])
 
@@ -149,7 +149,7 @@ class EventAnswer:
                 body = PING
                 continue
             # What comes in the next milliseconds goes along.
-            frame_s = FRAME_S * min(max(len(self._shared.runs) / MANY, 1), 3)
+            frame_s = FRAME_S * min(max(len(self._active.runs) / MANY, 1), 3)
             self._pauses = True
             while (wait_s := last + frame_s - loop.time()) > 0:
                 if len(self._items) >= DUE or self._is_over(producer):
