@@ -349,8 +349,10 @@ from .notebook.nested import (
 from .notebook.session import (
     runs as runs,
 )
-from .notebook.watch import (
+from .notebook.view import (
     view as view,
+)
+from .notebook.watch import (
     watch as watch,
 )
 from .serve.client.remote import (

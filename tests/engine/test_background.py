@@ -8,7 +8,7 @@ from contextvars import ContextVar
 import pytest
 
 from workbench.engine import background
-from workbench.notebook.display import run_batch, run_chain
+from workbench.notebook.viewed_runs import run_batch, run_chain
 from workbench.runnables.function import RunnableLambda
 
 WHO = ContextVar("WHO", default="-")

@@ -6,7 +6,8 @@ import pytest
 
 from workbench.errors import ChainCellError
 from workbench.notebook.magics.cell_inputs import value_of, variables
-from workbench.notebook.magics.cell_line import read_line, split_words
+from workbench.notebook.magics.cell_line import read_line
+from workbench.notebook.magics.options import split_words
 from workbench.prompts import ChatPromptTemplate, MessagesPlaceholder
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel

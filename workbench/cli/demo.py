@@ -33,7 +33,7 @@ def _demo(options: argparse.Namespace) -> int:
     from ..models.factory import init_chat_model
     from ..models.local.chat import ChatLocal
     from ..notebook.compare import batch_against_one_by_one, parallel_against_alone
-    from ..notebook.display import run_chain
+    from ..notebook.viewed_runs import run_chain
     from ..parsers.base import StrOutputParser
     from ..prompts import ChatPromptTemplate
     from ..runnables.parallel import RunnableParallel

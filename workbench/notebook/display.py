@@ -1,35 +1,19 @@
-"""Showing runs while they happen: which view fits where we are, and what its buttons do."""
+"""How things are shown: the view that fits where we are (a notebook, a terminal), and whether one is."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..engine.background import SLICE_S
-from ..engine.runs import RunEvent
 from ..live.state import LiveState
-from ..runnables.base import Runnable
-from .magics.cell_line import Pane
-from .run import ChainRun, Job
-from .session import runs, settings
+from ..views.panes import Pane, PaneOrNone, check_pane
+from .session import settings
 
-__all__ = [
-    "View",
-    "display",
-    "finish_when_over",
-    "in_kernel",
-    "new_view",
-    "run_batch",
-    "run_chain",
-    "run_job",
-    "show_run",
-    "show_table",
-]
-
-Observers = Sequence[Callable[[RunEvent], None]]
+__all__ = ["View", "display", "finish_when_over", "in_kernel", "new_view", "show_table"]
 
 
 class View(Protocol):
@@ -72,9 +56,7 @@ def display(*objects: Any, auto: bool | None = None, view: Pane | None = None, *
     if auto is not None:
         settings.auto = bool(auto)
     if view is not None:
-        panes = ("stream", "tree", "time", "all")
-        if view not in panes:
-            raise ValueError(f"view: expected one of {', '.join(panes)}, got {view!r}")
+        check_pane(view)
         settings.view = view
     return None
 
@@ -86,7 +68,7 @@ def new_view(
     on_stop: Callable[[], None] = lambda: None,
     on_rerun: Callable[[], None] | None = None,
     python: str = "",
-    view: Pane | None = None,
+    view: PaneOrNone | None = None,
 ) -> View:
     """The view that fits: the widget in a kernel, rich in a terminal."""
     view = view or settings.view
@@ -97,59 +79,6 @@ def new_view(
     from ..views.terminal.view import TerminalView
 
     return TerminalView(live, title=title, view=view)
-
-
-def run_job(
-    job: Job,
-    *,
-    observers: Observers = (),
-    view: Pane | None = None,
-    in_background: bool = False,
-    main_thread: bool = False,
-    when_over: Callable[[ChainRun], None] | None = None,
-) -> ChainRun:
-    """Run *job* under a view (none with ``view="none"``) as the session's next run.
-
-    Returns when it is over, at once with *in_background*. Raises what the chain raises; a run that was
-    stopped from the view is a return like any other, an interrupt (Ctrl-C) ends it and goes on as
-    KeyboardInterrupt. *when_over* is called at its end, however it ends.
-    """
-    __tracebackhide__ = True
-    run = runs.add(job)
-    # A terminal has one screen, and the prompt needs it: `%runs N` shows a background run there.
-    is_hidden = view == "none" or (in_background and not in_kernel())
-    shown = None if is_hidden else _show(run, view)
-
-    def finish() -> None:
-        if shown is not None:
-            shown.finish()
-        if when_over is not None:
-            when_over(run)
-
-    if in_background:
-        run.start(observers, when_over=finish)
-        return run
-    try:
-        if main_thread:
-            run.run_here(observers)
-        else:
-            run.start(observers)
-            run.wait()
-    except Exception as error:
-        if run.output not in (None, ""):
-            error.add_note("what was written until then is in workbench.runs[-1].output")
-        raise
-    finally:
-        if not run.done():  # the wait was interrupted, and the run takes its time to end
-            run.live.set_status("cancelled")
-        finish()
-    return run
-
-
-def show_run(run: ChainRun, view: Pane | None = None) -> None:
-    """Show a run (again), with buttons that work. In a terminal it returns when the run is over; Ctrl-C
-    leaves the view, and the run goes on."""
-    finish_when_over(_show(run, view), run)
 
 
 def finish_when_over(shown: View, source: Ending) -> None:
@@ -169,42 +98,6 @@ def finish_when_over(shown: View, source: Ending) -> None:
         shown.finish()
 
 
-def run_chain(
-    chain: Runnable[Any, Any],
-    input: Any,
-    *,
-    title: str = "",
-    quiet: bool = False,
-    max_concurrency: int | None = None,
-    observers: Observers = (),
-) -> Any:
-    """Stream a chain under a live view and return its output.
-
-    Raises what the chain raises. If it was stopped from the view, returns what there is of the output; an
-    interrupt (Ctrl-C) cancels it and goes on as KeyboardInterrupt.
-    """
-    __tracebackhide__ = True
-    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
-    job = Job(chain, input, title, config=config)
-    return run_job(job, observers=observers, view="none" if quiet else None).output
-
-
-def run_batch(
-    chain: Runnable[Any, Any],
-    inputs: Sequence[Any],
-    *,
-    title: str = "",
-    quiet: bool = False,
-    max_concurrency: int | None = None,
-    observers: Observers = (),
-) -> Any:
-    """As ``run_chain``, for many inputs side by side; one root run an input."""
-    __tracebackhide__ = True
-    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
-    job = Job(chain, list(inputs), title, is_batch=True, config=config)
-    return run_job(job, observers=observers, view="none" if quiet else None).output
-
-
 def _in_a_loop() -> bool:
     """Whether waiting here would hold up an event loop, which may be what is waited for."""
     try:
@@ -212,35 +105,6 @@ def _in_a_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _show(run: ChainRun, view: Pane | None) -> View:
-    """The view of a run. Its buttons are for the run that it shows, which after Run again is another."""
-    current = [run]
-    again_lock = threading.Lock()
-
-    def stop() -> None:
-        current[0].stop()
-
-    def rerun() -> None:
-        with again_lock:
-            if not current[0].done():
-                return
-            again = current[0] = runs.add(run.job)
-        # A cell that is over cannot show anything new: the view goes on with the new run's state.
-        shown.restart(again.live)  # type: ignore[attr-defined]  # only widgets have this button
-        again.start(when_over=shown.finish)
-
-    shown = new_view(
-        run.live,
-        title=run.name,
-        on_stop=stop,
-        on_rerun=rerun,
-        python=run.job.python,
-        view=view,
-    )
-    shown.show()
-    return shown
 
 
 def show_table(thing: Any) -> None:

@@ -25,7 +25,7 @@ from ..live.state import LiveState
 from ..runnables.base import Runnable
 from ..runnables.failures import explain
 from ..views.document import figures, reached
-from .in_thread import Stoppable
+from .stoppable import Stoppable
 
 __all__ = ["ChainRun", "Job"]
 

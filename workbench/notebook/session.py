@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from ..runnables.base import Runnable
-from .magics.cell_line import Pane
+from ..views.panes import Pane
 from .run import ChainRun, Job
 from .run_table import run_rows, text_table
 
-__all__ = ["KEPT", "NamedChain", "Runs", "Settings", "named_chains", "runs", "settings"]
+__all__ = ["KEPT", "DisplaySettings", "NamedChain", "Runs", "named_chains", "runs", "settings"]
 
 KEPT = 50
 
@@ -114,7 +114,7 @@ class NamedChain:
 
 
 @dataclass
-class Settings:
+class DisplaySettings:
     """``auto``: whether ``%%chain`` shows a view without being asked; ``view``: which pane first."""
 
     auto: bool = True
@@ -123,4 +123,4 @@ class Settings:
 
 runs = Runs()
 named_chains: dict[str, NamedChain] = {}
-settings = Settings()
+settings = DisplaySettings()

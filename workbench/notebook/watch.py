@@ -1,5 +1,4 @@
-"""Views outside the magic, for those who ask: ``watch()`` around any code, ``view(chain, input)``,
-``view(source)``.
+"""``watch()``: a live view of all chains that are called in a block of code.
 
     with workbench.watch():
         joke.invoke({"topic": "bears"})
@@ -13,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,16 +19,12 @@ from ..engine.limits import Stop
 from ..engine.modes import Blocking
 from ..engine.runs import Run, RunEvent
 from ..engine.scope import current
-from ..live.state import OVER, LiveState, outcome
-from ..runnables.base import Runnable
+from ..live.state import LiveState, outcome
 from ..runnables.failures import explain
-from .display import View, finish_when_over, in_kernel, new_view, run_job, show_run
-from .magics.cell_line import Pane
-from .run import ChainRun, Job
+from ..views.panes import PaneOrNone
+from .display import View, new_view
 
-__all__ = ["view", "watch"]
-
-_MISSING: Any = object()
+__all__ = ["watch"]
 
 
 class watch:  # used like a function, as contextlib's
@@ -49,7 +43,7 @@ class watch:  # used like a function, as contextlib's
             joke.batch(["bears", "cats", "ants"])
     """
 
-    def __init__(self, *, title: str = "", view: Pane | None = None) -> None:
+    def __init__(self, *, title: str = "", view: PaneOrNone | None = None) -> None:
         self.live = LiveState()
         self._title = title
         self._pane = view
@@ -116,86 +110,6 @@ class watch:  # used like a function, as contextlib's
         self.live.set_status(self.live.read(outcome))
         if self._view is not None:
             self._view.finish()
-
-
-def view(
-    source: Any,
-    input: Any = _MISSING,
-    config: Any = None,
-    *,
-    title: str = "",
-    view: Pane | None = None,
-) -> Any:
-    """Show a run while it happens.
-
-    With an *input*, *source* is a chain (or what becomes one with ``|``): it is run under a view, and its
-    output returned. Without, *source* is what to show: a run of ``workbench.runs``, a LiveState, an
-    (asynchronous) iterator of RunLogPatches or of astream_events; see ``live_from`` for what it takes. Of an
-    iterator the view goes on by itself; ``await`` what is returned to wait until it is over.
-
-    In a cell::
-
-        import workbench
-        from workbench import FakeChatModel
-
-        joke = FakeChatModel(responses=["Knock, knock."])
-        answer = workbench.view(joke, "a joke about bears")
-        workbench.view(workbench.runs[-1])  # the same run once more
-    """
-    __tracebackhide__ = True
-    if input is not _MISSING:
-        from ..runnables.base import coerce
-
-        return run_job(Job(coerce(source), input, title, config=config), view=view).output
-    if isinstance(source, Runnable):
-        raise TypeError("view(chain, input): the input is missing")
-    if isinstance(source, ChainRun):
-        return show_run(source, view)
-    return _follow(source, title, view)
-
-
-def _follow(source: Any, title: str, pane: Pane | None) -> Following | None:
-    from ..live.sources import live_from
-
-    followed = live_from(source)
-    if isinstance(followed, LiveState):
-        shown = new_view(followed, title=title, view=pane)
-        shown.show()
-        # A state that is not over stays open in a notebook; a terminal shows it as it is now.
-        if followed.status in OVER or not in_kernel():
-            shown.finish()
-        return None
-    following = Following(new_view(followed.live, title=title, on_stop=followed.stop, view=pane))
-    following.show()
-    finish_when_over(following, followed)
-    return following
-
-
-class Following:
-    """A view that goes on by itself; ``await`` it to wait for its end. It prints nothing in a cell."""
-
-    def __init__(self, shown: View) -> None:
-        self._shown = shown
-        self._over = threading.Event()
-
-    def show(self) -> None:
-        self._shown.show()
-
-    def finish(self) -> None:
-        try:
-            self._shown.finish()
-        finally:
-            self._over.set()
-
-    def __await__(self) -> Generator[Any, None, None]:
-        return self._until_over().__await__()
-
-    async def _until_over(self) -> None:
-        while not self._over.is_set():
-            await asyncio.sleep(0.02)
-
-    def _ipython_display_(self) -> None:
-        pass
 
 
 def _task_of(run: Run) -> asyncio.Task[Any] | None:

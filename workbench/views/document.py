@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from ..engine.runs import MODEL_TYPES
 from ..live.state import OVER, outcome
@@ -21,7 +21,6 @@ from ..tracing.tags import branches_in
 __all__ = [
     "Document",
     "Figures",
-    "Pane",
     "Run",
     "StepRow",
     "branch_places",
@@ -37,8 +36,6 @@ __all__ = [
 
 Document = Mapping[str, Any]
 Run = Mapping[str, Any]
-Pane = Literal["stream", "tree", "time", "all", "none"]
-"""What a view shows of a run: its output, its steps, their times, all of that, or nothing."""
 
 _AT_ONCE_S = 0.002
 

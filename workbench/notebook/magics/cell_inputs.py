@@ -17,7 +17,8 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable
-from .cell_line import CellOptions, nearest
+from .cell_line import CellOptions
+from .options import nearest
 
 __all__ = ["check_variables", "evaluate", "inputs_of", "names_in", "value_of", "variables"]
 

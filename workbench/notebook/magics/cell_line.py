@@ -7,45 +7,14 @@ answer that shows how it is written.
 from __future__ import annotations
 
 import builtins
-import difflib
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
 
 from ...errors import ChainCellError
+from ...views.panes import PaneOrNone
+from .options import Option, add_pair, nearest, other_words
 
-__all__ = [
-    "OPTIONS",
-    "CellOptions",
-    "Option",
-    "Pane",
-    "check_name",
-    "nearest",
-    "read_line",
-    "read_option",
-    "split_words",
-]
-
-Pane = Literal["stream", "tree", "time", "all", "none"]
-"""What ``--view`` takes."""
-
-
-class Option(NamedTuple):
-    """``metavar``: what to call its value, "" for a flag, in brackets where it may be left out."""
-
-    name: str
-    metavar: str
-    help: str
-
-    @property
-    def takes_value(self) -> bool:
-        return bool(self.metavar)
-
-    @property
-    def may_stand_alone(self) -> bool:
-        return not self.metavar or self.metavar.startswith("[")
-
+__all__ = ["OPTIONS", "CellOptions", "check_name", "read_line"]
 
 OPTIONS = (
     Option("input", "EXPR", "any input that is no dict of key=value, as a Python expression"),
@@ -78,7 +47,7 @@ class CellOptions:
         return option in self.given
 
     @property
-    def view(self) -> Pane | None:
+    def view(self) -> PaneOrNone | None:
         return self.given.get("view")  # type: ignore[return-value]  # checked when it was read
 
     @property
@@ -89,59 +58,20 @@ class CellOptions:
 def read_line(line: str) -> CellOptions:
     """Read a magic's line. ChainCellError says what was not understood and how it is written."""
     options = CellOptions()
-    words = list(split_words(line))
-    position = 0
-    while position < len(words):
-        word = words[position]
-        position += 1
-        if word.startswith("--"):
-            position += read_option(options.given, _BY_NAME, word, words[position : position + 1], "%chain")
-            continue
+    for word, following in other_words(line, _BY_NAME, options.given, "%chain"):
         key, equals, value = word.partition("=")
         if equals and key.isidentifier() and not value.startswith("="):
             if not value:
-                raise ChainCellError(_spaces_hint(key, words[position : position + 1]))
-            _add_value(options, key, value)
+                raise ChainCellError(_spaces_hint(key, following[:1]))
+            add_pair(options.values, key, value)
         elif word.isidentifier() and options.name is None and not options.values:
-            if words[position : position + 1] and words[position].startswith("="):
-                raise ChainCellError(_spaces_hint(word, words[position : position + 2]))
+            if following and following[0].startswith("="):
+                raise ChainCellError(_spaces_hint(word, following))
             options.name = word
         else:
-            raise ChainCellError(_odd_word(options, word, words[position : position + 2]))
+            raise ChainCellError(_odd_word(options, word, following))
     _check_together(options)
     return options
-
-
-def split_words(line: str) -> Iterator[str]:
-    """Words of a line, split at spaces outside quotes and brackets; quotes stay.
-
-    >>> list(split_words('joke topic="polar bears" --batch [1, 2]'))
-    ['joke', 'topic="polar bears"', '--batch', '[1, 2]']
-    >>> list(split_words("topic=bear's"))
-    ["topic=bear's"]
-    """
-    word, quote, depth, escaped = "", "", 0, False
-    for character in line.strip():
-        if quote:
-            if not escaped and character == quote:
-                quote = ""
-            escaped = character == "\\" and not escaped
-        elif character in "\"'" and (depth > 0 or not word[-1:].isalnum()):  # else an apostrophe in a word
-            quote = character
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif character.isspace() and depth <= 0:
-            if word:
-                yield word
-            word = ""
-            continue
-        word += character
-    if quote or depth > 0:
-        raise ChainCellError(f"a {'quote' if quote else 'bracket'} is not closed: {word[:60]}")
-    if word:
-        yield word
 
 
 def check_name(name: str) -> None:
@@ -154,51 +84,6 @@ def check_name(name: str) -> None:
         raise ChainCellError(
             f"{name!r} is a builtin of Python, which a chain of that name would hide: say my_{name}"
         )
-
-
-def nearest(word: str, known: Iterable[str], form: str = "{}") -> str:
-    """A question that names the known word next to *word*, or nothing.
-
-    >>> nearest("concurency", ["concurrency", "config"], "--{}")
-    '; did you mean --concurrency?'
-    """
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {form.format(found[0])}?" if found else ""
-
-
-def read_option(
-    given: dict[str, str], known: Mapping[str, Option], word: str, following: list[str], magic: str
-) -> int:
-    """Take in an option of *magic*; how many of the words after it were its value."""
-    name, equals, value = word[2:].partition("=")
-    option = known.get(name)
-    if option is None:
-        raise ChainCellError(
-            f"unknown option --{name}{nearest(name, known, '--{}')} ({magic} --help has them all)"
-        )
-    if name in given:
-        raise ChainCellError(f"--{name} is given twice")
-    used = 0
-    if not option.takes_value and equals:
-        raise ChainCellError(f"--{name} takes no value, got {value!r}")
-    if option.takes_value and not equals:
-        candidate = following[0] if following else ""
-        if not candidate.startswith("--") and (not option.may_stand_alone or candidate.isdigit()):
-            value, used = candidate, len(following)
-    if not option.may_stand_alone and not value:
-        raise ChainCellError(f"--{name} needs a value: --{name} {option.metavar}")
-    if name == "view" and value not in get_args(Pane):
-        raise ChainCellError(
-            f"--view {value}: expected one of {', '.join(get_args(Pane))}{nearest(value, get_args(Pane))}"
-        )
-    given[name] = value
-    return used
-
-
-def _add_value(options: CellOptions, key: str, value: str) -> None:
-    if key in options.values:
-        raise ChainCellError(f"{key} is given twice: {key}={options.values[key]} and {key}={value}")
-    options.values[key] = value
 
 
 def _check_together(options: CellOptions) -> None:

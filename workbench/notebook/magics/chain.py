@@ -11,12 +11,14 @@ from ...engine.drive import drive
 from ...errors import ChainCellError
 from ...timing.runs.rows import Timings
 from ...timing.runs.step_table import StepTable
+from ...views.panes import PaneOrNone
 from ..compare import batch_against_one_by_one, compare
-from ..display import run_job, show_run, show_table
+from ..display import show_table
 from ..run import ChainRun, Job
 from ..session import NamedChain, named_chains, runs, settings
+from ..viewed_runs import run_job, show_run
 from .cell_body import CellBody, awaited_cell
-from .cell_line import CellOptions, Pane, check_name, read_line
+from .cell_line import CellOptions, check_name, read_line
 from .chain_list import ChainList
 from .chain_names import chain_called
 from .help_text import HELP
@@ -157,7 +159,7 @@ class ChainMagics(Magics):
         return None
 
 
-def _pane(options: CellOptions) -> Pane | None:
+def _pane(options: CellOptions) -> PaneOrNone | None:
     if options.has("quiet"):
         return "none"
     if options.view is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable, coerce
-from .cell_line import nearest
+from .options import nearest
 
 __all__ = ["chain_called"]
 

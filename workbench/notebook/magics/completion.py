@@ -6,13 +6,14 @@ import ast
 import re
 import string
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 from ...runnables.base import Runnable
 from ...timing.measuring.strategies import STRATEGIES
+from ...views.panes import CHOICES
 from ..session import named_chains, runs
 from .cell_inputs import variables
-from .cell_line import OPTIONS, Pane
+from .cell_line import OPTIONS
 from .timing_line import TIMING_OPTIONS
 
 __all__ = ["candidates", "install"]
@@ -82,12 +83,12 @@ def _texts(
     word: str, previous: str, earlier: list[str], magic: str, cell: str, namespace: dict[str, Any]
 ) -> Iterator[str]:
     if word.startswith("--view="):
-        yield from (f"--view={pane}" for pane in get_args(Pane))
+        yield from (f"--view={pane}" for pane in CHOICES)
     elif word.startswith("-"):
         given = {text[2:].partition("=")[0] for text in earlier if text.startswith("--")}
         yield from (f"--{option.name}" for option in OPTIONS if option.name not in given)
     elif previous == "--view":
-        yield from get_args(Pane)
+        yield from CHOICES
     elif previous in ("--input", "--batch", "--config"):
         yield from (name for name in namespace if not name.startswith("_"))
     elif "=" not in word:

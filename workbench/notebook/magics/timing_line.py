@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import ChainCellError
 from ...timing.measuring.strategies import STRATEGIES, checked_strategies
 from .cell_inputs import evaluate, inputs_of, names_in, value_of
-from .cell_line import Option, read_option, split_words
+from .options import Option, add_pair, other_words
 
 __all__ = ["HELP", "TIMING_OPTIONS", "TimingLine", "read_timing_line"]
 
@@ -139,19 +139,10 @@ class TimingLine:
 def read_timing_line(line: str) -> TimingLine:
     """Read a line. ChainCellError says what was not understood and how it is written."""
     read = TimingLine()
-    words = list(split_words(line))
-    position = 0
-    while position < len(words):
-        word = words[position]
-        position += 1
-        if word.startswith("--"):
-            position += read_option(read.given, _BY_NAME, word, words[position : position + 1], "%timechain")
-            continue
+    for word, _ in other_words(line, _BY_NAME, read.given, "%timechain"):
         key, equals, value = word.partition("=")
         if equals and key.isidentifier() and value and not value.startswith("="):
-            if key in read.pairs:
-                raise ChainCellError(f"{key} is given twice: {key}={read.pairs[key]} and {key}={value}")
-            read.pairs[key] = value
+            add_pair(read.pairs, key, value)
         elif word.isidentifier():
             if word in read.names:
                 raise ChainCellError(f"{word} is named twice")

@@ -1,0 +1,136 @@
+"""Runs of chains under a live view, with buttons that stop them and run them again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..engine.runs import RunEvent
+from ..runnables.base import Runnable
+from ..views.panes import PaneOrNone
+from .display import View, finish_when_over, in_kernel, new_view
+from .run import ChainRun, Job
+from .session import runs
+
+__all__ = ["run_batch", "run_chain", "run_job", "show_run"]
+
+Observers = Sequence[Callable[[RunEvent], None]]
+
+
+def run_job(
+    job: Job,
+    *,
+    observers: Observers = (),
+    view: PaneOrNone | None = None,
+    in_background: bool = False,
+    main_thread: bool = False,
+    when_over: Callable[[ChainRun], None] | None = None,
+) -> ChainRun:
+    """Run *job* under a view (none with ``view="none"``) as the session's next run.
+
+    Returns when it is over, at once with *in_background*. Raises what the chain raises; a run that was
+    stopped from the view is a return like any other, an interrupt (Ctrl-C) ends it and goes on as
+    KeyboardInterrupt. *when_over* is called at its end, however it ends.
+    """
+    __tracebackhide__ = True
+    run = runs.add(job)
+    # A terminal has one screen, and the prompt needs it: `%runs N` shows a background run there.
+    is_hidden = view == "none" or (in_background and not in_kernel())
+    shown = None if is_hidden else _show(run, view)
+
+    def finish() -> None:
+        if shown is not None:
+            shown.finish()
+        if when_over is not None:
+            when_over(run)
+
+    if in_background:
+        run.start(observers, when_over=finish)
+        return run
+    try:
+        if main_thread:
+            run.run_here(observers)
+        else:
+            run.start(observers)
+            run.wait()
+    except Exception as error:
+        if run.output not in (None, ""):
+            error.add_note("what was written until then is in workbench.runs[-1].output")
+        raise
+    finally:
+        if not run.done():  # the wait was interrupted, and the run takes its time to end
+            run.live.set_status("cancelled")
+        finish()
+    return run
+
+
+def show_run(run: ChainRun, view: PaneOrNone | None = None) -> None:
+    """Show a run (again), with buttons that work. In a terminal it returns when the run is over; Ctrl-C
+    leaves the view, and the run goes on."""
+    finish_when_over(_show(run, view), run)
+
+
+def run_chain(
+    chain: Runnable[Any, Any],
+    input: Any,
+    *,
+    title: str = "",
+    quiet: bool = False,
+    max_concurrency: int | None = None,
+    observers: Observers = (),
+) -> Any:
+    """Stream a chain under a live view and return its output.
+
+    Raises what the chain raises. If it was stopped from the view, returns what there is of the output; an
+    interrupt (Ctrl-C) cancels it and goes on as KeyboardInterrupt.
+    """
+    __tracebackhide__ = True
+    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
+    job = Job(chain, input, title, config=config)
+    return run_job(job, observers=observers, view="none" if quiet else None).output
+
+
+def run_batch(
+    chain: Runnable[Any, Any],
+    inputs: Sequence[Any],
+    *,
+    title: str = "",
+    quiet: bool = False,
+    max_concurrency: int | None = None,
+    observers: Observers = (),
+) -> Any:
+    """As ``run_chain``, for many inputs side by side; one root run an input."""
+    __tracebackhide__ = True
+    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
+    job = Job(chain, list(inputs), title, is_batch=True, config=config)
+    return run_job(job, observers=observers, view="none" if quiet else None).output
+
+
+def _show(run: ChainRun, view: PaneOrNone | None) -> View:
+    """The view of a run. Its buttons are for the run that it shows, which after Run again is another."""
+    current = [run]
+    again_lock = threading.Lock()
+
+    def stop() -> None:
+        current[0].stop()
+
+    def rerun() -> None:
+        with again_lock:
+            if not current[0].done():
+                return
+            again = current[0] = runs.add(run.job)
+        # A cell that is over cannot show anything new: the view goes on with the new run's state.
+        shown.restart(again.live)  # type: ignore[attr-defined]  # only widgets have this button
+        again.start(when_over=shown.finish)
+
+    shown = new_view(
+        run.live,
+        title=run.name,
+        on_stop=stop,
+        on_rerun=rerun,
+        python=run.job.python,
+        view=view,
+    )
+    shown.show()
+    return shown
