@@ -21,8 +21,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -168,19 +169,34 @@ class JupyterServer:
 
 
 class Browser:
-    """Chromium, with one context for all pages."""
+    """Chromium, with one context for all pages; it is started when it is asked for something."""
+
+    _open: ClassVar[list[Browser]] = []
 
     def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self in self._open:
+            self._open.remove(self)
+            self._chromium.close()
+            self._playwright.stop()
+            del self.context
+
+    @cached_property
+    def context(self) -> Any:
         from playwright.sync_api import sync_playwright
 
         self._playwright = sync_playwright().start()
         self._chromium = self._playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        self.context = self._chromium.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]  # a TypedDict
-        return self
+        self._open.append(self)
+        return self._chromium.new_context(viewport=VIEWPORT)  # type: ignore[arg-type]  # a TypedDict
 
-    def __exit__(self, *exception: object) -> None:
-        self._chromium.close()
-        self._playwright.stop()
+    @classmethod
+    def close_all(cls) -> None:
+        """Until they are asked for something again."""
+        for browser in list(cls._open):
+            browser.__exit__()
 
     def page(self) -> Any:
         return self.context.new_page()

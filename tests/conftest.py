@@ -12,10 +12,22 @@ import pytest
 
 from workbench.engine.chunks import Fold
 
-# Here for all folders: imported in the conftest of each, every folder would have a browser of its own, and a
-# second playwright cannot start in a process.
+# Here for all folders: imported in the conftest of each, every folder would have a browser of its own.
 from .browser import browser, jupyter, lab
 from .local_model import local_model
+from .schedule import (
+    pytest_cmdline_main,
+    pytest_collection_modifyitems,
+    pytest_configure_node,
+    pytest_deselected,
+    pytest_runtest_protocol,
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+    pytest_unconfigure,
+    pytest_xdist_make_scheduler,
+)
 
 __all__ = [
     "FORMS",
@@ -25,6 +37,17 @@ __all__ = [
     "jupyter",
     "lab",
     "local_model",
+    "pytest_cmdline_main",
+    "pytest_collection_modifyitems",
+    "pytest_configure_node",
+    "pytest_deselected",
+    "pytest_runtest_protocol",
+    "pytest_sessionfinish",
+    "pytest_sessionstart",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+    "pytest_unconfigure",
+    "pytest_xdist_make_scheduler",
     "recorder",
     "run_chain",
 ]
@@ -109,27 +132,3 @@ class Recorder:
 @pytest.fixture
 def recorder() -> Recorder:
     return Recorder()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: playwright's synchronous API leaves a loop running in the main thread, under which
-    no other test could call ``asyncio.run``."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how many tests ran in a real browser and on the real model, since they may be skipped."""
-    for what, marks in (
-        ("browser", ("_browser.py",)),
-        ("local model", ("models/local/test_chat.py", "models/local/test_server.py")),
-    ):
-        counts = {
-            outcome: sum(
-                report.when == ("setup" if outcome == "skipped" else "call")
-                and any(mark in report.nodeid for mark in marks)
-                for report in terminalreporter.stats.get(outcome, ())
-            )
-            for outcome in ("passed", "failed", "skipped")
-        }
-        ran = counts["passed"] + counts["failed"]
-        terminalreporter.write_line(f"{what} tests: {ran} ran, {counts['skipped']} skipped")

@@ -661,6 +661,7 @@ def timed(page: Page, source: str) -> tuple[Any, float]:
     return value, time.perf_counter() - started
 
 
+@pytest.mark.timed
 def test_combined_branches_take_as_long_as_one(slow: Page) -> None:
     joke, joke_s = timed(slow, 'chain1.invoke({"topic": "bears"})')
     poem, poem_s = timed(slow, 'chain2.invoke({"topic": "bears"})')
@@ -671,6 +672,7 @@ def test_combined_branches_take_as_long_as_one(slow: Page) -> None:
     assert both_s < joke_s + poem_s
 
 
+@pytest.mark.timed
 def test_combined_batches_take_as_long_as_one(slow: Page) -> None:
     topics = '[{"topic": "bears"}, {"topic": "cats"}]'
     jokes, jokes_s = timed(slow, f"chain1.batch({topics})")

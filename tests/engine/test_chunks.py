@@ -55,6 +55,7 @@ def test_values_of_one_key_that_cannot_be_added_raise():
     assert {"a": 1, "c": 3} + AddableDict(b=2) == {"a": 1, "b": 2, "c": 3}
 
 
+@pytest.mark.timed
 def test_adding_many_tokens_takes_time_in_proportion():
     def cost(n):
         started = time.perf_counter()

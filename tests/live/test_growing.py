@@ -165,6 +165,7 @@ def test_a_list_that_never_ends_is_cut_with_a_remark() -> None:
     assert len(ops) == 1_000
 
 
+@pytest.mark.timed
 def test_a_large_object_costs_no_more_than_the_looks_at_it() -> None:
     """Two thousand chunks, each with all of the object so far, looked at three times."""
     texts = [{"a": "word " * count, "l": list(range(count % 900))} for count in range(2_000)]

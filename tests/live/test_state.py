@@ -191,6 +191,7 @@ def test_several_readers_hear_of_all_and_read_on_their_own():
     assert applied([first, live.since(first["b"])]) == applied([live.since(0)]) == live.snapshot()
 
 
+@pytest.mark.timed
 def test_five_megabytes_keep_their_head_and_their_tail_and_cost_little():
     text = "head" + "x" * 5_000_000 + "tail"
     live = LiveState()
@@ -326,6 +327,7 @@ def test_a_saved_document_is_a_state_again():
         LiveState.of({"runs": 3})
 
 
+@pytest.mark.timed
 def test_a_hundred_thousand_tokens_cost_the_same_at_the_end_as_at_the_beginning():
     live = LiveState()
     run = Run("llm", "llm", (live,))

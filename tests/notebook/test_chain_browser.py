@@ -131,6 +131,7 @@ def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(
     theme(notebook, "Light")
 
 
+@pytest.mark.timed
 def test_stop_ends_the_run_within_a_second_and_frees_the_model(notebook: NotebookPage) -> None:
     notebook.start(4)
     body = notebook.cell(4).locator(".wb-body")

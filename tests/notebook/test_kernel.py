@@ -181,6 +181,7 @@ def check_stopped(kernel, server):
     assert kernel.run("1 + 1") == "2"
 
 
+@pytest.mark.timed
 def test_the_interrupt_ends_the_run_and_its_request(kernel, server):
     cell = kernel.send(CELL.format(""))
     wait_for_tokens(server)
@@ -190,6 +191,7 @@ def test_the_interrupt_ends_the_run_and_its_request(kernel, server):
     check_stopped(kernel, server)
 
 
+@pytest.mark.timed
 def test_a_background_cell_returns_and_its_stop_button_ends_the_run(kernel, server):
     assert "<ChainRun" in kernel.run(CELL.format("--bg"))
     wait_for_tokens(server)
@@ -201,6 +203,7 @@ def test_a_background_cell_returns_and_its_stop_button_ends_the_run(kernel, serv
     assert "of joke was stopped" in kernel.run(asked)
 
 
+@pytest.mark.timed
 def test_the_stop_button_ends_the_run_of_a_cell_that_waits_for_it(kernel, server):
     """The kernel answers messages during a cell on ipykernel 7; the front end interrupts others."""
     cell = kernel.send(CELL.format(""))
@@ -214,6 +217,7 @@ def test_the_stop_button_ends_the_run_of_a_cell_that_waits_for_it(kernel, server
     check_stopped(kernel, server)
 
 
+@pytest.mark.timed
 def test_the_interrupt_ends_a_run_in_the_main_thread(kernel, server):
     cell = kernel.send(CELL.format("--main-thread"))
     wait_for_tokens(server)
@@ -235,6 +239,7 @@ def test_run_again_is_a_run_of_the_session_in_the_same_view(kernel):
     assert len(kernel.views) == views
 
 
+@pytest.mark.timed
 def test_stop_ends_the_run_that_run_again_began(kernel, server):
     cell = kernel.send(CELL.format(""))
     wait_for_tokens(server)

@@ -163,6 +163,7 @@ def test_the_kernel_is_of_the_generation_it_should_be(place: NotebookPage) -> No
 
 
 @pytest.mark.parametrize("name", ["button", "bg", "main", "watch"])
+@pytest.mark.timed
 def test_the_stop_button_ends_the_run_within_a_second(
     place: NotebookPage, chat: ChatServer, name: str
 ) -> None:
@@ -177,6 +178,7 @@ def test_the_stop_button_ends_the_run_within_a_second(
 
 
 @pytest.mark.parametrize("name", ["interrupt", "main", "watch"])
+@pytest.mark.timed
 def test_the_toolbar_s_interrupt_ends_the_run_within_a_second(
     place: NotebookPage, chat: ChatServer, name: str
 ) -> None:

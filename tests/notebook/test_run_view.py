@@ -81,6 +81,7 @@ def wait_for(condition: Any, *, within_s: float = 2) -> None:
         time.sleep(0.002)
 
 
+@pytest.mark.timed
 def test_frames_follow_on_each_other_and_are_few(live: LiveState) -> None:
     view = Sent(live)
     run = Run("llm", "llm", (live,))
@@ -108,6 +109,7 @@ def test_a_pause_does_not_strand_the_last_token(live: LiveState) -> None:
     view.finish()
 
 
+@pytest.mark.timed
 def test_a_start_is_sent_sooner_than_tokens(live: LiveState) -> None:
     view = Sent(live)
     Run("first", "chain", (live,)).start()

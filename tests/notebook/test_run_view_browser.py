@@ -167,6 +167,7 @@ def test_two_views_of_one_widget_agree_while_it_runs_and_after(notebook: Noteboo
     assert tree(first) == tree(second)
 
 
+@pytest.mark.timed
 def test_stop_reaches_python_within_a_second_while_the_cell_runs(notebook: NotebookPage) -> None:
     cell = ORDER.index("stop")
     notebook.start(cell)

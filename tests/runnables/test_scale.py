@@ -69,6 +69,7 @@ def costs_per_step(work, short, long):
 
 
 @both_observed_and_not
+@pytest.mark.timed
 def test_a_thousand_steps_cost_no_more_each_than_a_hundred(run_chain, config):
     def work(steps):
         chain = RunnableSequence(*[inc] * steps)
@@ -87,6 +88,7 @@ def test_a_thousand_generators_stream_through_each_other(form, config):
 
 
 @both_observed_and_not
+@pytest.mark.timed
 def test_a_hundred_levels_of_nesting_cost_no_more_each_than_twenty(run_chain, config):
     def work(depth):
         chain = nested(depth)

@@ -1,8 +1,11 @@
 """A small load of streams beside LangServe, in one run; ``python -m tests.bench.serve`` is the large one."""
 
+import pytest
+
 from tests.bench.serve import load
 
 
+@pytest.mark.timed
 def test_streams_side_by_side_lose_and_reorder_nothing_and_are_faster_than_langserve_s():
     ours, langserve = (load(side, "stream", 30, 60) for side in ("ours", "langserve"))
     assert ours.problems == langserve.problems == 0

@@ -473,6 +473,7 @@ sys.stdin.readline()  # what closes the connection is not the end of the process
         "RunnableParallel(a=remote, b=remote).invoke(1)",
     ],
 )
+@pytest.mark.timed
 def test_an_interrupt_ends_a_call_that_waits_for_its_answer_and_closes_the_connection(code):
     with ChatServer(script=[stalling, stalling]) as server:
         command = [sys.executable, "-c", INTERRUPTED.replace("CALL", code), server.base_url]

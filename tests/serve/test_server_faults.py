@@ -48,6 +48,7 @@ def soon(condition, seconds=5.0):
 
 
 @pytest.mark.parametrize("name", [*STREAMS, "invoke", "batch"])
+@pytest.mark.timed
 def test_a_client_that_leaves_stops_the_request_to_the_model_within_a_second(name):
     answer = streaming(event("Once "), end="stall") if name in STREAMS else stalling
     with ChatServer(script=[answer]) as chat:
@@ -166,6 +167,7 @@ def test_a_shutdown_lets_a_stream_come_to_its_end_in_the_stated_time():
     assert soon(lambda: not service.is_running)
 
 
+@pytest.mark.timed
 def test_a_shutdown_stops_a_stream_that_takes_longer_and_says_so():
     service = serve_chain(steady(5_000, 0.01), path="/joke", grace_s=0.2)
     with httpx.stream("POST", f"{service.url}/stream", json=BEARS) as response:

@@ -1,14 +1,11 @@
 """Comparing ways to run the same thing."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from typing import Any
 
 import pytest
@@ -32,6 +29,7 @@ def nap(seconds: float) -> RunnableLambda[Any, Any]:
     return RunnableLambda(sleep)
 
 
+@pytest.mark.timed
 def test_a_case_that_takes_twice_as_long_is_half_as_fast():
     result = compare({"slow": lambda: time.sleep(0.2), "fast": lambda: time.sleep(0.1)})
     assert [row.label for row in result.rows] == ["slow", "fast"]
@@ -53,6 +51,7 @@ def test_rounds_are_interleaved_and_each_begins_with_another_case():
     assert "".join(order) == "abc" + "abc" + "bca" + "cab"
 
 
+@pytest.mark.timed
 def test_it_says_what_runs_next_and_how_long_it_will_take():
     said: list[Progress] = []
     compare({"a": lambda: time.sleep(0.05)}, repeats=2, warmup=1, on_progress=said.append)
@@ -118,6 +117,7 @@ def test_wrong_numbers_and_baselines_are_told():
         compare({"a": print}, baseline="c")
 
 
+@pytest.mark.timed
 def test_branches_in_parallel_are_as_much_faster_as_their_sum_says():
     result = parallel_against_alone({"a": nap(0.1), "b": nap(0.1), "c": nap(0.1)}, 1)
     assert [row.label for row in result.rows] == [
@@ -153,12 +153,14 @@ def test_branches_may_be_anything_a_dict_in_a_chain_may_hold():
         parallel_against_alone({"a": 3}, 1)
 
 
+@pytest.mark.timed
 def test_a_batch_is_as_much_faster_as_calls_run_side_by_side():
     result = batch_against_one_by_one(nap(0.1), range(6), repeats=2)
     assert [row.label for row in result.rows] == ["one by one", "batch"]
     assert 3 < result.speed_up("batch") <= 6.5
 
 
+@pytest.mark.timed
 def test_a_batch_with_max_concurrency_is_limited_by_it():
     timings = Timings()
     result = batch_against_one_by_one(
@@ -206,28 +208,15 @@ def within(measured: float, truth: float) -> bool:
     return abs(measured - truth) <= 0.05 * truth
 
 
-def on_a_quiet_machine(test: Callable[[], None]) -> Callable[[], None]:
-    """Timings to within 5 % hold on a machine that is not busy with something else: one of four tries."""
-
-    @wraps(test)
-    def attempts() -> None:
-        for _ in range(3):
-            with contextlib.suppress(AssertionError):
-                return test()
-        return test()
-
-    return attempts
-
-
-@on_a_quiet_machine
+@pytest.mark.timed
 def test_every_strategy_takes_what_its_delays_say():
     result = compare(
         JOKE | POEM,
         [1, 2, 3, 4],
         strategies=["one-by-one", "batch", "abatch", "parallel"],
         concurrency=[1, 2, 4],
-        repeats=3,
-        warmup=1,
+        repeats=2,
+        warmup=0,
     )
     truth = {
         "one by one": 1.0,
@@ -247,7 +236,7 @@ def test_every_strategy_takes_what_its_delays_say():
         assert within(work["poem_llm"] / (work["joke_llm"] + work["poem_llm"]), 0.6)
 
 
-@on_a_quiet_machine
+@pytest.mark.timed
 def test_chains_alone_combined_and_in_batches_as_the_parallel_section_has_them():
     chains = {"joke": JOKE, "poem": POEM, "combined": RunnableParallel(joke=JOKE, poem=POEM)}
     result = compare(chains, [1, 2], strategies=["one by one", "batch"], repeats=3, warmup=1)
@@ -266,7 +255,7 @@ def test_chains_alone_combined_and_in_batches_as_the_parallel_section_has_them()
     assert str(facts.path[0]).endswith("% of the time is in poem_llm of branch poem")
 
 
-@on_a_quiet_machine
+@pytest.mark.timed
 def test_chains_together_are_measured_against_all_of_them_one_after_another():
     result = compare(
         {"joke": JOKE, "poem": POEM}, [1], strategies="one by one, parallel", repeats=2, warmup=0
@@ -281,6 +270,7 @@ def test_chains_together_are_measured_against_all_of_them_one_after_another():
     assert within(result.speed_up("together, parallel"), 0.25 / 0.15)
 
 
+@pytest.mark.timed
 def test_chains_under_one_strategy_are_compared_with_the_first():
     result = compare({"joke": JOKE, "poem": POEM}, [1], strategies=["batch"], repeats=5, warmup=0)
     assert [row.label for row in result.rows] == ["joke, batch", "poem, batch"] or [
@@ -289,7 +279,7 @@ def test_chains_under_one_strategy_are_compared_with_the_first():
     assert result.ratio(result.rows[1].label).is_slower
 
 
-@on_a_quiet_machine
+@pytest.mark.timed
 def test_it_can_be_called_where_a_loop_is_running():
     async def main() -> float:
         return compare(JOKE, [1, 2], strategies=["abatch"], repeats=1, warmup=0).rows[0].median

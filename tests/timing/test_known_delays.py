@@ -1,19 +1,15 @@
 """Chains whose delays are known in advance: what is reported of them is true.
 
 The joke takes 100 ms and the poem 150 ms, at a server of the tests' own over real HTTP. The truth of a call
-is its delay and what the same call costs at a server without delay, measured in the same rounds. A
-measurement that is off is taken again, a few times; where the machine is too busy for any to be right, the
-test is skipped and says so.
+is its delay and what the same call costs at a server without delay, measured in the same rounds.
 """
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import wraps
 from typing import Any
 
-import psutil
 import pytest
 
 from workbench import ChatOpenAI, ChatPromptTemplate, RunnableLambda, RunnableParallel, StrOutputParser
@@ -27,48 +23,10 @@ from .experiments import compare
 JOKE_S, POEM_S = 0.1, 0.15
 TOPICS = [{"topic": name} for name in ("bears", "cats", "ducks", "owls")]
 WIDE = ("batch (max_concurrency=8)", "abatch (max_concurrency=8)")
-TRIES = 3
 
 
 def within(measured: float, truth: float) -> bool:
     return abs(measured - truth) <= 0.05 * truth
-
-
-def in_a_few_tries(test: Callable[..., None]) -> Callable[..., None]:
-    """Once more after a failure; in the end skipped if others were at work on the machine all the time."""
-
-    @wraps(test)
-    def attempts(*args: Any, **kwargs: Any) -> None:
-        others = []
-        for _ in range(TRIES):
-            watch = OthersWork()
-            try:
-                return test(*args, **kwargs)
-            except AssertionError as error:
-                failed = error
-                others.append(watch.cores())
-        if min(others) > 0.5:
-            pytest.skip(f"others used {min(others):.1f} cores or more all the time: {str(failed)[:200]}")
-        raise failed
-
-    return attempts
-
-
-class OthersWork:
-    """How many cores everything but this process has used since."""
-
-    def __init__(self) -> None:
-        self._started, self._machine, self._own = time.perf_counter(), busy_s(), time.process_time()
-
-    def cores(self) -> float:
-        others = busy_s() - self._machine - (time.process_time() - self._own)
-        return others / (time.perf_counter() - self._started)
-
-
-def busy_s() -> float:
-    """Seconds that all cores together have worked, those another machine had of them included."""
-    times = psutil.cpu_times()
-    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
 @dataclass
@@ -111,7 +69,7 @@ def check(found: Comparison, label: str, figure: float, truth: float) -> None:
     assert within(figure, truth), f"{label}: {figure:.3f}, not {truth:.3f}; {found[label].seconds}"
 
 
-@in_a_few_tries
+@pytest.mark.timed
 def test_the_parallel_section_joke_and_poem_alone_and_combined(chains: Chains) -> None:
     found = compare(chains.each, TOPICS[:1], strategies=["one by one", "parallel"], repeats=5)
     cost = found["nothing, one by one"].median
@@ -134,7 +92,7 @@ def test_the_parallel_section_joke_and_poem_alone_and_combined(chains: Chains) -
     assert str(facts.path[0]) == f"{facts.path[0].part:.0%} of the time is in poem_llm of branch poem"
 
 
-@in_a_few_tries
+@pytest.mark.timed
 def test_batches_of_each_and_of_the_combined(chains: Chains) -> None:
     found = compare(
         {**chains.each, "combined": chains.combined},
@@ -162,7 +120,7 @@ def test_batches_of_each_and_of_the_combined(chains: Chains) -> None:
             assert wide.facts.efficiency >= 0.9
 
 
-@in_a_few_tries
+@pytest.mark.timed
 def test_batches_of_steps_that_only_wait() -> None:
     def step(seconds: float) -> Runnable[Any, Any]:
         return RunnableLambda(lambda _: time.sleep(seconds))
@@ -194,13 +152,13 @@ def verdicts(first_s: float, second_s: float, times: int = 20) -> list[str]:
     ]
 
 
-@in_a_few_tries
+@pytest.mark.timed
 def test_identical_chains_show_no_difference_in_19_of_20_comparisons() -> None:
     told = verdicts(0.01, 0.01)
     assert sum(words == "no difference seen" for words in told) >= 19, told
 
 
-@in_a_few_tries
+@pytest.mark.timed
 def test_of_chains_ten_percent_apart_the_faster_is_named_in_19_of_20_comparisons() -> None:
     told = verdicts(0.022, 0.02)
     assert sum("x faster (95 % interval" in words for words in told) >= 19, told

@@ -21,6 +21,7 @@ def times(source: random.Random, seconds: float, noise: float, rounds: int) -> l
 
 @pytest.mark.parametrize("rounds", [5, 7, 15])
 @pytest.mark.parametrize("noise", [0.001, 0.02, 0.1])
+@pytest.mark.slow
 def test_two_equal_cases_are_told_apart_at_most_once_in_twenty(rounds: int, noise: float):
     source = random.Random(rounds)
     wrong = 0
@@ -38,6 +39,7 @@ def test_ten_percent_are_seen_where_the_noise_is_smaller():
     assert seen >= 190
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_ratio_about_as_often_as_it_says():
     source = random.Random(2)
     held = 0

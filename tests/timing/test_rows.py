@@ -59,6 +59,7 @@ def test_each_run_has_a_row_with_its_path_and_parent():
     ]
 
 
+@pytest.mark.timed
 def test_wall_time_is_from_start_to_end_and_own_time_is_what_no_child_covers():
     timings = Timings()
 
@@ -75,6 +76,7 @@ def test_wall_time_is_from_start_to_end_and_own_time_is_what_no_child_covers():
     assert inner.own_s == inner.wall_s
 
 
+@pytest.mark.timed
 def test_time_covered_by_children_side_by_side_counts_once():
     timings = Timings()
     branches = RunnableParallel(a=sleeper(0.1, "a"), b=sleeper(0.1, "b"), c=sleeper(0.15, "c"))
@@ -85,6 +87,7 @@ def test_time_covered_by_children_side_by_side_counts_once():
     assert sum(row.wall_s for row in timings.rows[1:]) >= 0.35
 
 
+@pytest.mark.timed
 async def test_times_hold_for_asynchronous_steps():
     timings = Timings()
 
@@ -97,6 +100,7 @@ async def test_times_hold_for_asynchronous_steps():
     assert timings.peak_in_flight == 2
 
 
+@pytest.mark.timed
 def test_a_model_tells_its_time_to_first_token_and_its_speed():
     timings = Timings()
     list((RunnableLambda(str) | Model()).stream("q", {"callbacks": [timings]}))
@@ -186,6 +190,7 @@ def test_nothing_of_a_finished_run_is_kept():
     assert len(timings.rows) == 3
 
 
+@pytest.mark.timed
 def test_a_child_that_ends_after_its_root_still_ends_its_row():
     timings = Timings()
     root = Run("root", "chain", (timings,))
@@ -200,6 +205,7 @@ def test_a_child_that_ends_after_its_root_still_ends_its_row():
     assert not timings._places
 
 
+@pytest.mark.timed
 def test_the_cost_of_an_event_does_not_grow_with_the_runs_before_it():
     def cost_s(timings: Timings, runs: int) -> float:
         root = Run("root", "chain", (timings,))

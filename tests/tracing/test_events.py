@@ -517,6 +517,7 @@ def test_a_synchronous_stream_on_the_reader_s_own_loop_is_not_made_to_wait():
     assert asyncio.run(asyncio.wait_for(main(), 20))[-1]["data"] == {"output": "x" * 500}
 
 
+@pytest.mark.timed
 def test_an_event_costs_the_same_early_and_late():
     async def tokens(x):
         for _ in range(6_000):

@@ -216,18 +216,20 @@ def test_a_failing_step_is_ended_in_the_log_with_what_it_had():
 
 
 def test_patches_arrive_while_a_step_still_works():
-    async def slow(x):
-        await asyncio.sleep(0.2)
-        return x
-
     async def main():
-        started = time.perf_counter()
+        seen = asyncio.Event()
+
+        async def slow(x):
+            await asyncio.wait_for(seen.wait(), 10)
+            return x
+
         async with aclosing((RunnableLambda(lambda x: x) | slow).astream_log(1)) as patches:
             async for patch in patches:
                 if patch.ops[0]["path"] == "/logs/slow":
-                    return time.perf_counter() - started
+                    seen.set()
+        return seen.is_set()
 
-    assert asyncio.run(main()) < 0.15
+    assert asyncio.run(main())
 
 
 def test_closing_a_log_stops_the_work():
@@ -292,6 +294,7 @@ def test_a_kept_log_takes_memory_in_proportion_to_its_tokens():
     assert kept(4_000) < 1.5 * kept(1_000)
 
 
+@pytest.mark.timed
 def test_adding_a_patch_costs_no_more_in_a_long_log():
     patches = log_of(RunnableGenerator(_tokens_of(8_000)), 0)
 

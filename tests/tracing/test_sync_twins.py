@@ -40,6 +40,7 @@ def test_the_log_is_that_of_the_asynchronous_stream():
     assert last.state["streamed_output"] == ["Hi", " ", "you", ""]
 
 
+@pytest.mark.timed
 def test_events_come_while_the_chain_runs():
     chain = FakeChatModel(responses=["a b c"], token_delay_s=0.1) | StrOutputParser()
     started = time.perf_counter()

@@ -113,7 +113,12 @@ def test_the_joined_module_is_one_that_node_accepts(tmp_path: Path) -> None:
 
 @node
 @pytest.mark.parametrize(
-    "name", sorted(path.name for path in JS.glob("*.test.mjs") if "rfc6902" not in path.name)
+    "name",
+    [
+        pytest.param(path.name, marks=[pytest.mark.timed] if "performance.now" in path.read_text() else [])
+        for path in sorted(JS.glob("*.test.mjs"))
+        if "rfc6902" not in path.name
+    ],
 )
 def test_the_modules_under_node(name: str) -> None:
     run = subprocess.run(["node", "--test", str(JS / name)], capture_output=True, text=True)

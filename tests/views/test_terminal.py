@@ -366,6 +366,7 @@ def test_no_color_leaves_no_colour(terminal: Any):
     assert "✓ done" in view.text
 
 
+@pytest.mark.timed
 def test_redraws_come_at_most_twelve_times_a_second(terminal: Any):
     view = terminal(
         """
@@ -573,6 +574,7 @@ def test_models_inside_a_silent_chain_are_shown_until_it_answers():
     assert not any("half" in line for line in screen())
 
 
+@pytest.mark.timed
 def test_the_cost_of_a_redraw_does_not_grow_with_what_was_shown():
     def cost_s(tokens: int) -> float:
         live = LiveState()

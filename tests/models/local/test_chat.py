@@ -60,6 +60,7 @@ def test_it_streams_token_by_token_with_usage(model):
     assert len({chunk.id for chunk in chunks}) == 1
 
 
+@pytest.mark.timed
 def test_closing_a_stream_after_two_chunks_frees_the_slot(model, server):
     stream = (model | StrOutputParser()).stream(QUESTION)
     first = [next(stream), next(stream)]
@@ -73,6 +74,7 @@ def test_closing_a_stream_after_two_chunks_frees_the_slot(model, server):
     assert decoded < 200  # of 400: it was not run to its end
 
 
+@pytest.mark.timed
 def test_cancelling_an_answer_that_does_not_stream_frees_the_slot(model, server):
     async def main():
         task = asyncio.create_task(model.ainvoke(QUESTION))
@@ -87,6 +89,7 @@ def test_cancelling_an_answer_that_does_not_stream_frees_the_slot(model, server)
     wait_idle(server, 1.0)
 
 
+@pytest.mark.timed
 def test_cancelling_frees_the_slot_of_a_model_called_in_a_thread(model, server):
     """A synchronous function that calls the model cannot be cancelled, but its request can."""
 
@@ -103,6 +106,7 @@ def test_cancelling_frees_the_slot_of_a_model_called_in_a_thread(model, server):
     wait_idle(server, 3.0)  # at the next token, which a busy machine takes its time for
 
 
+@pytest.mark.timed
 def test_breaking_out_of_a_parallel_stream_frees_every_slot(model, server):
     async def main():
         both = RunnableParallel(a=model, b=model)

@@ -28,7 +28,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and fo
 
 
 @pytest.fixture(scope="module")
-def installed() -> None:
+def installed(local_model: str) -> None:
     if os.environ.get("WORKBENCH_TEST_PULL") == "1":
         weights.ensure("smollm2")
     elif weights.installed()[0].state != "ok":
@@ -110,6 +110,7 @@ def test_four_requests_run_side_by_side(server: LocalServer, client: "openai.Ope
     assert wait_until(lambda: server.busy() == 0, within_s=10)
 
 
+@pytest.mark.timed
 def test_closing_a_stream_frees_its_slot(server: LocalServer, client: "openai.OpenAI") -> None:
     chunks = stream(client, "Tell me a very long story.")
     assert len(list(islice(tokens(iter(chunks)), 3))) == 3
@@ -143,6 +144,7 @@ def test_a_client_that_gave_up_waiting_for_a_slot_never_holds_one(
     assert wait_until(lambda: server.busy() == 0, within_s=5)
 
 
+@pytest.mark.timed
 def test_a_request_that_is_not_streamed_stops_soon_after_its_client_left(
     server: LocalServer, client: "openai.OpenAI"
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_request_that_is_not_streamed_stops_soon_after_its_client_left(
     assert server.busy() == 0
 
 
+@pytest.mark.timed
 def test_python_threads_run_while_it_generates(client: "openai.OpenAI") -> None:
     gaps: list[float] = []
     done = threading.Event()

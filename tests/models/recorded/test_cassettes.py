@@ -191,6 +191,7 @@ def test_tool_calls_come_back_whole(tmp_path, run_chain):
         assert said.usage_metadata == USAGE
 
 
+@pytest.mark.timed
 def test_tokens_come_at_their_times_or_at_once(tmp_path, collect):
     path = tmp_path / "calls.json"
     with workbench.cassette(path):
