@@ -8,25 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextlib
-import os
-import threading
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
+
+from .loop_thread import GRACE_S, SLICE_S, LoopThread
 
 __all__ = ["BackgroundTask", "start"]
 
 T = TypeVar("T")
 
-SLICE_S = 0.1
-"""How long the main thread waits before it looks for signals again."""
-GRACE_S = 5.0
-"""How long an interrupted wait gives the work to clean up."""
+THREAD_NAME = "workbench-loop"
 
-_lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
-_pid = 0
+_thread = LoopThread(THREAD_NAME)
 
 
 class BackgroundTask(Generic[T]):
@@ -36,7 +30,7 @@ class BackgroundTask(Generic[T]):
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
-        self._loop = loop()
+        self._loop = _thread.loop
         context = copy_context()
         self._loop.call_soon_threadsafe(self._start, work, context, context=context)
 
@@ -52,7 +46,7 @@ class BackgroundTask(Generic[T]):
         """The result. Raises what the work raised, ``concurrent.futures.CancelledError`` if it was
         cancelled; an interrupt (Ctrl-C) cancels it, lets it end, and goes on as KeyboardInterrupt."""
         __tracebackhide__ = True
-        if threading.current_thread().name == THREAD_NAME:
+        if _thread.is_current():
             raise RuntimeError("waiting for the background loop from the background loop would never end")
         try:
             while not self._future.done():
@@ -95,27 +89,6 @@ class BackgroundTask(Generic[T]):
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
-
-
-THREAD_NAME = "workbench-loop"
-
-
-def loop() -> asyncio.AbstractEventLoop:
-    """The background loop, started on first use (and again in a forked child)."""
-    global _loop, _pid
-    with _lock:
-        if _loop is None or _pid != os.getpid():
-            _loop = asyncio.new_event_loop()
-            _pid = os.getpid()
-            threading.Thread(target=_serve, args=(_loop,), name=THREAD_NAME, daemon=True).start()
-        return _loop
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    """Run the loop for good: what ends it (SystemExit in some task of a user's) is kept by that task."""
-    while True:
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            loop.run_forever()
 
 
 def start(work: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:

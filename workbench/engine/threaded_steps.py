@@ -7,15 +7,13 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import threads
 from .chunks import MISSING, ChunkStream
 from .limits import Stop
+from .scope import Scope
 from .user_code import AHEAD, close, context_of, in_context
-
-if TYPE_CHECKING:
-    from .event_loop import EventLoop
 
 __all__ = ["Puller", "ThreadedSteps"]
 
@@ -29,7 +27,7 @@ class ThreadedSteps:
 
     def __init__(
         self,
-        scope: EventLoop,
+        scope: Scope,
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],

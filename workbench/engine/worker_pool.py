@@ -7,15 +7,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import threads
 from .drive import drive, drive_stream
 from .limits import Stop
+from .scope import Scope
 from .user_code import AHEAD, Branch, close, in_context
-
-if TYPE_CHECKING:
-    from .blocking import Blocking
 
 __all__ = ["Pool", "Pumps", "ThreadLock"]
 
@@ -36,7 +34,7 @@ class Pool:
     """Workers that take the items of one ``gather`` in turn; the calling thread is one of them, unless it
     is deep in others already."""
 
-    def __init__(self, scope: Blocking, fn: Callable[..., Any], items: Sequence[Any], width: int) -> None:
+    def __init__(self, scope: Scope, fn: Callable[..., Any], items: Sequence[Any], width: int) -> None:
         self._fn = fn
         self._items = items
         self._stop = Stop(scope.stop)
@@ -96,7 +94,7 @@ class Pool:
                 self._stop.request()
 
 
-def _call_and_drive(fn: Callable[..., Any], scope: Blocking, item: Any) -> Any:
+def _call_and_drive(fn: Callable[..., Any], scope: Scope, item: Any) -> Any:
     __tracebackhide__ = True
     return drive(fn(scope, item))
 
@@ -104,7 +102,7 @@ def _call_and_drive(fn: Callable[..., Any], scope: Blocking, item: Any) -> Any:
 class Pumps:
     """Threads that pull the branches of one ``merge`` and put their chunks where one reader takes them."""
 
-    def __init__(self, scope: Blocking, branches: Sequence[tuple[Any, Branch]], width: int) -> None:
+    def __init__(self, scope: Scope, branches: Sequence[tuple[Any, Branch]], width: int) -> None:
         self._stop = Stop(scope.stop)
         self._scope = scope.stopping_with(self._stop)
         self._branches = branches

@@ -21,9 +21,9 @@ from concurrent.futures import Future, wait
 from contextvars import copy_context
 from typing import Any
 
-from ..engine.background import GRACE_S, SLICE_S
 from ..engine.config import RunnableConfig
 from ..engine.limits import Stop
+from ..engine.loop_thread import GRACE_S, SLICE_S
 from ..runnables.base import Runnable
 from ..timing.comparison import Comparison
 from ..timing.experiment import Experiment, branches_experiment, experiment_on

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ..engine.background import SLICE_S
+from ..engine.loop_thread import SLICE_S
 from ..live.state import LiveState
 from ..views.panes import Pane, PaneOrNone, check_pane
 from .session import settings

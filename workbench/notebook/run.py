@@ -20,6 +20,7 @@ from typing import Any
 from ..engine import background
 from ..engine.chunks import Fold
 from ..engine.config import as_list
+from ..engine.loop_thread import SLICE_S
 from ..engine.runs import RunEvent, Status
 from ..live.state import LiveState
 from ..runnables.base import Runnable
@@ -137,7 +138,7 @@ class ChainRun:
         while not self._future.done():
             if end is not None and time.monotonic() >= end:
                 raise TimeoutError(f"{self!r} is not over after {timeout} s")
-            concurrent.futures.wait([self._future], background.SLICE_S)
+            concurrent.futures.wait([self._future], SLICE_S)
         return self._outcome()
 
     def __await__(self) -> Generator[Any, None, Any]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 from ..engine import threads
+from ..engine.loop_thread import LoopThread
 from ..engine.scope import current
 
 __all__ = ["HandlerQueue", "run_apart", "running_loop"]
@@ -70,45 +69,27 @@ class HandlerQueue:
             self._error = self._error or failure
 
 
-class _Helper:
-    """An event loop in a thread of its own, for the coroutines of runs that have none."""
+_thread = LoopThread("workbench-callbacks")
+"""For the coroutines of runs that have no event loop."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
 
-    def run(self, work: Work) -> Any:
-        """The result of *work*, waited for."""
-        done: concurrent.futures.Future[Any] = concurrent.futures.Future()
-        context = _outside_of_runs()
-        if _in_handler.get():
-            # A handler calls a chain that is watched in turn: this loop may be waiting for the handler.
-            threads.start(lambda: _settle(done, lambda: context.run(asyncio.run, work)))
-            return done.result()
-        loop = self._running()
-
-        def start() -> None:
-            task = loop.create_task(work, context=context)
-            task.add_done_callback(lambda task: _settle(done, task.result))
-
-        loop.call_soon_threadsafe(start)
+def run_apart(work: Work) -> Any:
+    """The result of a coroutine that has no event loop to run on, waited for."""
+    done: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    context = _outside_of_runs()
+    if _in_handler.get():
+        # A handler calls a chain that is watched in turn: this loop may be waiting for the handler.
+        threads.start(lambda: _settle(done, lambda: context.run(asyncio.run, work)))
         return done.result()
+    loop = _thread.loop
 
-    def _running(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or self._pid != os.getpid():  # a fork has none of its parent's threads
-                self._loop = asyncio.new_event_loop()
-                self._pid = os.getpid()
-                threading.Thread(
-                    target=self._loop.run_forever, name="workbench-callbacks", daemon=True
-                ).start()
-            return self._loop
+    def start() -> None:
+        task = loop.create_task(work, context=context)
+        task.add_done_callback(lambda task: _settle(done, task.result))
 
+    loop.call_soon_threadsafe(start)
+    return done.result()
 
-_helper = _Helper()
-run_apart = _helper.run
-"""The result of a coroutine that has no event loop to run on, waited for."""
 
 _in_handler: ContextVar[bool] = ContextVar("workbench_in_handler", default=False)
 

@@ -7,21 +7,24 @@ ended and is waited for.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...engine.config import RunnableConfig, as_list
 from ...engine.limits import Stop
+from ...engine.loop_thread import GRACE_S, SLICE_S, LoopThread
 from ...engine.modes import Blocking
 from ...engine.runs import Observer
 from ...engine.scope import current
 from ...text.units import duration
 from ..runs.rows import Timings
 from .measurement import Measurement, Sample, facts_of
-from .strategies import Case, LoopThread
+from .strategies import Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +88,7 @@ class Rounds:
         self._on_progress = on_progress
         self._watcher = watcher
         self._stop = stop if stop is not None else Stop()
-        self._loop = LoopThread()
+        self._loop_thread = LoopThread("workbench-timing")
         self._samples: dict[str, list[Sample]] = {case.label: [] for case in cases}
         self._last: dict[str, tuple[Timings, LiveState]] = {}
         self._took: dict[str, list[float]] = {case.label: [] for case in cases}
@@ -108,7 +111,7 @@ class Rounds:
                 raise
             return True
         finally:
-            self._loop.close()
+            self._loop_thread.close()
         return self._stop.requested
 
     def measurements(self) -> list[Measurement]:
@@ -174,11 +177,33 @@ class Rounds:
         if case.max_concurrency is not None:
             config["max_concurrency"] = case.max_concurrency
         if case.is_async:
-            return self._loop.run(_timed(case, config), self._stop)  # type: ignore[no-any-return]  # what it returns
+            return self._awaited(_timed(case, config))
         with _stoppable(self._stop):
             start = time.perf_counter()
             case.work(config)
             return time.perf_counter() - start
+
+    def _awaited(self, work: Coroutine[Any, Any, float]) -> float:
+        """The result of *work*, on a loop of our own: one may be running here already. A Ctrl-C while this
+        waits cancels the work and goes on as KeyboardInterrupt; a stop cancels it too, and CancelledError is
+        raised."""
+        __tracebackhide__ = True
+        future = asyncio.run_coroutine_threadsafe(work, self._loop_thread.loop)
+
+        def cancel() -> None:
+            future.cancel()
+
+        withdraw = self._stop.on_request(cancel)
+        try:
+            while not future.done():
+                wait([future], SLICE_S)
+        except KeyboardInterrupt:
+            future.cancel()
+            wait([future], GRACE_S)
+            raise
+        finally:
+            withdraw()
+        return future.result()
 
     def _tell(self, doing: str) -> None:
         elapsed = time.perf_counter() - self._began

@@ -9,31 +9,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import wait
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 from ...engine.config import RunnableConfig
-from ...engine.limits import Stop
 from ...runnables.base import Runnable
 from ...runnables.function import RunnableLambda
 from ...runnables.parallel import RunnableParallel
 
-__all__ = ["STRATEGIES", "Case", "LoopThread", "cases_of"]
+__all__ = ["STRATEGIES", "Case", "cases_of"]
 
 STRATEGIES = ("one by one", "batch", "abatch", "parallel")
 INPUT_BRANCH = "input "
 """What the branches of one chain under "parallel" are called, before their numbers from 1."""
 TOGETHER = "together"
 """The name of several chains in one RunnableParallel."""
-
-SLICE_S = 0.1
-GRACE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -175,61 +167,3 @@ def _branch_an_input(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Runnab
     return RunnableParallel(
         {f"{INPUT_BRANCH}{number}": given(input) for number, input in enumerate(inputs, 1)}
     )
-
-
-class LoopThread:
-    """An event loop in a thread of its own, for as long as it is open, so that asynchronous work can be
-    timed also where a loop already runs. A Ctrl-C while ``run`` waits cancels the work and goes on as
-    KeyboardInterrupt; a stop cancels it too, and CancelledError is raised."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-
-    def run(self, work: Coroutine[Any, Any, Any], stop: Stop | None = None) -> Any:
-        __tracebackhide__ = True
-        future = asyncio.run_coroutine_threadsafe(work, self._running())
-
-        def cancel() -> None:
-            future.cancel()
-
-        withdraw = stop.on_request(cancel) if stop is not None else lambda: None
-        try:
-            while not future.done():
-                wait([future], SLICE_S)
-        except KeyboardInterrupt:
-            future.cancel()
-            wait([future], GRACE_S)
-            raise
-        finally:
-            withdraw()
-        return future.result()
-
-    def close(self) -> None:
-        if self._loop is None or self._thread is None:
-            return
-        with contextlib.suppress(Exception):
-            asyncio.run_coroutine_threadsafe(_wind_up(self._loop), self._loop).result(GRACE_S)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(GRACE_S)
-        if not self._thread.is_alive():
-            self._loop.close()
-        self._loop = self._thread = None
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(
-                target=self._loop.run_forever, name="workbench-timing", daemon=True
-            )
-            self._thread.start()
-        return self._loop
-
-
-async def _wind_up(loop: asyncio.AbstractEventLoop) -> None:
-    """End what still runs: an interrupt may come before ``run`` has begun to wait for what it started."""
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
-    await loop.shutdown_asyncgens()
