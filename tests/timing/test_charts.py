@@ -125,6 +125,14 @@ def test_each_chart_is_vega_lite_with_a_twin_and_words(comparison: Comparison):
     assert "my_llm: 90 ms against 190 ms" in str(charts[2])
 
 
+def test_what_a_step_took_is_in_seconds_whatever_the_unit_of_the_axis(comparison: Comparison):
+    spec = comparison.charts[2].spec
+    assert spec["encoding"]["x"]["title"].startswith("milliseconds")
+    bars = [bar for bar in spec["data"]["values"] if bar["step"].endswith("my_llm")]
+    assert [bar["took"] for bar in bars] == ["90 ms", "190 ms"]
+    assert [bar["end"] - bar["start"] for bar in bars] == pytest.approx([90, 190])
+
+
 def test_names_are_data_in_twins():
     rows = tuple(row("<img src=x>", 0, 0.1) for _ in range(1))
     found = Comparison((measured("<i>a</i>", 0.1, 1, rows=rows), measured("b", 0.2, 2, rows=rows)), "b")

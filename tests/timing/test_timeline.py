@@ -242,7 +242,7 @@ def test_figures_of_each_case_grow_with_the_rounds_and_warm_ups_do_not_count():
 
 
 def test_calls_beyond_the_most_that_are_drawn_are_counted(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("workbench.timing.timeline.timeline.MOST_BARS", 4)
+    monkeypatch.setattr("workbench.timing.timeline.picture.MOST_BARS", 4)
     timeline = Timeline()
     compare(nap(0, "x"), range(10), strategies=["abatch"], repeats=1, warmup=0, watcher=timeline)
     picture = only_picture(timeline)

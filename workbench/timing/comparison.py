@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependencyError
-from .charts.pictures import Chart, Charts, charts_of, latency_chart, speed_up_chart, waterfall_chart
+from .charts.chart import Chart, Charts
+from .charts.pictures import charts_of, latency_chart, speed_up_chart, waterfall_chart
 from .measuring.measured_cases import MeasuredCases
 from .page import save_page
 from .runs.step_table import StepTable
@@ -44,7 +45,7 @@ class Comparison(MeasuredCases):
         """The runs of a case's last repeat, for a view of them. ValueError for a case without runs."""
         live = self[label].live
         if live is None:
-            raise ValueError(f"{label!r} has no runs to show: plain functions and sums have none")
+            raise _no_runs(label)
         return live
 
     @property
@@ -75,7 +76,7 @@ class Comparison(MeasuredCases):
         """Where the time of a case's last repeat went, step by step. ValueError for a case without runs."""
         rows = self[label].rows
         if not rows:
-            raise ValueError(f"{label!r} has no runs to show: plain functions and sums have none")
+            raise _no_runs(label)
         return StepTable(rows)
 
     def save(self, path: str | Path) -> Path:
@@ -110,3 +111,7 @@ class Comparison(MeasuredCases):
     def table_html(self) -> str:
         """The table alone."""
         return table_html(self)
+
+
+def _no_runs(label: str) -> ValueError:
+    return ValueError(f"{label!r} has no runs to show: plain functions and sums have none")

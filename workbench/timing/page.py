@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingDependencyError
-from .charts.pictures import Chart, charts_of
+from .charts.chart import Chart
+from .charts.pictures import charts_of
 from .measuring.measured_cases import MeasuredCases
 from .runs.step_table import StepTable
 from .table import table_html

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..text.units import count, duration, ratio
+from .colours import TABLE_BAR
 from .measuring.measured_cases import MeasuredCases
 from .measuring.measurement import Facts, Measurement
 
@@ -71,7 +72,7 @@ def table_html(measured: MeasuredCases) -> str:
         width = 100 * row.median / longest if row.samples and longest else 0
         label, *numbers = (html.escape(cell) for cell in cells)
         weight = "font-weight:600" if row is fastest else ""
-        bar = f'<div style="width:{width:.1f}%;min-width:1px;height:0.7em;background:#4c8dd6"></div>'
+        bar = f'<div style="width:{width:.1f}%;min-width:1px;height:0.7em;background:{TABLE_BAR}"></div>'
         lines.append(
             f'<tr style="{weight}"><th scope="row" style="{_LABEL}">{label}</th>'
             + "".join(f'<td style="{_CELL}">{number}</td>' for number in numbers)

@@ -12,7 +12,7 @@ from ..measuring.measurement import Measurement
 from ..runs.critical_path import children_of
 from ..runs.rows import TimingRow
 
-__all__ = ["Latencies", "SpeedUp", "Step", "aligned_steps", "latencies", "speed_ups"]
+__all__ = ["ComparedStep", "Latencies", "SpeedUp", "aligned_steps", "latencies", "speed_ups"]
 
 NO_LIMIT = "no limit"
 MOST_LATENCIES = 400
@@ -46,7 +46,7 @@ class Latencies:
 
 
 @dataclass(frozen=True)
-class Step:
+class ComparedStep:
     """One step of two runs, or of one of them: from when to when, in seconds since each run began.
 
     ``level``: how deep it stands in the tree; ``first_token_s`` are those of models.
@@ -91,7 +91,7 @@ def latencies(comparison: MeasuredCases) -> list[Latencies]:
     ]
 
 
-def aligned_steps(one: Measurement, other: Measurement, item: int = 0) -> list[Step]:
+def aligned_steps(one: Measurement, other: Measurement, item: int = 0) -> list[ComparedStep]:
     """The steps of the run on input number *item* in the last repeat of both, the same steps side by side.
 
     Steps are the same if they stand at the same place: by their number in a sequence, their key in a
@@ -112,7 +112,7 @@ _Key = tuple[tuple[str, int], ...]
 _Found = tuple[TimingRow, float]
 
 
-def _step(key: _Key, first: _Found | None, second: _Found | None) -> Step:
+def _step(key: _Key, first: _Found | None, second: _Found | None) -> ComparedStep:
     row = (first or second or (None,))[0]
     spans = tuple(_span(found) for found in (first, second))
     tokens = tuple(_first_token(found) for found in (first, second))
@@ -120,7 +120,9 @@ def _step(key: _Key, first: _Found | None, second: _Found | None) -> Step:
     branch = branch_key(row.place) if row is not None else None
     if branch is not None and branch != name:
         name = f"{branch}: {name}"
-    return Step(name, len(key) - 1, row.type if row else "", (spans[0], spans[1]), (tokens[0], tokens[1]))
+    return ComparedStep(
+        name, len(key) - 1, row.type if row else "", (spans[0], spans[1]), (tokens[0], tokens[1])
+    )
 
 
 def _span(found: _Found | None) -> tuple[float, float] | None:

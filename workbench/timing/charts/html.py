@@ -6,16 +6,16 @@ They survive the sanitizers of notebooks; where even the colours are taken out t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape as escaped
+from html import escape
 
 from ...text.units import duration, ratio
+from ..colours import COLOURS, PALE
 from ..measuring.resampling import quartiles
-from .figures import Latencies, SpeedUp, Step
+from .figures import ComparedStep, Latencies, SpeedUp
 
-__all__ = ["escaped", "latencies_html", "latency_words", "speed_ups_html", "step_words", "waterfall_html"]
+__all__ = ["latencies_html", "latency_words", "speed_ups_html", "step_words", "waterfall_html"]
 
-_FULL, _PALE, _MARK = "#7c5cff", "#b9a8ff", "#c98a1b"
-_OTHER = "#12978a"
+_FULL, _OTHER = COLOURS[:2]
 _TRACK = "width:24em;padding:0"
 _NAME = "text-align:left;padding:1px 12px 1px 0"
 _NUMBER = "text-align:right;padding:1px 12px 1px 0"
@@ -27,9 +27,9 @@ def speed_ups_html(found: Sequence[SpeedUp]) -> str:
     rows = []
     for one in found:
         ideal = max((one.ideal or one.value) - one.value, 0.0)
-        bar = _bar([(one.value, _FULL), (ideal, _PALE)], longest)
-        told = "" if one.ideal is None else f"ideal {ratio(one.ideal)}"
-        rows.append(_row([f"{one.series}, {one.at}"], [ratio(one.value), told], bar))
+        bar = _bar([(one.value, _FULL), (ideal, PALE)], longest)
+        best = "" if one.ideal is None else f"ideal {ratio(one.ideal)}"
+        rows.append(_row([f"{one.series}, {one.at}"], [ratio(one.value), best], bar))
     return _table(rows)
 
 
@@ -42,9 +42,9 @@ def latencies_html(found: Sequence[Latencies]) -> str:
         first, last = one.seconds[0], one.seconds[-1]
         parts = [
             (first, ""),
-            (low - first, _PALE),
+            (low - first, PALE),
             (max(high - low, longest / 200), _FULL),
-            (last - high, _PALE),
+            (last - high, PALE),
         ]
         rows.append(_row([one.case], [latency_words(one.seconds)], _bar(parts, longest)))
     return _table(rows)
@@ -60,13 +60,13 @@ def latency_words(seconds: Sequence[float]) -> str:
     return f"{duration(middle)} ({duration(seconds[0])} to {duration(seconds[-1])})"
 
 
-def waterfall_html(steps: Sequence[Step], cases: tuple[str, str]) -> str:
+def waterfall_html(steps: Sequence[ComparedStep], cases: tuple[str, str]) -> str:
     """Two rows a step, one for each of the *cases*, on one axis."""
     longest = max((span[1] for step in steps for span in step.spans if span is not None), default=0.0) or 1.0
     rows = []
     for step in steps:
         for number, (span, colour) in enumerate(zip(step.spans, (_FULL, _OTHER), strict=True)):
-            name = "&nbsp;&nbsp;" * step.level + escaped(step.name) if number == 0 else ""
+            name = "&nbsp;&nbsp;" * step.level + escape(step.name) if number == 0 else ""
             if span is None:
                 rows.append(_row([name], ["-"], "", raw=True))
                 continue
@@ -74,16 +74,16 @@ def waterfall_html(steps: Sequence[Step], cases: tuple[str, str]) -> str:
             bar = _bar([(start, ""), (max(end - start, longest / 400), colour)], longest)
             rows.append(_row([name], [duration(end - start)], bar, raw=True))
     legend = "&emsp;".join(
-        f'<span style="color:{colour}">&#9632;</span> {escaped(case)}'
+        f'<span style="color:{colour}">&#9632;</span> {escape(case)}'
         for case, colour in zip(cases, (_FULL, _OTHER), strict=True)
     )
     return f"<div>{legend}</div>{_table(rows)}"
 
 
-def step_words(step: Step) -> str:
+def step_words(step: ComparedStep) -> str:
     """A step and how long it took in both runs.
 
-    >>> step_words(Step("my_llm", 1, "chat_model", ((0.0, 0.1), None)))
+    >>> step_words(ComparedStep("my_llm", 1, "chat_model", ((0.0, 0.1), None)))
     '  my_llm: 100 ms against -'
     """
     times = ["-" if span is None else duration(span[1] - span[0]) for span in step.spans]
@@ -113,10 +113,8 @@ def _cell(percent: float, colour: str) -> str:
 
 
 def _row(names: Sequence[str], numbers: Sequence[str], bar: str, *, raw: bool = False) -> str:
-    heads = "".join(
-        f'<th scope="row" style="{_NAME}">{name if raw else escaped(name)}</th>' for name in names
-    )
-    cells = "".join(f'<td style="{_NUMBER}">{escaped(number)}</td>' for number in numbers)
+    heads = "".join(f'<th scope="row" style="{_NAME}">{name if raw else escape(name)}</th>' for name in names)
+    cells = "".join(f'<td style="{_NUMBER}">{escape(number)}</td>' for number in numbers)
     return f'<tr>{heads}{cells}<td style="{_TRACK}">{bar}</td></tr>'
 
 

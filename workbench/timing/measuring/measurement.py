@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from ...engine.runs import MODEL_TYPES
 from ..runs.critical_path import Share, critical_path, shares
 from ..runs.ideal import makespan, plan_of
-from ..runs.rows import TimingRow, Timings, most_at_once
+from ..runs.rows import PLUMBING, TimingRow, Timings, most_at_once
 from .resampling import quartiles
 
 if TYPE_CHECKING:
     from ...live.state import LiveState
 
 __all__ = ["Facts", "Measurement", "Sample", "StepFacts"]
-
-_PLUMBING = frozenset({"prompt", "parser"})
 
 
 @dataclass(frozen=True)
@@ -105,14 +103,19 @@ class Measurement:
 
     @property
     def facts(self) -> Facts | None:
-        """The facts of the sample in the middle."""
-        known = sorted((s for s in self.samples if s.facts is not None), key=lambda s: s.seconds)
-        return known[(len(known) - 1) // 2].facts if known else None
+        """Those of the sample in the middle."""
+        return middle_facts(self.samples)
 
     @property
     def latencies_s(self) -> list[float]:
         """Of every input in every repeat."""
         return [s for sample in self.samples if sample.facts for s in sample.facts.latencies_s]
+
+
+def middle_facts(samples: Sequence[Sample]) -> Facts | None:
+    """The facts of the sample that took the median time; of two in the middle the faster one's."""
+    known = sorted((sample for sample in samples if sample.facts is not None), key=lambda one: one.seconds)
+    return known[(len(known) - 1) // 2].facts if known else None
 
 
 def facts_of(timings: Timings, seconds: float, *, places: int | None, one_by_one: bool) -> Facts | None:
@@ -148,7 +151,7 @@ def _steps(rows: Sequence[TimingRow]) -> list[StepFacts]:
     around = {row.parent for row in rows}
     by_name: dict[tuple[str, str], list[TimingRow]] = {}
     for index, row in enumerate(rows):
-        if index not in around and row.type not in _PLUMBING and row.wall_s is not None:
+        if index not in around and row.type not in PLUMBING and row.wall_s is not None:
             by_name.setdefault((row.name, row.type), []).append(row)
     return [
         StepFacts(

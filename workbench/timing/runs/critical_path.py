@@ -29,7 +29,7 @@ Kind = Literal["work", "waiting", "overhead"]
 
 CLOSE_S = 0.001
 """One step's end is reported a little after the next one's start where they run on different threads."""
-_SAID = {"work": "", "waiting": "waiting for a place: ", "overhead": "between the steps of "}
+_BEFORE_NAME = {"work": "", "waiting": "waiting for a place: ", "overhead": "between the steps of "}
 
 
 class Stretch(NamedTuple):
@@ -55,10 +55,7 @@ class Share:
 
     def __str__(self) -> str:
         where = f" of branch {self.branch}" if self.branch is not None and self.branch != self.name else ""
-        what = {"work": "", "waiting": "waiting for a place: ", "overhead": "between the steps of "}[
-            self.kind
-        ]
-        return f"{self.part:.0%} of the time is in {what}{self.name}{where}"
+        return f"{self.part:.0%} of the time is in {_BEFORE_NAME[self.kind]}{self.name}{where}"
 
 
 def critical_path(rows: Sequence[TimingRow], roots: Iterable[int] | None = None) -> list[Stretch]:

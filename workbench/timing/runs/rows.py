@@ -27,7 +27,8 @@ from ...tracing.tags import PLACES
 
 __all__ = ["TimingRow", "Timings"]
 
-_PLUMBING = frozenset({"prompt", "parser"})
+PLUMBING = frozenset({"prompt", "parser"})
+"""The types of runs that take no time worth drawing or counting."""
 RATE_LIMITED = "rate_limited"
 """The custom event of a model that had to wait for its rate limiter; its data has ``waited_s``."""
 
@@ -178,7 +179,7 @@ class Timings:
         parsers, from when they had their place under a limit."""
         with self._lock:
             leaves = [
-                entry for entry in self._entries if not entry.has_children and entry.type not in _PLUMBING
+                entry for entry in self._entries if not entry.has_children and entry.type not in PLUMBING
             ]
         return most_at_once((entry.placed, entry.left_place or entry.ended) for entry in leaves)
 

@@ -13,11 +13,10 @@ from html import escape
 from typing import Any
 
 from ...text.units import duration
+from ..colours import BAD, COLOURS, OTHER
 
-__all__ = ["COLOURS", "lanes_html", "lanes_text", "picture_html"]
+__all__ = ["lanes_html", "lanes_text", "picture_html"]
 
-COLOURS = ("#7c5cff", "#12978a", "#c98a1b", "#2f80d0", "#c2418c", "#5d9c3a", "#b5563f", "#6b7d92")
-OTHER, BAD = "#8a97a6", "#c62828"
 MOST_CASES = 12
 MOST_LANES = 16
 MOST_CELLS = 60
