@@ -162,7 +162,7 @@ from .tools.function_tools import (
     StructuredTool as StructuredTool,
     Tool as Tool,
 )
-from .tools.schema import (
+from .tools.arguments import (
     InjectedToolArg as InjectedToolArg,
     InjectedToolCallId as InjectedToolCallId,
 )

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from ..engine.chunks import AddableDict, ChunkStream, Fold
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope
-from ..parsers.answers import AnswerParser
 from ..parsers.json import JsonOutputParser, PydanticOutputParser
+from ..parsers.structured_answer import AnswerParser
 from ..parsers.tool_calls import JsonOutputKeyToolsParser, PydanticToolsParser
 from ..runnables.base import Runnable
 from ..runnables.parallel import RunnableParallel

@@ -1,12 +1,14 @@
 """Prompt templates: from a dict of values to a text or to messages.
 
-Templates are in ``templates``, prompts that are one text in ``string``, the parts of chat prompts in
-``message_templates``, chat prompts in ``chat``, those with examples in ``few_shot`` and
-``example_selectors``, what they give in ``values``. Everything is importable from here.
+Templates are in ``templates``, prompts that are one text in ``string``, chat prompts in ``chat`` and their
+parts in ``message_templates``, prompts with examples in ``few_shot`` and ``example_selectors``, what prompts
+give in ``values``. Everything is importable from here.
 """
 
 from .base import BaseChatPromptTemplate, BasePromptTemplate
 from .chat import ChatPromptTemplate
+from .dict_template import DictPromptTemplate
+from .documents import aformat_document, format_document
 from .example_selectors import (
     BaseExampleSelector,
     LengthBasedExampleSelector,
@@ -22,13 +24,7 @@ from .message_templates import (
     MessagesPlaceholder,
     SystemMessagePromptTemplate,
 )
-from .string import (
-    DictPromptTemplate,
-    PromptTemplate,
-    StringPromptTemplate,
-    aformat_document,
-    format_document,
-)
+from .string import PromptTemplate, StringPromptTemplate
 from .templates import get_template_variables
 from .values import ChatPromptValue, ChatPromptValueConcrete, PromptValue, StringPromptValue
 

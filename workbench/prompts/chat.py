@@ -11,10 +11,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, SupportsIndex, overload
 
-from ..engine.modes import AnyScope
+from ..engine.modes import AnyScope, drive
 from ..messages.types import BaseMessage
 from .base import BaseChatPromptTemplate, check_declared
-from .message_forms import as_piece, is_pair
+from .chat_pieces import as_piece, is_pair
 from .message_templates import (
     AIMessagePromptTemplate,
     BaseMessagePromptTemplate,
@@ -86,22 +86,22 @@ class ChatPromptTemplate(BaseChatPromptTemplate):
         self.__dict__["optional_variables"] = [name for name in optional if name not in needed]
 
     def format_messages(self, /, **kwargs: Any) -> list[BaseMessage]:
-        return self._messages(self._complete(kwargs))
+        __tracebackhide__ = True
+        return drive(self._filled(self._complete(kwargs), True))
 
     async def aformat_messages(self, /, **kwargs: Any) -> list[BaseMessage]:
         if type(self).format_messages is not ChatPromptTemplate.format_messages:
             return self.format_messages(**kwargs)  # a subclass's own
-        return await self._amessages(self._complete(kwargs))
+        return await self._filled(self._complete(kwargs), False)
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> PromptValue:
         __tracebackhide__ = True
         if not _is_plain(type(self)):
             return await super()._invoke(input, scope, **kwargs)
-        values = self._values(input)
-        messages = self._messages(values) if scope.blocking else await self._amessages(values)
-        return ChatPromptValue(messages=messages)
+        return ChatPromptValue(messages=await self._filled(self._values(input), scope.blocking))
 
-    def _messages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
+    async def _filled(self, values: Mapping[str, Any], blocking: bool) -> list[BaseMessage]:
+        __tracebackhide__ = True
         messages: list[BaseMessage] = []
         for piece in self.messages:
             how = _how(type(piece))  # type: ignore[arg-type]  # classes are hashable
@@ -109,18 +109,8 @@ class ChatPromptTemplate(BaseChatPromptTemplate):
                 messages.append(piece)
             elif how == "directly":
                 messages += piece._messages(values)
-            else:
+            elif blocking:
                 messages += piece.format_messages(**_for(piece, values))
-        return messages
-
-    async def _amessages(self, values: Mapping[str, Any]) -> list[BaseMessage]:
-        messages: list[BaseMessage] = []
-        for piece in self.messages:
-            how = _how(type(piece))  # type: ignore[arg-type]  # classes are hashable
-            if how == "as it is":
-                messages.append(piece)
-            elif how == "directly":
-                messages += piece._messages(values)
             else:
                 messages += await piece.aformat_messages(**_for(piece, values))
         return messages

@@ -11,7 +11,7 @@ import asyncio
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -127,6 +127,9 @@ class _StoreExampleSelector(BaseModel, BaseExampleSelector):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
+    _search: ClassVar[str]
+    """The method of the store that finds examples; it has an ``a`` twin."""
+
     vectorstore: Any
     k: int = Field(default=4, gt=0)
     example_keys: list[str] | None = None
@@ -184,6 +187,14 @@ class _StoreExampleSelector(BaseModel, BaseExampleSelector):
     async def aadd_example(self, example: Example) -> str:
         return str((await self.vectorstore.aadd_texts(*_as_texts([example], self.input_keys)))[0])
 
+    def select_examples(self, input_variables: Mapping[str, Any]) -> list[Example]:
+        query, options = self._request(input_variables)
+        return self._shown(getattr(self.vectorstore, self._search)(query, **options))
+
+    async def aselect_examples(self, input_variables: Mapping[str, Any]) -> list[Example]:
+        query, options = self._request(input_variables)
+        return self._shown(await getattr(self.vectorstore, f"a{self._search}")(query, **options))
+
     def _request(self, input_variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The query for an input, and the options of the search."""
         return _as_text(input_variables, self.input_keys), {"k": self.k, **(self.vectorstore_kwargs or {})}
@@ -213,13 +224,7 @@ class SemanticSimilarityExampleSelector(_StoreExampleSelector):
     [{'q': 'hot', 'a': 'cold'}]
     """
 
-    def select_examples(self, input_variables: Mapping[str, Any]) -> list[Example]:
-        query, options = self._request(input_variables)
-        return self._shown(self.vectorstore.similarity_search(query, **options))
-
-    async def aselect_examples(self, input_variables: Mapping[str, Any]) -> list[Example]:
-        query, options = self._request(input_variables)
-        return self._shown(await self.vectorstore.asimilarity_search(query, **options))
+    _search = "similarity_search"
 
 
 class MaxMarginalRelevanceExampleSelector(_StoreExampleSelector):
@@ -234,15 +239,9 @@ class MaxMarginalRelevanceExampleSelector(_StoreExampleSelector):
     [{'q': 'hot'}]
     """
 
+    _search = "max_marginal_relevance_search"
+
     fetch_k: int = Field(default=20, gt=0)
-
-    def select_examples(self, input_variables: Mapping[str, Any]) -> list[Example]:
-        query, options = self._request(input_variables)
-        return self._shown(self.vectorstore.max_marginal_relevance_search(query, **options))
-
-    async def aselect_examples(self, input_variables: Mapping[str, Any]) -> list[Example]:
-        query, options = self._request(input_variables)
-        return self._shown(await self.vectorstore.amax_marginal_relevance_search(query, **options))
 
     def _request(self, input_variables: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         query, options = super()._request(input_variables)

@@ -3,7 +3,7 @@
 Examples are dicts, given or chosen for each input by an example selector, and ``example_prompt`` says how one
 looks. Their values are data: braces in them are braces.
 
->>> from .string_prompts import PromptTemplate
+>>> from workbench import PromptTemplate
 >>> prompt = FewShotPromptTemplate(
 ...     examples=[{"word": "happy", "antonym": "sad"}],
 ...     example_prompt=PromptTemplate.from_template("{word} -> {antonym}"),
@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..engine.modes import drive
 from ..messages.types import BaseMessage
 from .base import BaseChatPromptTemplate, BasePromptTemplate, check_declared
 from .message_templates import BaseMessagePromptTemplate
@@ -52,14 +53,11 @@ class _FewShot(BasePromptTemplate):
             )
         self._known(self.examples or ())
 
-    def _selected(self, values: Mapping[str, Any]) -> list[Example]:
+    async def _selected(self, values: Mapping[str, Any], blocking: bool) -> list[Example]:
         if self.example_selector is None:
             return self._known(self.examples or ())
-        return self._known(self.example_selector.select_examples(values))
-
-    async def _aselected(self, values: Mapping[str, Any]) -> list[Example]:
-        if self.example_selector is None:
-            return self._known(self.examples or ())
+        if blocking:
+            return self._known(self.example_selector.select_examples(values))
         return self._known(await self.example_selector.aselect_examples(values))
 
     def _known(self, examples: Sequence[Mapping[str, Any]]) -> list[Example]:
@@ -116,18 +114,18 @@ class FewShotPromptTemplate(_FewShot, StringPromptTemplate):
         self.__dict__["input_variables"] = [name for name in names if name not in self.partial_variables]
 
     def format(self, /, **kwargs: Any) -> str:
-        values = self._complete(kwargs)
-        return self._joined([self.example_prompt.format(**each) for each in self._selected(values)], values)
+        return drive(self._filled(kwargs, True))
 
     async def aformat(self, /, **kwargs: Any) -> str:
-        values = self._complete(kwargs)
-        texts = [await self.example_prompt.aformat(**each) for each in await self._aselected(values)]
-        return self._joined(texts, values)
+        return await self._filled(kwargs, False)
 
-    def _joined(self, examples: Sequence[str], values: Mapping[str, Any]) -> str:
+    async def _filled(self, given: Mapping[str, Any], blocking: bool) -> str:
+        values, one = self._complete(given), self.example_prompt
+        examples = await self._selected(values, blocking)
+        texts = [one.format(**each) if blocking else await one.aformat(**each) for each in examples]
         ends: list[Template] = self.__dict__["_ends"]
         prefix, suffix = ([end.format(values)] if end.source else [] for end in ends)
-        return self.example_separator.join([*prefix, *examples, *suffix])
+        return self.example_separator.join([*prefix, *texts, *suffix])
 
     def pretty_repr(self, html: bool = False) -> str:
         examples = [f"({self._about_examples()})"]
@@ -166,15 +164,16 @@ class FewShotChatMessagePromptTemplate(_FewShot, BaseChatPromptTemplate):
     example_prompt: BaseMessagePromptTemplate | BaseChatPromptTemplate
 
     def format_messages(self, /, **kwargs: Any) -> list[BaseMessage]:
-        messages: list[BaseMessage] = []
-        for example in self._selected(self._complete(kwargs)):
-            messages += self.example_prompt.format_messages(**example)
-        return messages
+        return drive(self._filled(kwargs, True))
 
     async def aformat_messages(self, /, **kwargs: Any) -> list[BaseMessage]:
+        return await self._filled(kwargs, False)
+
+    async def _filled(self, given: Mapping[str, Any], blocking: bool) -> list[BaseMessage]:
         messages: list[BaseMessage] = []
-        for example in await self._aselected(self._complete(kwargs)):
-            messages += await self.example_prompt.aformat_messages(**example)
+        one = self.example_prompt
+        for each in await self._selected(self._complete(given), blocking):
+            messages += one.format_messages(**each) if blocking else await one.aformat_messages(**each)
         return messages
 
     def _preview(self) -> list[BaseMessage]:

@@ -17,7 +17,8 @@ from ..messages.html import messages_html
 from ..messages.types import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
 from ..runnables.provided import provided
 from .base import MESSAGES
-from .string import DictPromptTemplate, PromptTemplate, StringPromptTemplate, cut_repr
+from .dict_template import DictPromptTemplate
+from .string import PromptTemplate, StringPromptTemplate, cut_repr
 from .templates import TemplateFormat
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Prompts that are one text, and templates of data.
+"""Prompts that are one text.
 
 >>> prompt = PromptTemplate.from_template("Translate into {language}: {text}").partial(language="Korean")
 >>> prompt.format(text="hello")
@@ -11,22 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from ..engine.modes import AnyScope
 from ..messages.html import messages_html
 from ..messages.types import ChatMessage
-from ..retrieval.documents import Document
-from ..runnables.serializable import RunnableSerializable
 from .base import BasePromptTemplate, check_declared
 from .templates import Template, TemplateFormat, compile_template
 from .values import PromptValue, StringPromptValue
 
-__all__ = [
-    "DictPromptTemplate",
-    "PromptTemplate",
-    "StringPromptTemplate",
-    "aformat_document",
-    "format_document",
-]
+__all__ = ["PromptTemplate", "StringPromptTemplate", "cut_repr"]
 
 
 class StringPromptTemplate(BasePromptTemplate):
@@ -171,117 +162,6 @@ class PromptTemplate(StringPromptTemplate):
     __str__ = __repr__
 
 
-class DictPromptTemplate(RunnableSerializable[Any, dict[str, Any]]):
-    """A dict whose texts, however deep, are templates: a part of a message such as
-    ``{"type": "image_url", "image_url": {"url": "{url}"}}``. Keys are no templates, and nothing is loaded
-    from a path or a URL.
-
-    >>> from workbench import DictPromptTemplate
-    >>> DictPromptTemplate({"type": "image_url", "image_url": {"url": "{url}"}}).format(url="a.png")
-    {'type': 'image_url', 'image_url': {'url': 'a.png'}}
-    """
-
-    run_type = "prompt"
-    template: dict[str, Any]
-    template_format: TemplateFormat = "f-string"
-
-    def __init__(self, template: Mapping[str, Any], template_format: str = "f-string", **fields: Any) -> None:
-        super().__init__(**{"template": dict(template), "template_format": template_format, **fields})
-        self._derive()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in type(self).model_fields:
-            self._derive()
-
-    def _derive(self) -> None:
-        self.__dict__["_parts"] = parts = _parts(self.template, self.template_format)
-        self.__dict__["_variables"] = list(dict.fromkeys(_variables(parts)))
-
-    @property
-    def input_variables(self) -> list[str]:
-        return self.__dict__["_variables"]  # type: ignore[no-any-return]  # set by _derive
-
-    def format(self, /, **kwargs: Any) -> dict[str, Any]:
-        """The dict with these values filled in. KeyError names the first that is missing."""
-        return _filled(self.__dict__["_parts"], kwargs)  # type: ignore[no-any-return]  # a dict of a dict
-
-    async def aformat(self, /, **kwargs: Any) -> dict[str, Any]:
-        """``format`` on the running event loop."""
-        return self.format(**kwargs)
-
-    async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> dict[str, Any]:
-        __tracebackhide__ = True
-        if not isinstance(input, Mapping):
-            raise TypeError(
-                f"{self.get_name()}: expected a dict with {self.input_variables}, "
-                f"got {type(input).__name__}: {input!r:.80}"
-            )
-        return self.format(**input)
-
-    def pretty_repr(self, html: bool = False) -> str:
-        return repr(self.template)
-
-
-def format_document(doc: Document, prompt: BasePromptTemplate) -> str:
-    """A document as text: *prompt* with its ``page_content`` and metadata. ValueError names metadata that
-    the prompt needs and the document lacks.
-
-    >>> format_document(Document("bears", metadata={"page": 3}), PromptTemplate("{page}: {page_content}"))
-    '3: bears'
-    """
-    return prompt.format(**_about(doc, prompt))
-
-
-async def aformat_document(doc: Document, prompt: BasePromptTemplate) -> str:
-    """``format_document`` on the running event loop.
-
-    >>> import asyncio
-    >>> from workbench import Document, PromptTemplate, aformat_document
-    >>> document = Document("bears", metadata={"page": 3})
-    >>> asyncio.run(aformat_document(document, PromptTemplate("{page}: {page_content}")))
-    '3: bears'
-    """
-    return await prompt.aformat(**_about(doc, prompt))
-
-
 def cut_repr(text: str, most: int = 200) -> str:
     """The repr of a text, or of its beginning."""
     return repr(text) if len(text) <= most else f"{text[:most]!r}..."
-
-
-def _about(doc: Document, prompt: BasePromptTemplate) -> dict[str, Any]:
-    known = {**doc.metadata, "page_content": doc.page_content}
-    if missing := [name for name in prompt.input_variables if name not in known]:
-        raise ValueError(
-            f"the document's metadata lacks {missing}: the prompt needs {prompt.input_variables}, "
-            f"the metadata has {sorted(map(str, doc.metadata))}"
-        )
-    return {name: known[name] for name in prompt.input_variables}
-
-
-def _parts(value: Any, template_format: str) -> Any:
-    if isinstance(value, str):
-        return compile_template(value, template_format)
-    if isinstance(value, Mapping):
-        return {key: _parts(item, template_format) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_parts(item, template_format) for item in value]
-    return value
-
-
-def _variables(parts: Any) -> list[str]:
-    if isinstance(parts, Template):
-        return list(parts.variables)
-    inside = parts.values() if isinstance(parts, Mapping) else parts if isinstance(parts, list) else ()
-    return [name for part in inside for name in _variables(part)]
-
-
-def _filled(parts: Any, values: Mapping[str, Any]) -> Any:
-    if isinstance(parts, Template):
-        return parts.format(values)
-    if isinstance(parts, Mapping):
-        return {key: _filled(part, values) for key, part in parts.items()}
-    if isinstance(parts, list):
-        return [_filled(part, values) for part in parts]
-    return parts

@@ -17,8 +17,8 @@ from ..runnables.schema import model_of
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.shapes import Key, Shape
 from ..runnables.signatures import is_async
-from .calls import Request, without_hidden
-from .schema import Arguments, Parameters, arguments_model, told_model
+from .arguments import Arguments, Parameters, arguments_model, told_model
+from .calls import ToolRequest, without_hidden
 
 __all__ = ["ArgsSchema", "BaseTool", "ResponseFormat", "extras_of"]
 
@@ -151,7 +151,7 @@ class BaseTool(RunnableSerializable[Any, Any]):
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        request = Request.of(self, input, kwargs)
+        request = ToolRequest.of(self, input, kwargs)
         try:
             arguments = self._arguments().checked(request.arguments, request.call_id)
         except ValidationError as error:

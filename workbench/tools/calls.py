@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ..messages import ToolMessage
 
-__all__ = ["Request", "is_tool_call", "without_hidden"]
+__all__ = ["ToolRequest", "is_tool_call", "without_hidden"]
 
 _MASK = "**********"
 
@@ -48,7 +48,7 @@ def without_hidden(input: Any, injected: Collection[str], secret: Collection[str
 
 
 @dataclass
-class Request:
+class ToolRequest:
     """What a tool was called with. ``call_id`` is None unless it is a tool call."""
 
     tool: CalledTool
@@ -56,7 +56,7 @@ class Request:
     call_id: str | None
 
     @classmethod
-    def of(cls, tool: CalledTool, input: Any, extra: Mapping[str, Any]) -> Request:
+    def of(cls, tool: CalledTool, input: Any, extra: Mapping[str, Any]) -> ToolRequest:
         call_id = None
         if isinstance(input, Mapping):
             if is_tool_call(input):

@@ -12,10 +12,10 @@ from typing_extensions import is_typeddict  # typing's knows only its own TypedD
 
 from ..engine.modes import AnyScope
 from ..runnables.signatures import is_async, is_generator
+from .arguments import Parameters, arguments_model
 from .base import ArgsSchema, BaseTool, extras_of
 from .calls import is_tool_call
 from .docstrings import described_arguments, function_doc, function_name
-from .schema import Parameters, arguments_model
 from .typed_dicts import typed_dict_model
 
 __all__ = ["StructuredTool", "Tool"]

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..runnables.schema import json_schema
+from .arguments import Parameters, arguments_model, told_model
 from .base import BaseTool
 from .docstrings import described_arguments, function_doc, function_name
-from .schema import Parameters, arguments_model, told_model
 from .typed_dicts import typed_dict_model
 
 if TYPE_CHECKING:

@@ -22,7 +22,12 @@ from .vectors import Vector, cosine, diverse
 __all__ = ["Found", "VectorStore", "VectorStoreRetriever"]
 
 T = TypeVar("T")
-SEARCH_TYPES = ("similarity", "mmr", "similarity_score_threshold")
+SEARCHES = {
+    "similarity": "similarity_search",
+    "mmr": "max_marginal_relevance_search",
+    "similarity_score_threshold": "similarity_search_with_relevance_scores",
+}
+"""By a retriever's ``search_type``: the method of the store, which has an ``a`` twin."""
 
 
 class Found(NamedTuple):
@@ -358,8 +363,8 @@ class VectorStoreRetriever(BaseRetriever):
     @field_validator("search_type")
     @classmethod
     def _known(cls, given: str) -> str:
-        if given not in SEARCH_TYPES:
-            raise ValueError(f"search_type: expected one of {', '.join(SEARCH_TYPES)}, got {given!r}")
+        if given not in SEARCHES:
+            raise ValueError(f"search_type: expected one of {', '.join(SEARCHES)}, got {given!r}")
         return given
 
     @model_validator(mode="after")
@@ -373,22 +378,16 @@ class VectorStoreRetriever(BaseRetriever):
         return self
 
     def _get_relevant_documents(self, query: str, **kwargs: Any) -> list[Document]:
-        options = {**self.search_kwargs, **kwargs}
-        if self.search_type == "mmr":
-            return self.vectorstore.max_marginal_relevance_search(query, **options)
-        if self.search_type == "similarity":
-            return self.vectorstore.similarity_search(query, **options)
-        found = self.vectorstore.similarity_search_with_relevance_scores(query, **options)
-        return [document for document, _ in found]
+        search = getattr(self.vectorstore, SEARCHES[self.search_type])
+        return self._documents(search(query, **{**self.search_kwargs, **kwargs}))
 
     async def _aget_relevant_documents(self, query: str, **kwargs: Any) -> list[Document]:
-        options = {**self.search_kwargs, **kwargs}
-        if self.search_type == "mmr":
-            return await self.vectorstore.amax_marginal_relevance_search(query, **options)
-        if self.search_type == "similarity":
-            return await self.vectorstore.asimilarity_search(query, **options)
-        found = await self.vectorstore.asimilarity_search_with_relevance_scores(query, **options)
-        return [document for document, _ in found]
+        search = getattr(self.vectorstore, f"a{SEARCHES[self.search_type]}")
+        return self._documents(await search(query, **{**self.search_kwargs, **kwargs}))
+
+    def _documents(self, found: list[Any]) -> list[Document]:
+        scored = self.search_type == "similarity_score_threshold"
+        return [document for document, _ in found] if scored else found
 
     def add_documents(self, documents: list[Document], **options: Any) -> list[str]:
         """Add documents to the store."""
