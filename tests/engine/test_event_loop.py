@@ -59,3 +59,29 @@ async def test_tasks_are_waited_for_even_if_the_waiting_is_cancelled():
     with pytest.raises(asyncio.CancelledError):
         await ending
     assert ended == [True]
+
+
+async def test_closing_a_synchronous_step_that_waits_for_a_source_slow_to_end_waits_for_it():
+    ended = []
+
+    async def slow_to_end(chunks):
+        async for _ in chunks:
+            pass
+        try:
+            yield "a"
+            waiting.set()
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(50):
+                await asyncio.sleep(0)
+            ended.append("source")
+
+    def pass_on(chunks):
+        yield from chunks
+
+    waiting = asyncio.Event()
+    chain = RunnableGenerator(slow_to_end) | RunnableGenerator(pass_on)
+    async with aclosing(chain.astream(0)) as chunks:
+        assert await anext(chunks) == "a"
+        await waiting.wait()
+    assert ended == ["source"]

@@ -76,14 +76,10 @@ class ThreadedSteps:
         if self._puller is not None:
             self._puller.cancel()
         self._room.release()
-        # The close must wait for the pending step, and must not be cut short by a second cancellation.
-        cancelled: asyncio.CancelledError | None = None
-        while not self._over.done():
-            try:
-                await asyncio.shield(self._over)
-            except asyncio.CancelledError as error:
-                cancelled = error
+        cancelled = await _wait_for(self._over)
         if self._puller is not None:
+            if (pull := self._puller.task) is not None:  # a source that still ends cannot be closed
+                cancelled = await _wait_for(pull) or cancelled
             await self._puller.source.aclose()
         if cancelled is not None:
             raise cancelled
@@ -138,11 +134,12 @@ class ThreadedSteps:
 
 
 class Puller:
-    """An iterator for a worker thread over chunks that live on the loop."""
+    """An iterator for a worker thread over chunks that live on the loop. ``task``: the pull begun last."""
 
     def __init__(self, source: ChunkStream) -> None:
         self.source = source
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.task: asyncio.Task[Any] | None = None
         self._pending: Any = None
         self._cancelled = False
 
@@ -152,7 +149,7 @@ class Puller:
     def __next__(self) -> Any:
         if self.loop is None or self._cancelled:
             raise StopIteration
-        self._pending = asyncio.run_coroutine_threadsafe(_next(self.source), self.loop)
+        self._pending = asyncio.run_coroutine_threadsafe(self._next(), self.loop)
         if self._cancelled:
             self._pending.cancel()
         try:
@@ -170,6 +167,18 @@ class Puller:
         if self._pending is not None:
             self._pending.cancel()
 
+    async def _next(self) -> Any:
+        self.task = asyncio.current_task()
+        return await anext(self.source, MISSING)
 
-async def _next(stream: ChunkStream) -> Any:
-    return await anext(stream, MISSING)
+
+async def _wait_for(step: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait until a pending step has ended, whatever its end is. A cancellation does not cut that short, and
+    is returned."""
+    cancelled: asyncio.CancelledError | None = None
+    while not step.done():
+        try:
+            await asyncio.wait([step])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
