@@ -17,9 +17,10 @@ from workbench.models.fake import FakeChatModel
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
 from workbench.views.document import figures, reached, rows_of, status_of
-from workbench.views.static.html import plain_text, static_html
+from workbench.views.static.html import static_html
+from workbench.views.static.text import plain_text
 from workbench.views.terminal.output import Outputs
-from workbench.views.terminal.tree import tree_lines
+from workbench.views.terminal.tree import RunTree
 from workbench.views.words import GLYPHS, label
 
 Config = dict[str, Any]
@@ -132,7 +133,7 @@ def documents() -> Iterator[Any]:
 def in_terminal(document: dict[str, Any]) -> list[tuple[int, str, str]]:
     """Level, status and name of each line of the tree."""
     console = Console(record=True, width=70, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(tree_lines(document))
+    console.print(RunTree(rows_of(document)))
     statuses = {"✓": "done", "✗": "failed", "■": "cancelled", "▸": "streaming"}
     found = []
     for line in console.export_text().rstrip("\n").split("\n"):

@@ -12,7 +12,8 @@ import pytest
 from workbench.live.state import LiveState
 from workbench.models.fake import FakeChatModel
 from workbench.runnables.parallel import RunnableParallel
-from workbench.views.static.html import plain_text, static_html
+from workbench.views.static.html import static_html
+from workbench.views.static.text import plain_text
 
 PWNED = "<img src=x onerror=window.__pwned=1>\"'&"
 ALLOWED = {"div", "details", "summary", "table", "thead", "tbody", "tr", "th", "td", "pre", "b", "style"}

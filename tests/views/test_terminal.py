@@ -22,8 +22,10 @@ from workbench.live.state import LiveState
 from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableGenerator, RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
+from workbench.views.document import rows_of
 from workbench.views.terminal.text import Tail, clean, cropped
-from workbench.views.terminal.view import TerminalView, tree_lines
+from workbench.views.terminal.tree import RunTree
+from workbench.views.terminal.view import TerminalView
 
 PREAMBLE = """
 import sys, time
@@ -472,6 +474,10 @@ def drawn(renderable: Any, width: int = 100) -> list[str]:
     console = Console(record=True, width=width, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(renderable)
     return console.export_text().rstrip("\n").split("\n")
+
+
+def tree_lines(document: dict[str, Any], limit: int = 200) -> RunTree:
+    return RunTree(rows_of(document), limit=limit)
 
 
 def sleeping(seconds: float, name: str) -> Runnable[Any, Any]:

@@ -28,7 +28,8 @@ import traitlets
 from ...live.codec import FrameCodec
 from ...live.state import OVER, LiveState, outcome
 from ...views.export import export_file, save
-from ...views.static.html import placeholder, plain_text, static_html
+from ...views.static.html import placeholder, static_html
+from ...views.static.text import plain_text
 from ...views.web.modules import join_modules
 from ..session import settings
 from .sender import Sender, answer_on_any_subshell

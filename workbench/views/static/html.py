@@ -2,10 +2,8 @@
 
 Plain HTML that survives the sanitizers of JupyterLab, GitHub and nbviewer: details, tables, pre and div
 bars with inline width and background. Where even those are taken out the times still stand there as numbers.
-Everything a user or a model wrote is escaped. ``plain_text`` is the same for a terminal, a diff and a screen
-without HTML. Both are bounded, however many runs there are, and say what they leave out.
-
-The input is the document of ``workbench.live.state``.
+Everything a user or a model wrote is escaped. It is bounded, however many runs there are, and says what it
+leaves out. The input is the document of ``workbench.live.state``.
 """
 
 from __future__ import annotations
@@ -20,19 +18,21 @@ from ...text.visible import visible
 from ..document import Document, Run, StepRow, rows_of, status_of
 from ..values import Block, blocks, input_blocks, input_line, shown
 from ..words import GLYPHS, STATUS_WORDS, cost_words, duration_words, label, summary, token_words
+from .bounds import (
+    MAX_DETAIL_TEXT,
+    MAX_DETAILS,
+    MAX_OUTPUT_TEXT,
+    MAX_OUTPUTS,
+    MAX_ROWS,
+    MAX_SHOWN,
+    Room,
+    left_out_words,
+    listed,
+    stopped_words,
+)
 
-__all__ = ["HIDE_WIDGET_ERROR", "placeholder", "plain_text", "static_html"]
+__all__ = ["HIDE_WIDGET_ERROR", "placeholder", "static_html"]
 
-MAX_SHOWN = 20_000
-"""Characters of one input or output of a step."""
-MAX_OUTPUTS = 50
-"""Items of a batch whose outputs are shown, ..."""
-MAX_OUTPUT_TEXT = 400_000
-"""... and the characters of all final outputs together."""
-MAX_ROWS = 500
-MAX_DETAILS = 200
-MAX_DETAIL_TEXT = 400_000
-"""Characters of all inputs and outputs of steps together."""
 SHORT = 80
 """Characters of a text that stands in one line with its name."""
 LONG = 160
@@ -80,66 +80,14 @@ def static_html(document: Document, *, id: str, in_notebook: bool = True) -> str
         *_outputs_html(roots),
     ]
     if rows:
-        parts += [_table(_listed(rows), _Axis(rows)), _left_out(len(rows) - MAX_ROWS, "steps")]
+        parts += [_table(listed(rows), _Axis(rows)), _left_out(len(rows) - MAX_ROWS, "steps")]
         parts.append("<details><summary>Inputs and outputs of the steps</summary>")
         parts += [*_details(rows, _shown_above(roots)), "</details>"]
     return "\n".join(part for part in [*parts, "</div>"] if part)
 
 
-def plain_text(document: Document) -> str:
-    """The final output, then the steps as an indented list."""
-    lines: list[str] = []
-    rows = rows_of(document)
-    roots = [row for row in rows if row.around is None]
-    room = _Room(MAX_OUTPUT_TEXT)
-    for row in roots[:MAX_OUTPUTS]:
-        run = row.run
-        lines += [f"[{row.number}] {input_line(run['input'])}"] if row.number else []
-        lines.append(room.cut(_text_of_blocks(blocks(run))))
-        if run["status"] == "cancelled":
-            lines.append(_stopped_words(run))
-        elif run["error"]:
-            lines.append(f"{run['error']['type']}: {visible(run['error']['message'])}")
-    lines += [_left_out_words(len(roots) - MAX_OUTPUTS, "outputs"), "", summary(status_of(document), rows)]
-    for row in _listed(rows):
-        tokens = token_words(row)
-        facts = [duration_words(row), tokens and f"{tokens} tokens", cost_words(row)]
-        known = ", ".join(fact for fact in facts if fact)
-        lines.append(f"{'  ' * row.level}{GLYPHS[row.status]} {label(row)}{f' ({known})' if known else ''}")
-    lines.append(_left_out_words(len(rows) - MAX_ROWS, "steps"))
-    return "\n".join(lines).strip("\n").replace("\n\n\n", "\n\n")
-
-
-def _text_of_blocks(parts: list[Block]) -> str:
-    return "\n\n".join(f"{part.label}:\n{part.text}" if part.label else part.text for part in parts)
-
-
-class _Room:
-    """How many characters are left for texts of one kind."""
-
-    def __init__(self, characters: int) -> None:
-        self._left = characters
-
-    def cut(self, text: str, most: int | None = None) -> str:
-        room = max(self._left if most is None else min(self._left, most), 0)
-        if len(text) > room:
-            text = f"{text[:room]}… ({len(text) - room:,} more characters)"
-        self._left -= len(text)
-        return text
-
-
-def _listed(rows: list[StepRow]) -> list[StepRow]:
-    """The steps to list: the first, and after them those that failed."""
-    failed = (row for row in rows[MAX_ROWS:] if row.status == "failed")
-    return rows[:MAX_ROWS] + [row for row, _ in zip(failed, range(50), strict=False)]
-
-
-def _left_out_words(count: int, what: str) -> str:
-    return f"… {count:,} more {what} are not shown here" if count > 0 else ""
-
-
 def _left_out(count: int, what: str) -> str:
-    return f"<div>{words}</div>" if (words := _left_out_words(count, what)) else ""
+    return f"<div>{words}</div>" if (words := left_out_words(count, what)) else ""
 
 
 class _Axis:
@@ -175,7 +123,7 @@ def _bar(width: float, look: str) -> str:
 
 
 def _outputs_html(roots: list[StepRow]) -> Iterator[str]:
-    room = _Room(MAX_OUTPUT_TEXT)
+    room = Room(MAX_OUTPUT_TEXT)
     for row in roots[:MAX_OUTPUTS]:
         if row.number:
             yield f"<div><b>{row.number}. {escape(input_line(row.run['input']))}</b></div>"
@@ -184,7 +132,7 @@ def _outputs_html(roots: list[StepRow]) -> Iterator[str]:
     yield _left_out(len(roots) - MAX_OUTPUTS, "outputs")
 
 
-def _blocks_html(parts: Iterable[Block], room: _Room, most: int | None = None) -> str:
+def _blocks_html(parts: Iterable[Block], room: Room, most: int | None = None) -> str:
     return "".join(
         (f"<div><b>{escape(part.label)}</b></div>" if part.label else "") + _pre(room.cut(part.text, most))
         for part in parts
@@ -225,13 +173,13 @@ def _shown_above(roots: list[StepRow]) -> dict[str, str]:
 
 
 def _details(rows: list[StepRow], places: dict[str, str]) -> Iterator[str]:
-    room = _Room(MAX_DETAIL_TEXT)
+    room = Room(MAX_DETAIL_TEXT)
     for row in rows[:MAX_DETAILS]:
         yield _step_html(row, room, places)
     yield _left_out(len(rows) - MAX_DETAILS, "steps")
 
 
-def _step_html(row: StepRow, room: _Room, places: dict[str, str]) -> str:
+def _step_html(row: StepRow, room: Room, places: dict[str, str]) -> str:
     run = row.run
     path = " > ".join(map(label, row.path()))
     parts = [
@@ -251,7 +199,7 @@ def _step_html(row: StepRow, room: _Room, places: dict[str, str]) -> str:
     )
 
 
-def _value_html(name: str, parts: list[Block], room: _Room, places: dict[str, str], path: str) -> str:
+def _value_html(name: str, parts: list[Block], room: Room, places: dict[str, str], path: str) -> str:
     """A step's input or output. *places*: where the long texts so far are, in words."""
     if [part.label for part in parts] == [""] and len(parts[0].text) <= SHORT and "\n" not in parts[0].text:
         return f"<div>{name}: {escape(room.cut(parts[0].text))}</div>" if parts[0].text else ""
@@ -272,16 +220,10 @@ def _json_line(value: Any) -> str:
     return visible(shown(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _stopped_words(run: Run) -> str:
-    """The name of the exception tells no reader more; its message may, as of a log that ended too early."""
-    why = visible(run["error"]["message"]) if run["error"] else ""
-    return f"{GLYPHS['cancelled']} stopped here{f': {why}' if why else ''}"
-
-
 def _error_html(run: Run) -> str:
     error: Mapping[str, str] | None = run["error"]
     if run["status"] == "cancelled":
-        return f"<div>{escape(_stopped_words(run))}</div>"
+        return f"<div>{escape(stopped_words(run))}</div>"
     if not error:
         return ""
     # One red cannot be read well on light and dark: it marks, and the words have the colour of all text.

@@ -19,8 +19,8 @@ from rich.text import Text
 
 from ...text.units import duration
 from ...timing.timeline.timeline import Timeline
+from .glyphs import glyphs
 from .text import cropped
-from .tree import glyphs
 
 __all__ = ["TerminalTimeline"]
 
@@ -37,6 +37,7 @@ class TerminalTimeline:
         self._timeline = timeline
         self._title = title
         self._console = console or Console(file=sys.stderr, force_jupyter=False, markup=False)
+        self._look = glyphs(self._console.encoding or "ascii")
         self._live: Live | None = None
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
@@ -77,8 +78,11 @@ class TerminalTimeline:
     def drawn(self, document: dict[str, Any]) -> Group:
         """The document as rich draws it."""
         progress, width = document["progress"], self._console.width
-        dots = glyphs(self._console.encoding or "ascii").ellipsis
-        head = Text(cropped(" ".join(filter(None, [self._title, _progress_line(progress)])), width, dots))
+        head = Text(
+            cropped(
+                " ".join(filter(None, [self._title, _progress_line(progress)])), width, self._look.ellipsis
+            )
+        )
         bar = ProgressBar(
             total=max(progress.get("total", 1), 1), completed=progress.get("done", 0), width=min(width, 60)
         )
@@ -102,8 +106,7 @@ class TerminalTimeline:
         picture = document["pictures"].get(str(document["now"]))
         if picture is None or not picture["bars"]:
             return []
-        ascii_only = not (self._console.encoding or "").lower().startswith("utf")
-        full = "#" if ascii_only else "\N{BLACK SQUARE}"
+        full = self._look.lane
         room = min(width, 80) - 4
         scale = room / max(picture["at"], 1.0)
         lines = []

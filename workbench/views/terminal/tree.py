@@ -21,72 +21,19 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ...live.state import OVER
-from ...text.units import count, logged_duration, money, per_second, rate
-from ..document import Document, StepRow, figures_of, rows_of
-from .text import clean, cropped, one_line
+from ...text.units import count, logged_duration
+from ..document import StepRow
+from .glyphs import STATUS_STYLES, Glyphs, glyphs
+from .text import cropped, one_line
 
-__all__ = ["RunTree", "failures", "glyphs", "header", "tree_lines"]
-
-_STYLES = {
-    "waiting": "yellow",
-    "streaming": "cyan",
-    "done": "green",
-    "failed": "bold red",
-    "cancelled": "magenta",
-}
-_SPIN_PER_S = 8
-
-
-class Glyphs(NamedTuple):
-    """What is drawn, in one encoding or another."""
-
-    spinner: str
-    streaming: str
-    done: str
-    failed: str
-    cancelled: str
-    branch: str
-    last: str
-    trunk: str
-    wait: str
-    work: str
-    blip: str
-    first: str
-    ellipsis: str
-    dot: str
-
-    def status(self, status: str, now: float) -> str:
-        if status == "waiting":
-            return self.spinner[int(now * _SPIN_PER_S) % len(self.spinner)]
-        return str(getattr(self, status))
-
-
-UNICODE = Glyphs("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "▸", "✓", "✗", "■", "├ ", "└ ", "│ ", "─", "━", "╸", "◆", "…", " · ")
-ASCII = Glyphs("|/-\\", ">", "+", "x", "#", "|- ", "`- ", "|  ", "-", "=", "=", "*", "~", ", ")
-
-
-def glyphs(encoding: str) -> Glyphs:
-    """Those the encoding can write."""
-    try:
-        "".join(UNICODE).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return UNICODE
-
-
-def tree_lines(document: Document, *, limit: int = 200) -> RunTree:
-    """The run tree of a document (``LiveState.snapshot()["state"]``) as something rich can print.
-
-    Of more than *limit* runs, finished ones are summed up in a line.
-    """
-    return RunTree(rows_of(document), limit=limit)
+__all__ = ["RunTree"]
 
 
 @dataclass(frozen=True)
 class RunTree:
-    """See the module. ``now`` (seconds since the epoch) is where the bars of open runs end; None: at the
-    last time that is known."""
+    """The tree of ``rows``, for rich to print. Of more than ``limit`` runs, finished ones are summed up in a
+    line. ``now`` (seconds since the epoch) is where the bars of open runs end, by default at the last time
+    that is known."""
 
     rows: list[StepRow]
     limit: int = 200
@@ -113,75 +60,8 @@ class RunTree:
             yield Text(cropped(f"{look.ellipsis} {_summed_up(dropped)}", width, look.ellipsis), "dim")
 
 
-def header(
-    rows: list[StepRow], *, status: str, title: str, now: float, width: int, encoding: str
-) -> Iterator[Text]:
-    """Status, time, tokens, speed and time to first token, in as many lines as they need."""
-    look = glyphs(encoding)
-    pieces: list[tuple[str, str]] = []
-    if title:
-        pieces.append((cropped(one_line(title, encoding), max(8, width - 14), look.ellipsis), "bold"))
-    pieces.append((f"{look.status(status, now)} {status}", _STYLES[status]))
-    if rows:
-        pieces += [(text, "") for text in _facts(rows, status in OVER, now)]
-    line = Text()
-    for text, style in pieces:
-        if line and line.cell_len + len(look.dot) + cell_len(text) > width:
-            yield line
-            line = Text()
-        if line:
-            line.append(look.dot, "dim")
-        line.append(text, style)
-    yield line
-
-
-def failures(rows: list[StepRow], encoding: str) -> Iterator[Text]:
-    """What failed and why, a paragraph each: the innermost runs that did, by their path."""
-    look = glyphs(encoding)
-    failed = [row for row in rows if row.status == "failed"]
-    outer = {id(row.around) for row in failed}
-    seen: set[tuple[int, str, str]] = set()
-    for row in failed:
-        if row.error and id(row) not in outer:
-            # In a stream, the steps after the one that failed end with its error.
-            if (same := (row.root, row.error["type"], row.error["message"])) in seen:
-                continue
-            seen.add(same)
-            message = clean(f"{row.error['type']}: {row.error['message']}", encoding).rstrip(": \n")
-            lines = message[:2000].split("\n")
-            if len(lines) > 12:
-                lines = [*lines[:12], look.ellipsis]
-            path = " > ".join(one_line(step.name, encoding) for step in row.path())
-            text = Text(f"{look.failed} {path}\n", _STYLES["failed"])
-            yield text.append("\n".join(f"  {line}" for line in lines), "red")
-
-
 def _last_time(rows: list[StepRow]) -> float:
     return max(max(filter(None, (row.start, row.first, row.end))) for row in rows)
-
-
-def _facts(rows: list[StepRow], over: bool, now: float) -> Iterator[str]:
-    sums = figures_of(rows)
-    roots = [row for row in rows if row.level == 0]
-    if len(roots) > 1:
-        done = sum(row.is_over for row in roots)
-        yield f"{len(roots)} runs" if done == len(roots) else f"{len(roots)} runs, {done} finished"
-    end = max(row.end or now for row in roots) if over else now
-    yield logged_duration(end - (sums.start or end))
-    writers = [row for row in rows if row.is_model] or [row for row in roots if row.chunks > 1]
-    what = "tokens" if sums.calls else "chunks"
-    tokens = sums.tokens if sums.tokens is not None else sum(row.chunks for row in roots)
-    firsts = [row.first for row in writers if row.first is not None]
-    if not tokens or not firsts or sums.first_token_s is None:
-        return
-    read = sum(row.call.get("input_tokens") or 0 for row in writers)
-    yield f"{count(tokens)} {what}" + (f" from {count(read)}" if read else "")
-    last = max(row.end or now for row in writers)
-    if (speed := per_second(tokens, last - min(firsts))) is not None:
-        yield rate(speed, what)
-    yield f"first {what[:-1]} {logged_duration(sums.first_token_s)}"
-    if sums.cost_usd:  # a model in this process costs nothing, which goes without saying
-        yield money(sums.cost_usd)
 
 
 class _Columns(NamedTuple):
@@ -219,7 +99,7 @@ def _line(
     now: float,
     axis: tuple[float, float],
 ) -> Text:
-    style = _STYLES[row.status]
+    style = STATUS_STYLES[row.status]
     line = Text(no_wrap=True, overflow="crop", end="\n")
     room = columns.label
     guide = cropped(guide, max(0, room - 6), look.ellipsis)
@@ -246,7 +126,7 @@ def _bar(line: Text, row: StepRow, width: int, look: Glyphs, now: float, axis: t
     def cell(at: float) -> int:
         return min(width - 1, max(0, int((at - start) / span * width)))
 
-    style = _STYLES[row.status]
+    style = STATUS_STYLES[row.status]
     first_cell, last_cell = cell(row.start), cell(row.end or now)
     line.append(" " * first_cell)
     if (row.end or now) - row.start < span / width / 2:

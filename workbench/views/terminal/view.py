@@ -12,8 +12,7 @@ output goes to a file or a pipe nothing is redrawn: the first text is printed as
 whole, in order, and the tree at the end.
 
 ``view`` chooses what is shown: "stream" the output, "tree" or "time" the tree (it has the time axis), "all"
-both. What models and users wrote is cleaned of everything a terminal
-would obey.
+both. What models and users wrote is cleaned of everything a terminal would obey.
 """
 
 from __future__ import annotations
@@ -33,11 +32,14 @@ from rich.text import Text
 from ...engine.runs import timestamp
 from ...live.state import LiveState
 from ..document import StepRow, rows_of, seconds, status_of
+from .glyphs import glyphs
+from .header import failures, header
 from .output import Outputs, Section
+from .printer import Printer
 from .text import cropped
-from .tree import RunTree, failures, glyphs, header, tree_lines
+from .tree import RunTree
 
-__all__ = ["REDRAWS_PER_S", "TerminalView", "tree_lines"]
+__all__ = ["REDRAWS_PER_S", "TerminalView"]
 
 REDRAWS_PER_S = 12
 _COLUMN = 36
@@ -63,7 +65,7 @@ class TerminalView:
         )
         # Models inside a silent chain are shown only where that can be taken back.
         self._outputs = Outputs(encoding=self._encoding, inner=self._redraws, whole=not self._redraws)
-        self._printer = _Printer(self.console, self._outputs)
+        self._printer = Printer(self.console, self._outputs)
         self._screen: Live | None = None
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
@@ -234,66 +236,6 @@ class TerminalView:
         for text in failures(rows, self._encoding):
             self.console.print()
             self.console.print(text)
-
-
-class _Printer:
-    """Prints sections one after another, the one it is at as its text arrives."""
-
-    def __init__(self, console: Console, outputs: Outputs) -> None:
-        self._console = console
-        self._outputs = outputs
-        self._at: Section | None = None
-        self._printed: set[int] = set()
-        self._line_is_open = False
-        self._all_over = False
-
-    def print_ready(self) -> None:
-        """What may be printed without mixing sections."""
-        while (section := self._next()) is not None:
-            is_over = self._all_over or section.root in self._outputs.finished_roots
-            if is_over or not section.replaced:
-                self._print(section)
-            if not is_over:
-                return
-            self._printed.add(id(section))
-
-    def _next(self) -> Section | None:
-        """The section begun, else the first that was not printed, once all roots before it are over."""
-        if self._at is not None and id(self._at) not in self._printed:
-            return self._at
-        over = self._outputs.finished_roots
-        for section in self._outputs.sections:
-            if id(section) not in self._printed:
-                return section if over.issuperset(range(section.root)) or self._all_over else None
-        return None
-
-    def print_rest(self) -> None:
-        self._all_over = True
-        self.print_ready()
-        if self._at is not None:
-            self._end_line()
-            self._console.out()
-
-    def _print(self, section: Section) -> None:
-        text = section.take()
-        if not text:
-            return
-        if section is not self._at:
-            if self._at is not None:
-                self._end_line()
-                self._console.out()
-            self._at = section
-            many = self._outputs.roots > 1
-            if heading := self._outputs.heading(section, many):
-                self._console.print(Text(heading, "bold"), soft_wrap=True)
-        self._console.out(text, end="", highlight=False)
-        self._console.file.flush()
-        self._line_is_open = not text.endswith("\n")
-
-    def _end_line(self) -> None:
-        if self._line_is_open:
-            self._console.out()
-            self._line_is_open = False
 
 
 def _now() -> float:
