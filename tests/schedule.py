@@ -58,7 +58,7 @@ LOCK = pytest.StashKey[TextIO]()
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """A process for each core if no path is given; with paths in this one, unless ``-n`` says otherwise."""
-    if "numprocesses" not in vars(config.option):
+    if "numprocesses" not in vars(config.option) or hasattr(config, "workerinput"):
         return
     everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if config.option.numprocesses is None and everything and not config.option.usepdb:
