@@ -8,7 +8,6 @@ note that names model and address; an answer that is cut off or none at all is a
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 
 from pydantic import Field
@@ -19,44 +18,17 @@ from ...runnables.base import Runnable
 from ..chat import BaseChatModel
 from ..generations import ChatResult
 from ..structured import Method, structured, tool_arguments
+from .calls import CompletionsClient, parsed
 from .chunks import ChatAnswer
-from .client import OpenAIClient
 from .messages import chat_result
-from .request import as_body, given_fields, parsed
 from .stream import EventStream
 
 __all__ = ["ChatOpenAI"]
 
 DEFAULT_MODEL = "gpt-4o-mini"
 
-_REQUEST_FIELDS = (
-    "temperature",
-    "max_tokens",
-    "max_completion_tokens",
-    "top_p",
-    "n",
-    "seed",
-    "stop",
-    "presence_penalty",
-    "frequency_penalty",
-    "logprobs",
-    "top_logprobs",
-    "logit_bias",
-    "reasoning_effort",
-    "verbosity",
-    "modalities",
-    "audio",
-    "prediction",
-    "prompt_cache_key",
-    "safety_identifier",
-    "service_tier",
-    "store",
-    "user",
-    "extra_body",
-)
 
-
-class ChatOpenAI(OpenAIClient, BaseChatModel):
+class ChatOpenAI(CompletionsClient, BaseChatModel):
     """A chat model behind an OpenAI-compatible API; see ``OpenAIClient`` for keys, addresses, timeouts.
 
     ``max_tokens`` bounds the answer; newer models of OpenAI want it as ``max_completion_tokens``. With
@@ -102,6 +74,33 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
     include_response_headers: bool = False
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     extra_body: dict[str, Any] | None = None
+
+    _resource = "chat.completions"
+    _request_fields = (
+        "temperature",
+        "max_tokens",
+        "max_completion_tokens",
+        "top_p",
+        "n",
+        "seed",
+        "stop",
+        "presence_penalty",
+        "frequency_penalty",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "reasoning_effort",
+        "verbosity",
+        "modalities",
+        "audio",
+        "prediction",
+        "prompt_cache_key",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "user",
+        "extra_body",
+    )
 
     @property
     def model_name(self) -> str:
@@ -159,11 +158,7 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
-        client = self._connected()
-        request = self._request(messages, stop, kwargs)
-        with self._reaching(client):
-            response = client.chat.completions.with_raw_response.create(**request)
-            return self._result(response, client)
+        return self._request_whole(messages, stop, kwargs)  # type: ignore[no-any-return]  # a result of _result
 
     async def _agenerate(
         self,
@@ -172,14 +167,10 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> ChatResult:
-        client = await self._async_connected()
-        request = self._request(messages, stop, kwargs)
-        with self._reaching(client):
-            response = await client.chat.completions.with_raw_response.create(**request)
-            return self._result(response, client)
+        return await self._arequest_whole(messages, stop, kwargs)  # type: ignore[no-any-return]  # a result of _result
 
-    def _result(self, response: Any, client: Any) -> ChatResult:
-        result = parsed(response.http_response, self._label(client), chat_result)
+    def _result(self, response: Any, label: str, asked: list[BaseMessage]) -> ChatResult:
+        result = parsed(response.http_response, label, chat_result)
         if self.include_response_headers:
             for generation in result.generations:
                 generation.message.response_metadata["headers"] = dict(response.headers)
@@ -192,35 +183,16 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         run_manager: Any = None,
         **kwargs: Any,
     ) -> Generator[AIMessageChunk, None, None]:
-        client = self._connected()
-        request = self._request(messages, stop, kwargs, stream=True)
-        create = client.chat.completions.with_streaming_response.create
-        with self._reaching(client), create(**request) as response:
-            stream = EventStream(self._label(client), response.http_response)
-            answer = self._answer(stream, response)
-            for events in stream.batches():
-                yield from answer.chunks(events)
-        yield answer.end()
+        return self._request_stream(messages, stop, kwargs)
 
-    async def _astream(
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: Any = None,
         **kwargs: Any,
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        client = await self._async_connected()
-        request = self._request(messages, stop, kwargs, stream=True)
-        create = client.chat.completions.with_streaming_response.create
-        with self._reaching(client):
-            async with create(**request) as response:
-                stream = EventStream(self._label(client), response.http_response)
-                answer = self._answer(stream, response)
-                async with aclosing(stream.abatches()) as batches:
-                    async for events in batches:
-                        for chunk in answer.chunks(events):
-                            yield chunk
-        yield answer.end()
+        return self._arequest_stream(messages, stop, kwargs)
 
     def _answer(self, stream: EventStream, response: Any) -> ChatAnswer:
         return ChatAnswer(stream, response.headers if self.include_response_headers else None)
@@ -229,21 +201,11 @@ class ChatOpenAI(OpenAIClient, BaseChatModel):
         # Of several answers side by side a stream could only be one: the others would be paid for and lost.
         return self.streaming and (self.n or 1) == 1 and super()._streams(scope)
 
-    # Requests
-
     def _request(
         self,
-        messages: list[BaseMessage],
+        asked: list[BaseMessage],
         stop: list[str] | None,
         extra: Mapping[str, Any],
         stream: bool = False,
     ) -> dict[str, Any]:
-        request: dict[str, Any] = {"model": self.model, "messages": [message_to_openai(m) for m in messages]}
-        request |= given_fields(self, _REQUEST_FIELDS)
-        if stop is not None:
-            request["stop"] = stop
-        if stream:
-            request["stream"] = True
-            if self.stream_usage:
-                request["stream_options"] = {"include_usage": True}
-        return as_body({**request, **self.model_kwargs, **extra}, "chat.completions")
+        return super()._request({"messages": [message_to_openai(m) for m in asked]}, stop, extra, stream)

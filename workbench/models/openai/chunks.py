@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ...messages import AIMessageChunk, ToolCallChunk
 from .messages import KEPT_PARTS, call_metadata, usage_metadata
-from .stream import EventStream
+from .stream import EventStream, StreamedAnswer
 
 __all__ = ["ChatAnswer"]
 
 
-class ChatAnswer:
-    """One streamed answer: the first choice, where there are several.
+class ChatAnswer(StreamedAnswer):
+    """A streamed message.
 
     Text and tool calls become chunks as they come. Why the answer ended, its usage (some servers send it
     with every event, some in one of its own after the last token) and the log probabilities of its tokens
@@ -21,25 +21,12 @@ class ChatAnswer:
     """
 
     def __init__(self, stream: EventStream, headers: Mapping[str, str] | None = None) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._headers = headers
         self._id: str | None = None
-        self._about: dict[str, Any] = {}
-        self._usage: Any = None
         self._logprobs: dict[str, list[Any]] = {}
 
-    def chunks(self, events: list[dict[str, Any]]) -> Iterator[AIMessageChunk]:
-        """The chunks of events that came together. Raises ModelAnswerError for what is no such event."""
-        for event in events:
-            try:
-                chunk = self._take(event)
-            except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
-                raise self._stream.malformed(event, error) from error
-            if chunk is not None:
-                yield chunk
-
     def end(self) -> AIMessageChunk:
-        """The last chunk."""
         about = dict(self._about)
         if self._logprobs:
             about["logprobs"] = self._logprobs

@@ -6,40 +6,22 @@ Keys, addresses, timeouts, errors and the reading of streams are those of ``Chat
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import aclosing
 from typing import Any
 
 from pydantic import Field
 
 from ..generations import Generation, GenerationChunk, LLMResult
 from ..llm import BaseLLM
-from .client import OpenAIClient
+from .calls import CompletionsClient, parsed
 from .messages import call_metadata, choices_of, usage_metadata
-from .request import as_body, given_fields, parsed
-from .stream import EventStream
+from .stream import EventStream, StreamedAnswer
 
 __all__ = ["OpenAI"]
 
 DEFAULT_MODEL = "gpt-3.5-turbo-instruct"
 
-_REQUEST_FIELDS = (
-    "temperature",
-    "max_tokens",
-    "top_p",
-    "frequency_penalty",
-    "presence_penalty",
-    "n",
-    "best_of",
-    "seed",
-    "stop",
-    "logprobs",
-    "logit_bias",
-    "user",
-    "extra_body",
-)
 
-
-class OpenAI(OpenAIClient, BaseLLM):
+class OpenAI(CompletionsClient, BaseLLM):
     """A model that continues a text; see ``OpenAIClient`` for keys, addresses, timeouts.
 
     ``max_tokens`` bounds the continuation; None leaves it to the server, whose own bound may be as low as
@@ -70,6 +52,23 @@ class OpenAI(OpenAIClient, BaseLLM):
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     extra_body: dict[str, Any] | None = None
 
+    _resource = "completions"
+    _request_fields = (
+        "temperature",
+        "max_tokens",
+        "top_p",
+        "frequency_penalty",
+        "presence_penalty",
+        "n",
+        "best_of",
+        "seed",
+        "stop",
+        "logprobs",
+        "logit_bias",
+        "user",
+        "extra_body",
+    )
+
     @property
     def model_name(self) -> str:
         return self.model
@@ -83,93 +82,43 @@ class OpenAI(OpenAIClient, BaseLLM):
     def _generate(
         self, prompts: list[str], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> LLMResult:
-        client = self._connected()
-        request = self._request(prompts, stop, kwargs)
-        with self._reaching(client):
-            response = client.completions.with_raw_response.create(**request)
-            return self._result(response, client, len(prompts))
+        return self._request_whole(prompts, stop, kwargs)  # type: ignore[no-any-return]  # a result of _result
 
     async def _agenerate(
         self, prompts: list[str], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> LLMResult:
-        client = await self._async_connected()
-        request = self._request(prompts, stop, kwargs)
-        with self._reaching(client):
-            response = await client.completions.with_raw_response.create(**request)
-            return self._result(response, client, len(prompts))
+        return await self._arequest_whole(prompts, stop, kwargs)  # type: ignore[no-any-return]  # a result of _result
 
-    def _result(self, response: Any, client: Any, prompts: int) -> LLMResult:
-        return parsed(response.http_response, self._label(client), lambda given: llm_result(given, prompts))
+    def _result(self, response: Any, label: str, asked: list[str]) -> LLMResult:
+        return parsed(response.http_response, label, lambda given: llm_result(given, len(asked)))
 
     def _stream(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[str | GenerationChunk]:
-        client = self._connected()
-        request = self._request([prompt], stop, kwargs, stream=True)
-        create = client.completions.with_streaming_response.create
-        with self._reaching(client), create(**request) as response:
-            stream = EventStream(self._label(client), response.http_response)
-            answer = TextAnswer(stream)
-            for events in stream.batches():
-                yield from answer.texts(events)
-        yield answer.end()
+        return self._request_stream([prompt], stop, kwargs)
 
-    async def _astream(
+    def _astream(
         self, prompt: str, stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[str | GenerationChunk]:
-        client = await self._async_connected()
-        request = self._request([prompt], stop, kwargs, stream=True)
-        create = client.completions.with_streaming_response.create
-        with self._reaching(client):
-            async with create(**request) as response:
-                stream = EventStream(self._label(client), response.http_response)
-                answer = TextAnswer(stream)
-                async with aclosing(stream.abatches()) as batches:
-                    async for events in batches:
-                        for text in answer.texts(events):
-                            yield text
-        yield answer.end()
+        return self._arequest_stream([prompt], stop, kwargs)
+
+    def _answer(self, stream: EventStream, response: Any) -> TextAnswer:
+        return TextAnswer(stream)
 
     def _streams(self, scope: Any) -> bool:
         # Of several continuations side by side the events come mixed.
         return self.streaming and max(self.n or 1, self.best_of or 1) == 1 and super()._streams(scope)
 
-    # Requests
-
     def _request(
-        self, prompts: list[str], stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False
+        self, asked: list[str], stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False
     ) -> dict[str, Any]:
-        request: dict[str, Any] = {"model": self.model, "prompt": prompts if len(prompts) > 1 else prompts[0]}
-        request |= given_fields(self, _REQUEST_FIELDS)
-        if stop is not None:
-            request["stop"] = stop
-        if stream:
-            request["stream"] = True
-            if self.stream_usage:
-                request["stream_options"] = {"include_usage": True}
-        return as_body({**request, **self.model_kwargs, **extra}, "completions")
+        return super()._request({"prompt": asked if len(asked) > 1 else asked[0]}, stop, extra, stream)
 
 
-class TextAnswer:
-    """One streamed continuation: its texts as they come, then what is known of the call."""
-
-    def __init__(self, stream: EventStream) -> None:
-        self._stream = stream
-        self._about: dict[str, Any] = {}
-        self._usage: Any = None
-
-    def texts(self, events: list[dict[str, Any]]) -> Iterator[str]:
-        """The texts of events that came together. Raises ModelAnswerError for what is no such event."""
-        for event in events:
-            try:
-                text = self._take(event)
-            except (AttributeError, KeyError, TypeError, IndexError) as error:
-                raise self._stream.malformed(event, error) from error
-            if text:
-                yield text
+class TextAnswer(StreamedAnswer):
+    """A streamed continuation: its texts as they come, then what is known of the call."""
 
     def end(self) -> GenerationChunk:
-        """The last chunk."""
         counted = {"usage_metadata": usage} if (usage := usage_metadata(self._usage)) else {}
         return GenerationChunk("", generation_info={**self._about, **counted})
 
@@ -181,7 +130,7 @@ class TextAnswer:
         if ends := choices[0].get("finish_reason"):
             self._stream.finished = True
             self._about = {"finish_reason": ends, **call_metadata(event)}
-        return choices[0]["text"]  # type: ignore[no-any-return]  # as the API says
+        return choices[0]["text"] or None
 
 
 def llm_result(completion: Mapping[str, Any], prompts: int) -> LLMResult:

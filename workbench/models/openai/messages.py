@@ -1,7 +1,7 @@
 """From the JSON of OpenAI's chat completions API to messages: whole answers, token counts.
 
 Answers are read from plain dicts, the server's own, so that fields the ``openai`` package does not know yet
-(or that only other servers send) are not lost. Streamed answers: see ``openai_chunks``.
+(or that only other servers send) are not lost. Streamed answers: see ``chunks``.
 """
 
 from __future__ import annotations

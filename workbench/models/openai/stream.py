@@ -9,6 +9,7 @@ error: events before it are handed out first.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from functools import partial
@@ -22,7 +23,7 @@ from ...errors import ModelAnswerError
 from ...http.event_stream import EventReader
 from ...http.stopping import aread_out, ended_by_stop, read_out, shut
 
-__all__ = ["EventStream", "server_error"]
+__all__ = ["EventStream", "StreamedAnswer", "server_error"]
 
 _SHOWN = 120
 """Characters of what came that an error shows."""
@@ -156,6 +157,33 @@ class EventStream:
 
     def _fail(self, failure: Exception) -> None:
         self.over, self._failure = True, failure
+
+
+class StreamedAnswer(ABC):
+    """What the events of one stream say; only of the first choice, where there are several."""
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+        self._about: dict[str, Any] = {}
+        self._usage: Any = None
+
+    def read(self, events: list[dict[str, Any]]) -> Iterator[Any]:
+        """The pieces of events that came together. Raises ModelAnswerError for what is no such event."""
+        for event in events:
+            try:
+                piece = self._take(event)
+            except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
+                raise self._stream.malformed(event, error) from error
+            if piece is not None:
+                yield piece
+
+    @abstractmethod
+    def end(self) -> Any:
+        """The last piece."""
+
+    @abstractmethod
+    def _take(self, event: dict[str, Any]) -> Any:
+        """The piece of one event; None if there is none."""
 
 
 def server_error(answer: dict[str, Any], http: Any) -> Exception | None:
