@@ -83,12 +83,14 @@ def money(usd: float) -> str:
 
 
 def cost(usd: float) -> str:
-    """What one call costs, in dollars, three digits: it is often less than a cent.
+    """What calls cost, in dollars: three digits, as one call is often less than a cent.
 
-    >>> cost(0.00123456), cost(1.5)
-    ('$0.00123', '$1.50')
+    >>> cost(0.00123456), cost(1.5), cost(0.00000375), cost(0)
+    ('$0.00123', '$1.50', '$0.00000375', '$0')
     """
-    return f"${usd:.2f}" if usd >= 0.1 else f"${usd:.3g}" if usd >= 1e-4 else f"${usd:.1e}"
+    if not 0 < usd < 0.1:
+        return money(usd)
+    return f"${usd:.{2 - math.floor(math.log10(usd))}f}".rstrip("0")
 
 
 def per_second(tokens: int, since_first_s: float) -> float | None:

@@ -21,7 +21,8 @@ from math import ceil
 from typing import Any
 
 from ..engine.runs import MODEL_TYPES, Run, RunEvent
-from .prices import cost
+from ..text.units import cost, count, duration, per_second
+from .prices import cost as cost_of
 
 __all__ = ["CallClock", "CallMeter", "CallStats", "CallTotal", "GapStats"]
 
@@ -116,7 +117,7 @@ class CallClock:
             first_token_s=first_s,
             tokens_per_s=self._speed(written),
             gap_s=_gap_stats(self._gaps),
-            cost_usd=0.0 if cached or _is_free(run) else cost(model, usage),
+            cost_usd=0.0 if cached or _is_free(run) else cost_of(model, usage),
             cached=cached,
         )
 
@@ -129,8 +130,7 @@ class CallClock:
         if self._first is None or not self._gaps:
             return None
         tokens = self.tokens if written is None else written
-        since_first_s = self._last - self._first
-        return (tokens - 1) / since_first_s if tokens > 1 and since_first_s > 0 else None
+        return per_second(tokens, self._last - self._first)
 
 
 def _gap_stats(gaps: Iterable[float]) -> GapStats | None:
@@ -244,7 +244,7 @@ class CallMeter:
         for what, tokens in (("read", total.input_tokens), ("written", total.output_tokens)):
             if tokens is not None:
                 said.append(f"{tokens:,} tokens {what}")
-        said.append(_money(total.cost_usd, bool(total.unpriced)) or "cost unknown")
+        said.append(_cost(total.cost_usd, bool(total.unpriced)) or "cost unknown")
         return f"CallMeter({', '.join(said)})"
 
     def __str__(self) -> str:
@@ -277,7 +277,7 @@ class CallMeter:
             _count(total.input_tokens),
             _count(total.output_tokens),
             *[""] * 4,
-            _money(total.cost_usd, bool(total.unpriced)),
+            _cost(total.cost_usd, bool(total.unpriced)),
         ]
         return [list(_HEADINGS), *(_cells(call) for call in calls), last]
 
@@ -295,26 +295,17 @@ def _cells(call: CallStats) -> list[str]:
         "" if call.tokens_per_s is None else f"{call.tokens_per_s:,.1f}",
         "" if gaps is None else _seconds(gaps.p50),
         "" if gaps is None else _seconds(gaps.p95),
-        _money(call.cost_usd),
+        _cost(call.cost_usd),
     ]
 
 
-def _count(number: int | None) -> str:
-    return "" if number is None else f"{number:,}"
+def _count(tokens: int | None) -> str:
+    return "" if tokens is None else count(tokens)
 
 
 def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{seconds:.2f} s" if seconds >= 0.9995 else f"{seconds * 1000:.3g} ms"
+    return "" if seconds is None else duration(seconds)
 
 
-def _money(usd: float | None, at_least: bool = False) -> str:
-    """
-    >>> _money(0.00000375), _money(1.5), _money(0.0), _money(0.02, True), _money(None)
-    ('$0.00000375', '$1.50', '$0', '≥ $0.02', '')
-    """
-    if usd is None:
-        return ""
-    digits = f"{usd:.2f}" if usd >= 1 else f"{usd:.10f}"[:12].rstrip("0").rstrip(".") or "0"
-    return f"{'≥ ' if at_least else ''}${digits}"
+def _cost(usd: float | None, at_least: bool = False) -> str:
+    return "" if usd is None else f"{'≥ ' if at_least else ''}{cost(usd)}"
