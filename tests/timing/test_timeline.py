@@ -10,26 +10,14 @@ import pytest
 
 from workbench.engine.limits import Stop
 from workbench.models.fake import FakeChatModel
-from workbench.runnables.base import Runnable
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
 from workbench.timing.timeline.timeline import Timeline
 
+from ..notebook.timing_kit import nap
 from .experiments import compare
 
 LANE, ITEM, STEP, START, FIRST, END, STATUS = range(7)
-
-
-def nap(seconds: float, name: str) -> Runnable[Any, Any]:
-    async def asleep(value: Any) -> Any:
-        await asyncio.sleep(seconds)
-        return value
-
-    def sleep(value: Any) -> Any:
-        time.sleep(seconds)
-        return value
-
-    return RunnableLambda(sleep, afunc=asleep, name=name)
 
 
 def only_picture(timeline: Timeline, number: int = 0) -> dict[str, Any]:

@@ -28,9 +28,15 @@ def add_serve(commands: Any) -> None:
         help="a config key callers may set (configurable)",
     )
     serve.add_argument("--errors", choices=("typed", "hidden", "traceback"), default="typed")
-    serve.add_argument("--run-seconds", type=float, default=600.0, metavar="S", help="a run's most")
     serve.add_argument(
-        "--grace-seconds", type=float, default=5.0, metavar="S", help="what runs get to end in"
+        "--run-seconds", type=float, default=600.0, metavar="S", help="the longest a run may take (600)"
+    )
+    serve.add_argument(
+        "--grace-seconds",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="what runs get to end at a stop (5)",
     )
     serve.add_argument("--no-playground", action="store_true")
     serve.add_argument(

@@ -56,7 +56,7 @@ def compare(
     strategies: some of "one by one", "batch", "abatch", "parallel". concurrency: values of
     ``max_concurrency`` to try (None: no limit). baseline: the label of the case that speed-ups refer to;
     without it each chain refers to its own first strategy, and chains under one strategy to the first
-    chain. A verdict needs five repeats. *on_progress* is told what runs next.
+    chain. A verdict needs five repeats. *on_progress* is called with what runs next.
 
     live: whether to show the timeline while it runs; by default in notebooks and terminals. Its Stop button,
     the kernel's stop and Ctrl-C end the comparison, and what was measured so far is returned; a case that

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingDependencyError
+from ..live.state import LiveState
 from .charts.chart import Chart, Charts
 from .charts.pictures import charts_of, latency_chart, speed_up_chart, waterfall_chart
 from .measuring.measured_cases import MeasuredCases
@@ -18,8 +19,6 @@ from .table import table_html, table_rich, table_text
 if TYPE_CHECKING:
     import pandas
     from rich.console import Console, ConsoleOptions, RenderResult
-
-    from ..live.state import LiveState
 
 __all__ = ["Comparison"]
 

@@ -32,7 +32,7 @@ summary { cursor: pointer; }
 
 
 def page(comparison: MeasuredCases, *, timeline: dict[str, Any] | None = None) -> str:
-    """The page as HTML. *timeline*: the document of the timeline that looked on, for its lanes."""
+    """The page as HTML. *timeline*: the document of the timeline that watched, for its lanes."""
     title = comparison.title or "Comparison"
     remark = comparison.remarks[0]
     parts = [
@@ -43,11 +43,11 @@ def page(comparison: MeasuredCases, *, timeline: dict[str, Any] | None = None) -
     if verdicts := comparison.verdicts:
         parts += ["<h2>Verdicts</h2>", _list(verdicts)]
     if comparison.advice:
-        told = [
+        lines = [
             f'{escape(one.says)} <span class="evidence">({escape(one.evidence)})</span>'
             for one in comparison.advice
         ]
-        parts += ["<h2>Advice</h2>", f"<ul>{''.join(f'<li>{one}</li>' for one in told)}</ul>"]
+        parts += ["<h2>Advice</h2>", f"<ul>{''.join(f'<li>{one}</li>' for one in lines)}</ul>"]
     if charts := charts_of(comparison):
         parts += ["<h2>Pictures</h2>", *(_picture(chart) for chart in charts)]
     if timeline is not None and timeline["pictures"]:

@@ -10,6 +10,7 @@ from ..text.units import count, duration, ratio
 from .colours import TABLE_BAR
 from .measuring.measured_cases import MeasuredCases
 from .measuring.measurement import Facts, Measurement
+from .runs.step_table import column_widths, in_columns
 
 if TYPE_CHECKING:
     from rich.console import RenderResult
@@ -24,15 +25,7 @@ _LABEL = "text-align:left;white-space:nowrap"
 def table_text(measured: MeasuredCases) -> str:
     """Title, table and remarks as lines of text."""
     names, lines = _cells(measured)
-    cells = [["", *names], *lines]
-    widths = _widths(cells)
-    table = [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    ]
+    table = in_columns([["", *names], *lines])
     return "\n".join([*filter(None, [measured.title]), *table, *measured.remarks])
 
 
@@ -101,15 +94,11 @@ _SPARED = ("quartiles", "first token", "tokens/s", "waiting", "efficiency", "at 
 """Columns that a narrow terminal does without, the first to go first."""
 
 
-def _widths(cells: list[list[str]]) -> list[int]:
-    return [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
-
-
 def _fit(names: list[str], lines: list[list[str]], room: int) -> list[str]:
-    """Take columns out until a line, with two spaces between cells, fits into *room*; say which."""
+    """Take columns out until a line, with two spaces between cells, fits into *room*; returns their names."""
     left_out = []
     for name in _SPARED:
-        if sum(width + 2 for width in _widths([["", *names], *lines])) <= room:
+        if sum(width + 2 for width in column_widths([["", *names], *lines])) <= room:
             break
         if name in names:
             column = names.index(name)

@@ -60,7 +60,7 @@ class TimechainMagics(Magics):
         return self._time(_chains(await body.value()), read)
 
     def _check(self, read: TimingLine, body: CellBody) -> None:
-        """What the line says wrong is said before any of the cell runs, as far as that can be told."""
+        """Report mistakes in the line before any of the cell runs, where they do not depend on the cell."""
         namespace = self.shell.user_ns
         read.path(namespace)
         if not read.refers_to & body.binds:
@@ -102,13 +102,13 @@ class TimechainMagics(Magics):
         show_table(found)
         if in_kernel() and settings.auto and not read.has("no-charts"):
             _show_charts(found)
-        # What is shown needs not be printed again: `_` and Out get it all the same.
+        # It is shown already, so it is not printed again; `_` and Out get it all the same.
         self.shell.displayhook.update_user_ns(found)
         return None
 
 
 def _chains(value: Any) -> dict[str, Any]:
-    """What a cell's last expression is to be timed: chains by name, or functions without arguments."""
+    """Chains or functions without arguments, by name, from the value of a cell's last expression."""
     if isinstance(value, Mapping):
         if not value:
             raise ChainCellError('the dict of chains is empty: as in {"joke": joke, "poem": poem}')

@@ -1,6 +1,6 @@
 """The pictures of a comparison without scripts: tables whose cells have widths and colours.
 
-They survive the sanitizers of notebooks; where even the colours are taken out the figures still stand there.
+Notebooks that sanitize HTML keep them; where even the colours are taken out, the figures are still there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""What follows from measurements: where more concurrency stops to pay, and why.
+"""Advice that follows from measurements: from where on more concurrency does not pay, and why.
 
-Each rule looks at what the runs showed and says nothing where they do not show it. An ``Advice`` carries
-its evidence.
+A rule gives advice only where the runs give evidence for it, and the ``Advice`` carries that evidence.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ Kind = Literal["knee", "server", "serialised", "rate limit", "critical path"]
 GAIN = 1.10
 """Less than 10 % faster is no reason for more concurrency."""
 NEARLY = 0.1
-"""A model whose calls at work are this near to a whole number has so many places."""
+"""A model is said to work on N calls at a time if the figure is this near to N, as a part of N."""
 STRETCHED = 0.8
-"""A step whose calls take this much of what full serialisation would make of them is serialised."""
+"""A step is called serialised if its calls take this part of what they would take one after another."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Advice:
 
 
 def advice_on(rows: Sequence[Measurement]) -> list[Advice]:
-    """All that the measurements allow to say."""
+    """All the advice that the measurements give evidence for."""
     measured = [row for row in rows if row.samples and row.facts is not None]
     return [
         *_knees(measured),
@@ -52,7 +51,7 @@ def advice_on(rows: Sequence[Measurement]) -> list[Advice]:
 
 
 def _knees(rows: Sequence[Measurement]) -> Iterator[Advice]:
-    """Where a chain under one strategy stops to get faster with more concurrency."""
+    """From which concurrency on a chain gets no faster under one strategy."""
 
     def series(row: Measurement) -> tuple[str, str]:
         return row.chain, row.strategy
@@ -80,7 +79,7 @@ def _knees(rows: Sequence[Measurement]) -> Iterator[Advice]:
 
 
 def _places(at_work: float, peak: int) -> str:
-    """What a model that does the work of *at_work* calls while it has *peak* of them is said to do."""
+    """Words for a model that gets the work of *at_work* calls done while it has *peak* of them."""
     places = max(1, round(at_work))
     if abs(at_work - places) > NEARLY * places:
         return (
@@ -95,8 +94,8 @@ def _places(at_work: float, peak: int) -> str:
 
 def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
     """Steps whose calls take the longer the more of them are at work: they do not run side by side. Each is
-    told once a chain, by the case with the most calls at once."""
-    told: set[tuple[str, str]] = set()
+    reported once a chain, for the case with the most calls at once."""
+    reported: set[tuple[str, str]] = set()
     for row in sorted(rows, key=lambda row: -(row.facts.peak if row.facts is not None else 0)):
         facts = row.facts
         alone = _alone(row, rows)
@@ -110,9 +109,9 @@ def _held_up(rows: Sequence[Measurement]) -> Iterator[Advice]:
             at_work = step.peak / longer  # calls that make progress at a time
             if longer < 1 + STRETCHED * (step.peak - 1) and not (step.type in MODEL_TYPES and longer >= 1.5):
                 continue
-            if (row.chain, step.name) in told:
+            if (row.chain, step.name) in reported:
                 continue
-            told.add((row.chain, step.name))
+            reported.add((row.chain, step.name))
             evidence = (
                 f"{step.name}: {duration(before.busy_s)} a call alone, {duration(step.busy_s)} with "
                 f"{step.peak} at once"

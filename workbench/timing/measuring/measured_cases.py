@@ -66,7 +66,7 @@ class MeasuredCases:
 
     @cached_property
     def advice(self) -> list[Advice]:
-        """What follows from the runs, each with its evidence; empty if nothing does."""
+        """Advice that follows from the runs, each with its evidence; may be empty."""
         return advice_on(self.rows)
 
     def has_speed_up(self, row: Measurement) -> bool:
@@ -81,7 +81,7 @@ class MeasuredCases:
 
     @property
     def remarks(self) -> list[str]:
-        """What stands under the table: what the figures are, then the advice."""
+        """The lines under the table: what the figures are, then the advice."""
         counts = sorted({len(row.samples) for row in self.rows})
         ends = dict.fromkeys((counts[0], counts[-1])) if counts else (0,)
         remark = f"medians of {'-'.join(str(number) for number in ends)} repeats"

@@ -1,20 +1,17 @@
-"""What repeats of one case showed: their seconds, and the facts of the runs in them."""
+"""The repeats of one case: their seconds, and the facts of the runs in them."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ...engine.runs import MODEL_TYPES
+from ...live.state import LiveState
 from ..runs.critical_path import Share, critical_path, shares
 from ..runs.ideal import makespan, plan_of
 from ..runs.rows import PLUMBING, TimingRow, Timings, most_at_once
 from .resampling import quartiles
-
-if TYPE_CHECKING:
-    from ...live.state import LiveState
 
 __all__ = ["Facts", "Measurement", "Sample", "StepFacts"]
 
@@ -32,10 +29,11 @@ class StepFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the runs of one sample tell.
+    """Figures from the runs of one sample.
 
     ``latencies_s``: of each input, from its start to its end. ``ideal_s``: how long the same calls would
-    have taken without anything between them (see ``ideal``); ``efficiency`` is that over the measured.
+    have taken without anything between them (see ``ideal``); ``efficiency`` is that divided by the measured
+    time.
     ``peak``: the most calls at work at one moment. ``path``: what made up the critical path. ``tokens`` and
     ``cost_usd`` are None where they are unknown.
     """
@@ -119,7 +117,7 @@ def middle_facts(samples: Sequence[Sample]) -> Facts | None:
 
 
 def facts_of(timings: Timings, seconds: float, *, places: int | None, one_by_one: bool) -> Facts | None:
-    """The facts of what *timings* has seen of one sample; None if it saw no run."""
+    """The facts of one sample, whose runs *timings* observed; None if there were none."""
     rows = timings.rows
     roots = [index for index, row in enumerate(rows) if row.parent is None and row.wall_s is not None]
     if not roots:

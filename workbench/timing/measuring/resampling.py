@@ -1,8 +1,8 @@
 """How sure a measured ratio is: medians, quartiles, and an interval of a ratio by the bootstrap.
 
-Repeats of two cases are measured in *rounds*, each case once a round, so that a machine that slows down or
-warms up meets both. The bootstrap (Efron 1979) draws rounds with replacement, many times, and looks how
-far the ratio of the medians moves: the middle 95 % of that is the interval.
+Cases are measured in *rounds*, each case once a round, so that a machine that slows down or warms up affects
+all of them. The bootstrap (Efron 1979) draws rounds with replacement, many times, and takes the ratio of the
+medians of each draw: the middle 95 % of these ratios are the interval.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["Ratio", "quartiles", "ratio_of"]
 
 DRAWS = 2_000
 FEWEST_ROUNDS = 5
-"""With fewer, the interval of two equal cases leaves out 1 more often than it says: no verdict then."""
+"""With fewer rounds there is no verdict: the interval of two equal cases would leave out 1 too often."""
 LEAST_DIFFERENCE = 0.02
-"""Differences below 2 % are not called one: the clock, the scheduler and the cache make them."""
+"""A smaller difference is no verdict: the clock, the scheduler and the cache cause as much."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Ratio:
 
     @property
     def is_faster(self) -> bool:
-        """Whether the interval allows to say so."""
+        """Whether it is faster by a difference worth reporting, and the whole interval says so."""
         return self.tells and self.low > 1 and self.value >= 1 + LEAST_DIFFERENCE
 
     @property
@@ -75,18 +75,20 @@ class Ratio:
         value, ends = (
             (self.value, (self.low, self.high)) if faster else (1 / self.value, (1 / self.high, 1 / self.low))
         )
-        told = f"{_figure(value)}x {'faster' if faster else 'slower'}"
+        words = f"{_figure(value)}x {'faster' if faster else 'slower'}"
         if not self.tells:
-            return f"{told} in {self.rounds} rounds; {FEWEST_ROUNDS} are needed for a verdict"
+            return f"{words} in {self.rounds} rounds; {FEWEST_ROUNDS} are needed for a verdict"
         if not (self.is_faster or self.is_slower):
             return "no difference seen"
         low, high = (_figure(end) for end in ends)
-        return f"{told} ({self.confidence:.0%} interval {low} to {high})".replace("%", " %")
+        return f"{words} ({self.confidence:.0%} interval {low} to {high})".replace("%", " %")
 
 
 def ratio_of(base: Sequence[float], other: Sequence[float], *, confidence: float = 0.95) -> Ratio:
-    """How many times faster *other* is than *base*: seconds, round by round (what one has more is left
-    out). The draws are the same every time, so that the same measurements give the same interval.
+    """How many times faster *other* is than *base*; both are seconds, round by round.
+
+    Rounds that only one of them has are left out. The draws are the same every time, so that the same
+    measurements give the same interval.
 
     >>> ratio_of([2.0, 2.1, 2.0, 1.9, 2.0], [1.0, 1.0, 1.1, 1.0, 0.9]).value
     2.0

@@ -1,7 +1,7 @@
-"""Running cases in rounds: each once a round, in turn, timed and observed; what the runs showed is kept.
+"""Run cases in rounds, each once a round and in turn, and time and observe them.
 
-An interrupt (Ctrl-C, the kernel's stop button) and a requested ``Stop`` end it, and what was measured by then
-is there. Synchronous calls of chains end at their next step, requests at once; a plain function cannot be
+An interrupt (Ctrl-C, the kernel's stop button) or a requested ``Stop`` ends it, and what was measured by then
+is kept. Synchronous calls of chains end at their next step, requests at once; a plain function cannot be
 ended and is waited for.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ...engine.config import RunnableConfig, as_list
 from ...engine.limits import Stop
@@ -21,15 +21,11 @@ from ...engine.loop_thread import GRACE_S, SLICE_S, LoopThread
 from ...engine.modes import Blocking
 from ...engine.runs import Observer
 from ...engine.scope import current
+from ...live.state import LiveState
 from ...text.units import duration
 from ..runs.rows import Timings
 from .measurement import Measurement, Sample, facts_of
 from .strategies import Case
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ...live.state import LiveState
 
 __all__ = ["Progress", "Rounds", "Watcher", "check_number"]
 
@@ -51,16 +47,16 @@ class Progress:
 
 
 class Watcher(Protocol):
-    """Something that looks on while cases run, such as a live timeline."""
+    """An observer of the cases of a comparison while they run, such as a live timeline."""
 
     def plan(self, cases: Sequence[Case]) -> None:
         """These cases will run, in rounds."""
 
     def begin(self, case: Case, round: int | None) -> Observer | None:
-        """A case begins, in that round (None: warming up). An observer for its runs, if wanted."""
+        """A case begins, in that round (None: warming up). May return an observer for its runs."""
 
     def end(self, case: Case, sample: Sample | None) -> None:
-        """It is over; no sample came of what was interrupted."""
+        """The case is over; *sample* is None if it was interrupted."""
 
     def progress(self, progress: Progress) -> None:
         """What runs next."""
@@ -106,7 +102,7 @@ class Rounds:
             if not any(self._samples.values()):
                 raise
             return True
-        except BaseException:  # whatever work that is torn away under its feet raises
+        except BaseException:  # whatever it is that stopped work raises
             if not self._stop.requested:
                 raise
             return True
@@ -136,25 +132,23 @@ class Rounds:
             for case in self._cases:
                 if self._stop.requested:
                     return
-                self._tell(f"warm-up {number + 1} of {self._warmup}: {case.label}")
+                self._report(f"warm-up {number + 1} of {self._warmup}: {case.label}")
                 self._time(case, None)
         for number in range(self._repeats):
             for case in _rotated(self._cases, number):
                 if self._stop.requested:
                     return
-                self._tell(f"round {number + 1} of {self._repeats}: {case.label}")
+                self._report(f"round {number + 1} of {self._repeats}: {case.label}")
                 self._samples[case.label].append(self._time(case, number))
 
     def _time(self, case: Case, round: int | None) -> Sample:
         __tracebackhide__ = True
-        from ...live.state import LiveState
-
         began = time.perf_counter()
         timings, live = Timings(), LiveState()
-        looking_on = self._watcher.begin(case, round) if self._watcher is not None else None
+        observer = self._watcher.begin(case, round) if self._watcher is not None else None
         sample = None
         try:
-            seconds = self._seconds(case, [timings, live, *filter(None, [looking_on])])
+            seconds = self._seconds(case, [timings, live, *filter(None, [observer])])
             facts = facts_of(timings, seconds, places=case.max_concurrency, one_by_one=case.one_by_one)
             sample = Sample(seconds, facts)
             if facts is not None:
@@ -205,7 +199,7 @@ class Rounds:
             withdraw()
         return future.result()
 
-    def _tell(self, doing: str) -> None:
+    def _report(self, doing: str) -> None:
         elapsed = time.perf_counter() - self._began
         total = (self._warmup + self._repeats) * len(self._cases)
         progress = Progress(self._done, total, doing, elapsed, self._left_s())
@@ -215,7 +209,7 @@ class Rounds:
             self._on_progress(progress)
 
     def _left_s(self) -> float | None:
-        """What is left of each case, as long as it took on average; None before each was run once."""
+        """Seconds left, by what each case took on average; None before each was run once."""
         if not all(self._took.values()):
             return None
         times = self._warmup + self._repeats

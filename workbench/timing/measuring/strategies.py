@@ -55,7 +55,7 @@ def cases_of(
     strategies: Sequence[str],
     concurrency: Sequence[int | None],
 ) -> list[Case]:
-    """Every chain under every strategy at every concurrency; one by one only once a chain."""
+    """Every chain under every strategy at every concurrency; "one by one" only once for each chain."""
     several = len(chains) > 1
     cases: list[Case] = []
     for strategy in strategies:
@@ -77,7 +77,7 @@ def cases_of(
 
 
 def checked_strategies(strategies: object) -> list[str]:
-    """The strategies by their names; ValueError with the nearest match for others."""
+    """The names of strategies, checked. ValueError, with the nearest match, for other names."""
     if isinstance(strategies, str):
         strategies = [part.strip() for part in strategies.split(",")]
     if not isinstance(strategies, Sequence) or not strategies:
@@ -118,7 +118,7 @@ def _limited(
 
 
 def _labelled(cases: Sequence[Case], several_chains: bool, several_strategies: bool) -> list[Case]:
-    """Labels that say what tells the cases apart."""
+    """The cases with labels that name what they differ in."""
     labelled = []
     for case in cases:
         words = []

@@ -28,7 +28,7 @@ __all__ = ["Share", "Stretch", "critical_path", "shares"]
 Kind = Literal["work", "waiting", "overhead"]
 
 CLOSE_S = 0.001
-"""One step's end is reported a little after the next one's start where they run on different threads."""
+"""Where steps run on different threads, one's end may be reported this much after the next one's start."""
 _BEFORE_NAME = {"work": "", "waiting": "waiting for a place: ", "overhead": "between the steps of "}
 
 
@@ -109,9 +109,9 @@ def sequence_steps(rows: Sequence[TimingRow], children: Sequence[int]) -> list[i
 def own_shares(rows: Sequence[TimingRow], steps: Sequence[int]) -> list[float]:
     """Seconds that each step of a sequence was at work itself.
 
-    A stream is pulled: a step has the control from when it is asked for a chunk until it gives one, and so
-    has the step before it in between. What it had it for is its wall time without its idle time; what the
-    step before had of that, since this one started, is taken off.
+    A stream is pulled: a step is in control from when it is asked for a chunk until it gives one, and the
+    step before it is in control for a part of that time. So a step's own share is its wall time without its
+    idle time, minus the time in which, since it started, the step before it was in control.
     """
     found = []
     before: TimingRow | None = None

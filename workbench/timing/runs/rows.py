@@ -35,7 +35,7 @@ RATE_LIMITED = "rate_limited"
 
 @dataclass(frozen=True, slots=True)
 class TimingRow:
-    """The times of one run, in seconds; None while, or where, there is nothing to tell.
+    """The times of one run, in seconds; None for what is not known, or not yet.
 
     ``parent`` is the index of the row of the run around it. ``start_s`` counts from the first start that
     was observed. ``call`` is what is known of a model's call; of it, ``tokens`` are those the model wrote
@@ -201,10 +201,10 @@ class Timings:
         entry.waited_s, entry.left_place, entry.idle_s = run.waited_s, run.left_place, run.idle_s
         entry.placed = run.got_place or entry.start + run.waited_s
         if entry.clock is not None:
-            entry.call, entry.clock = entry.clock.stats(run), None  # which lets go of the run
+            entry.call, entry.clock = entry.clock.stats(run), None  # so that the run is not kept
         if run.error is not None:
             entry.error = f"{type(run.error).__name__}: {run.error}"[:500]
-        if entry.open_children:  # what outlives its parent covers it to its end
+        if entry.open_children:  # children that go on after their parent count up to its end
             entry.covered_s += max(0.0, at - entry.covered_since)
         if entry.parent is not None:
             around = self._entries[entry.parent]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...text.units import count, duration, rate
@@ -12,7 +12,7 @@ from .rows import TimingRow
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["StepTable"]
+__all__ = ["StepTable", "column_widths", "in_columns"]
 
 _HEADINGS = ("step", "wall", "own", "first token", "tokens", "speed", "status")
 
@@ -31,15 +31,8 @@ class StepTable:
         printer.text(str(self))
 
     def __str__(self) -> str:
-        cells = [list(_HEADINGS), *(_cells(row, self._depth(row)) for row in self._in_tree_order())]
-        widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) if column in (0, 6) else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in cells
-        )
+        lines = (_cells(row, self._depth(row)) for row in self._in_tree_order())
+        return "\n".join(in_columns([list(_HEADINGS), *lines], left=(0, 6)))
 
     def __rich__(self) -> Table:
         from rich.table import Table
@@ -80,6 +73,26 @@ class StepTable:
             ordered.append(self.rows[index])
             pending.extend(reversed(children.get(index, [])))
         return ordered[:MOST_ROWS]
+
+
+def in_columns(lines: Sequence[Sequence[str]], *, left: Container[int] = (0,)) -> list[str]:
+    """Lines of cells, two spaces apart; the columns *left* are aligned to the left, the others to the right.
+
+    >>> in_columns([["", "median"], ["batch", "2 s"]])
+    ['       median', 'batch     2 s']
+    """
+    widths = column_widths(lines)
+    return [
+        "  ".join(
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def column_widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
 
 
 def _cells(row: TimingRow, depth: int) -> list[str]:

@@ -1,7 +1,7 @@
 """The timeline of a comparison without scripts: for readers of a saved notebook, and for a terminal.
 
 Plain HTML that survives the sanitizers of notebooks: a table a case, a row a lane, cells with widths. It is
-bounded: at most so many lanes and bars, and what is left out is said. The input is the document of
+bounded: at most so many lanes and bars, and it says how many are left out. The input is the document of
 ``timing.timeline``.
 """
 

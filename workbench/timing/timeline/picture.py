@@ -24,10 +24,10 @@ __all__ = ["MOST_BARS", "Picture", "StepNames"]
 MOST_BARS = 20_000
 """Of one case; further calls are counted and not drawn."""
 LOOKED_AT = 64
-"""Calls get their places in turn: after so many that still wait, the rest wait too."""
+"""How many waiting calls to look at: places are given in turn, so if these wait, the rest wait too."""
 _ENDED, _GAVE_WAY, _PLACED = range(3)  # at one moment in this order
 SHORT_MS = 1.0
-"""A function that calls a chain this soon is not drawn as work of its own before it."""
+"""The work of a function before it calls a chain is not drawn if it is shorter than this."""
 
 
 class _Noted(NamedTuple):
@@ -113,7 +113,7 @@ class Picture:
         self.is_open = False
 
     def update(self) -> None:
-        """Take in what was noted, in the order in which it happened: calls that got their places, functions
+        """Read the noted events, in the order in which they happened: calls that got their places, functions
         that gave way to the chains they call, calls that ended."""
         happened: list[tuple[float, int, Run, str]] = []
         noted = self._noted
@@ -140,7 +140,7 @@ class Picture:
         return bool(self._changed)
 
     def changes(self) -> dict[str, Any]:
-        """What changed since it was last asked, bars by their numbers."""
+        """What changed since the last call, bars by their numbers."""
         changed = {str(number): self.bars[number] for number in self._changed}
         self._changed.clear()
         return {**self._about(), "bars": changed, "steps": self.steps.listed}

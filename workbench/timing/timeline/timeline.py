@@ -102,7 +102,7 @@ class Timeline:
         self.changed(True)
 
     def finish(self, status: str) -> None:
-        """It is over: done, stopped or failed."""
+        """The comparison is over; *status*: done, stopped or failed."""
         with self._lock:
             self.status = status
             if status == "done" and self._progress:
@@ -111,8 +111,8 @@ class Timeline:
         self.changed(True)
 
     def take(self) -> dict[str, Any] | None:
-        """A frame: what changed since the last one, from ``a`` to ``b`` in the count of frames. None if
-        nothing did."""
+        """A frame: what changed since the last one, and ``a`` and ``b``, the numbers of the frame before it
+        and its own. None if nothing changed."""
         with self._lock:
             self._update()
             if not (self._news or self._new_cases or self._new_picture):
