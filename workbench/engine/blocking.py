@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .chunks import MISSING, ChunkStream
 from .drive import drive_stream
-from .limits import Limiter, ThreadWaiter
+from .limits import ThreadWaiter
 from .scope import Scope, current
 from .user_code import Branch, as_current, close, needs_loop
 from .worker_pool import Pool, Pumps, ThreadLock
@@ -50,31 +50,6 @@ class Blocking(Scope):
             current.reset(token)
             if self.limiter is not None:
                 self.give_place_back(self.limiter)
-
-    def iterate(
-        self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any
-    ) -> AsyncGenerator[Any, None]:
-        """Yield what user code yields, as a leaf: its place under the limiter is kept to its end."""
-        if self.limiter is None:
-            return self._steps(fn, is_async, args, kwargs)
-        return self._limited_steps(self.limiter, fn, is_async, args, kwargs)
-
-    async def _limited_steps(
-        self,
-        limiter: Limiter,
-        fn: Callable[..., Any],
-        is_async: bool,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> AsyncGenerator[Any, None]:
-        __tracebackhide__ = True
-        await self.wait_for_place(limiter)
-        try:
-            async with aclosing(self.leaf()._steps(fn, is_async, args, kwargs)) as items:
-                async for item in items:
-                    yield item
-        finally:
-            self.give_place_back(limiter)
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from . import threads
 from .chunks import ChunkStream, Once
-from .limits import Limiter, Stop, TaskWaiter
+from .limits import Stop, TaskWaiter
 from .scope import Scope, current
 from .threaded_steps import Puller, ThreadedSteps
 from .user_code import AHEAD, Branch, as_current, context_of
@@ -92,42 +92,25 @@ class EventLoop(Scope):
                 current.reset(token)
         return result
 
-    def iterate(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> ChunkStream:
-        if self.limiter is not None:
-            return self._limited_steps(self.limiter, fn, is_async, args, kwargs)
-        return self._steps(fn, args, kwargs) if is_async else ThreadedSteps(self, fn, args, kwargs)
-
-    async def _limited_steps(
-        self,
-        limiter: Limiter,
-        fn: Callable[..., Any],
-        is_async: bool,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> AsyncGenerator[Any, None]:
-        __tracebackhide__ = True
-        await self.wait_for_place(limiter)
-        try:
-            scope = self.leaf()
-            steps = scope._steps(fn, args, kwargs) if is_async else ThreadedSteps(scope, fn, args, kwargs)
-            async with aclosing(steps):
-                async for item in steps:
-                    yield item
-        finally:
-            self.give_place_back(limiter)
-
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
     ) -> ChunkStream:
         if is_async:
-            return self._steps(fn, (source, *args), kwargs)
+            return self._async_steps(fn, (source, *args), kwargs)
         if type(source) is Once and not source.taken:
             source.taken = True
             return ThreadedSteps(self, fn, (iter((source.value,)), *args), kwargs)
         puller = Puller(source)
         return ThreadedSteps(self, fn, (puller, *args), kwargs, puller)
 
-    async def _steps(
+    def _steps(
+        self, fn: Callable[..., Any], is_async: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ChunkStream:
+        if is_async:
+            return self._async_steps(fn, args, kwargs)
+        return ThreadedSteps(self, fn, args, kwargs)
+
+    async def _async_steps(
         self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True

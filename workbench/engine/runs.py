@@ -24,11 +24,11 @@ __all__ = [
     "MODEL_TYPES",
     "Kind",
     "Observer",
+    "OnChunk",
     "Pending",
     "Run",
     "RunEvent",
     "Status",
-    "Tell",
     "clock_reading",
     "is_empty",
     "timestamp",
@@ -69,9 +69,9 @@ class RunEvent(NamedTuple):
     clock of ``time.perf_counter``.
 
     >>> from workbench import RunnableLambda
-    >>> def tell(event):
+    >>> def show(event):
     ...     print(event.kind, event.run.name, event.value)
-    >>> RunnableLambda(str.upper, name="shout").invoke("hey", {"callbacks": [tell]})
+    >>> RunnableLambda(str.upper, name="shout").invoke("hey", {"callbacks": [show]})
     start shout hey
     end shout HEY
     'HEY'
@@ -85,8 +85,8 @@ class RunEvent(NamedTuple):
 
 _new = tuple.__new__
 Observer = Callable[[RunEvent], None]
-Tell = Callable[[Any, float], None]
-"""Is told of each chunk of one run, and when it came."""
+OnChunk = Callable[[Any, float], None]
+"""Called with each chunk of one run and the time it came."""
 
 
 class Pending(Protocol):
@@ -125,7 +125,7 @@ class Run:
 
     __slots__ = (
         "_id",
-        "_tellers",
+        "_on_chunk",
         "ended",
         "error",
         "first_chunk",
@@ -175,7 +175,7 @@ class Run:
         self.error: BaseException | None = None
         self.started = self.first_chunk = self.ended = None
         self._id = id
-        self._tellers: tuple[Tell, ...] | None = None  # who is told of chunks; asked for with the first
+        self._on_chunk: tuple[OnChunk, ...] | None = None  # asked for with the first chunk
         self.step = step
         self.inherited = inherited
         self.pending = pending
@@ -227,12 +227,12 @@ class Run:
         self.last_chunk = at = time.perf_counter()
         if self.first_chunk is None and not is_empty(chunk):
             self.first_chunk = at
-        if (tellers := self._tellers) is None:
-            tellers = self._tellers = _tellers(self)
+        if (callbacks := self._on_chunk) is None:
+            callbacks = self._on_chunk = _chunk_callbacks(self)
         failure: Exception | None = None
-        for tell in tellers:
+        for on_chunk in callbacks:
             try:
-                tell(chunk, at)
+                on_chunk(chunk, at)
             except Exception as error:
                 failure = failure or error
         if failure is not None:
@@ -240,7 +240,7 @@ class Run:
 
     def finish(self, output: Any) -> None:
         self.output = output
-        self._tellers = ()  # nothing comes after the end
+        self._on_chunk = ()  # nothing comes after the end
         self.ended = at = time.perf_counter()
         self._report("end", output, at)
 
@@ -249,7 +249,7 @@ class Run:
         if self.ended is not None:
             return
         self.error = error
-        self._tellers = ()
+        self._on_chunk = ()
         self.ended = at = time.perf_counter()
         event = RunEvent("error", self, error, at)
         for observe in self.observers:
@@ -272,7 +272,7 @@ class Run:
                 self.error.add_note(f"while reporting this, {work!r} raised {_shown(second)}")
 
     def _report(self, kind: Kind, value: Any, at: float) -> None:
-        """Tell every observer, whatever others raise; the first error is raised afterwards."""
+        """Call every observer, whatever others raise; the first error is raised afterwards."""
         event = RunEvent(kind, self, value, at)
         failure: Exception | None = None
         for observe in self.observers:
@@ -288,7 +288,7 @@ class Run:
 
 
 def is_empty(chunk: Any, levels: int = LEVELS) -> bool:
-    """Whether a chunk says nothing yet, as the first of many providers' streams, which only has a role.
+    """Whether a chunk has no content yet, as the first of many providers' streams, which only has a role.
 
     Branches in branches are looked into *levels* deep: every run around them asks again, and what is
     looked into without end would make a chunk dearer the deeper its chain.
@@ -298,21 +298,21 @@ def is_empty(chunk: Any, levels: int = LEVELS) -> bool:
     return getattr(chunk, "content", chunk) == "" and not getattr(chunk, "tool_call_chunks", None)
 
 
-def _tellers(run: Run) -> tuple[Tell, ...]:
+def _chunk_callbacks(run: Run) -> tuple[OnChunk, ...]:
     """What is called with each chunk of a run: an observer's own, or what makes an event of it."""
-    tellers = []
+    callbacks = []
     for observe in run.observers:
         chunks_of = getattr(observe, "chunks_of", None)
-        if (tell := _as_event(observe, run) if chunks_of is None else chunks_of(run)) is not None:
-            tellers.append(tell)
-    return tuple(tellers)
+        if (on_chunk := _as_event(observe, run) if chunks_of is None else chunks_of(run)) is not None:
+            callbacks.append(on_chunk)
+    return tuple(callbacks)
 
 
-def _as_event(observe: Observer, run: Run) -> Tell:
-    def tell(chunk: Any, at: float) -> None:
+def _as_event(observe: Observer, run: Run) -> OnChunk:
+    def report(chunk: Any, at: float) -> None:
         observe(_new(RunEvent, ("chunk", run, chunk, at)))  # what RunEvent(...) does, in half the time
 
-    return tell
+    return report
 
 
 def _shown(error: Exception) -> str:

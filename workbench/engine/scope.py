@@ -10,17 +10,18 @@ the scope while user code runs, so that a chain called from a function joins the
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
-from .chunks import MISSING
+from .chunks import MISSING, ChunkStream
 from .config import KEYS, RunnableConfig, as_list, check_config, merge_configs, unique
 from .limits import Gate, Limiter, Slot, Stop, Waiter
 from .runs import Observer, Run, run_id
 
-__all__ = ["Callbacks", "Scope", "Settings", "Step", "current", "ensure_config"]
+__all__ = ["CallSettings", "Callbacks", "Scope", "Step", "current", "ensure_config"]
 
 
 class Step(Protocol):
@@ -33,7 +34,7 @@ class Step(Protocol):
     def get_name(self) -> str: ...
 
 
-class Settings(NamedTuple):
+class CallSettings(NamedTuple):
     """What nested calls inherit besides observers and limits."""
 
     tags: tuple[str, ...] = ()
@@ -44,7 +45,7 @@ class Settings(NamedTuple):
     extras: Mapping[str, Any] = {}
 
 
-_DEFAULTS = Settings()
+_DEFAULTS = CallSettings()
 
 RECURSION_LIMIT = 25
 """How often a function may return another runnable, where no recursion_limit says otherwise."""
@@ -95,7 +96,7 @@ class Scope:
     run: Run | None
     run_id: str | None
     run_name: str | None
-    settings: Settings
+    settings: CallSettings
     stop: Stop | None
     wants_tokens: bool
 
@@ -226,7 +227,7 @@ class Scope:
         return config
 
     async def wait_for_place(self, limiter: Limiter) -> None:
-        """Take a place for one call of this scope's run, which is told how long that took."""
+        """Take a place for one call of this scope's run, and add the time that took to ``run.waited_s``."""
         run = self.run
         if run is None:
             await limiter.acquire(self.new_waiter)
@@ -242,6 +243,34 @@ class Scope:
         if self.run is not None:
             self.run.left_place = perf_counter()
         limiter.release()
+
+    def iterate(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> ChunkStream:
+        """Yield what user code yields, as a leaf: its place under the limiter is kept to its end."""
+        if self.limiter is None:
+            return self._steps(fn, is_async, args, kwargs)
+        return self._limited_steps(self.limiter, fn, is_async, args, kwargs)
+
+    async def _limited_steps(
+        self,
+        limiter: Limiter,
+        fn: Callable[..., Any],
+        is_async: bool,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> AsyncGenerator[Any, None]:
+        __tracebackhide__ = True
+        await self.wait_for_place(limiter)
+        try:
+            async with aclosing(self.leaf()._steps(fn, is_async, args, kwargs)) as items:
+                async for item in items:
+                    yield item
+        finally:
+            self.give_place_back(limiter)
+
+    def _steps(
+        self, fn: Callable[..., Any], is_async: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> ChunkStream:
+        raise NotImplementedError("each driver has its own")
 
     def leaf(self) -> Self:
         """A copy to run one limited call in: it holds a place under the limiter."""
@@ -283,7 +312,7 @@ def _plain(cls: type[Any]) -> Any:
         return _plain_scopes.setdefault(cls, cls())
 
 
-def _changes(old: Settings, config: Mapping[str, Any], keep: bool) -> dict[str, Any]:
+def _changes(old: CallSettings, config: Mapping[str, Any], keep: bool) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if tags := config.get("tags"):
         changes["tags"] = tuple(unique([*old.tags, *tags]))

@@ -4,7 +4,7 @@
 announced by a start and what it puts out follows as stream events; the input of a chain that is streamed is
 known at its end only. They differ in this:
 
-- ``v2``: ends carry the output itself; tools and retrievers do not stream; ``parent_ids`` tell the runs
+- ``v2``: ends carry the output itself; tools and retrievers do not stream; ``parent_ids`` name the runs
   around one; there are custom events and ``on_tool_error``; a chain that fails has no event, the error is
   raised.
 - ``v1``: nested models end with all their generations and retrievers with ``{"documents": ...}``; the root
@@ -18,7 +18,7 @@ from typing import Any, Literal, TypedDict
 
 from ..engine.chunks import MISSING
 from ..engine.limits import Gate
-from ..engine.runs import MODEL_TYPES, Run, RunEvent, Tell
+from ..engine.runs import MODEL_TYPES, OnChunk, Run, RunEvent
 from .encode import result, text_of
 from .filters import EventFilter
 from .mailboxes import Mailbox, ThreadMailbox
@@ -81,26 +81,26 @@ class EventWriter:
         self._seen: dict[Run, _Seen] = {}
         self.gate = gate
 
-    def chunks_of(self, run: Run) -> Tell | None:
-        """What each chunk of a run is told to; None where they are no events."""
+    def chunks_of(self, run: Run) -> OnChunk | None:
+        """What is called with each chunk of a run; None where they are no events."""
         seen = self._seen.get(run)
         if seen is None or not seen.streams:
             return None
         copy, on_event = seen.stream.copy, self._on_event
 
-        def tell(chunk: Any, at: float) -> None:
-            told = copy()
-            told["data"] = {"chunk": chunk}
-            on_event(told)
+        def report(chunk: Any, at: float) -> None:
+            event = copy()
+            event["data"] = {"chunk": chunk}
+            on_event(event)
 
-        return tell
+        return report
 
     def __call__(self, event: RunEvent) -> None:
         kind, run, value, at = event
         seen = self._seen.get(run)
         if kind == "chunk":
-            if (tell := self.chunks_of(run)) is not None:
-                tell(value, at)
+            if (on_chunk := self.chunks_of(run)) is not None:
+                on_chunk(value, at)
         elif kind == "start":
             self._start(run)
         elif kind == "custom":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...engine.limits import Gate
-from ...engine.runs import MODEL_TYPES, Run, RunEvent, Tell, timestamp
+from ...engine.runs import MODEL_TYPES, OnChunk, Run, RunEvent, timestamp
 from ...patch.operations import Op
 from ...patch.pointers import escape
 from ..encode import result, text_of
@@ -47,18 +47,18 @@ class LogWriter:
         self._lock = threading.Lock()
         self.gate = gate
 
-    def chunks_of(self, run: Run) -> Tell | None:
-        """What each chunk of a run is told to; None where they are no part of the log. One run's chunks come
-        one after another, and so need no lock."""
+    def chunks_of(self, run: Run) -> OnChunk | None:
+        """What is called with each chunk of a run; None where they are no part of the log. One run's chunks
+        come one after another, and so need no lock."""
         if run is self._root:
-            return self._tell_root
-        return self._teller(*paths) if (paths := self._chunk_paths.get(run)) is not None else None
+            return self._root_on_chunk
+        return self._entry_on_chunk(*paths) if (paths := self._chunk_paths.get(run)) is not None else None
 
     def __call__(self, event: RunEvent) -> None:
         kind, run, value, at = event
         if kind == "chunk":
-            if (tell := self.chunks_of(run)) is not None:
-                tell(value, at)
+            if (on_chunk := self.chunks_of(run)) is not None:
+                on_chunk(value, at)
             return
         with self._lock:
             self._put(self._ops(event))
@@ -69,14 +69,14 @@ class LogWriter:
             patch.ops = ops
             self._on_patch(patch)
 
-    def _tell_root(self, chunk: Any, at: float) -> None:
+    def _root_on_chunk(self, chunk: Any, at: float) -> None:
         self._put(self._root_chunk(chunk))
 
-    def _teller(self, path: str, text_path: str | None) -> Tell:
+    def _entry_on_chunk(self, path: str, text_path: str | None) -> OnChunk:
         """Of a nested run, at the paths of its chunks and of their texts."""
         on_patch = self._on_patch
 
-        def tell(chunk: Any, at: float) -> None:
+        def write(chunk: Any, at: float) -> None:
             patch = _new_patch(RunLogPatch)
             op = {"op": "add", "path": path, "value": chunk}
             if text_path is None:
@@ -85,7 +85,7 @@ class LogWriter:
                 patch.ops = [{"op": "add", "path": text_path, "value": text_of(chunk) or ""}, op]
             on_patch(patch)
 
-        return tell
+        return write
 
     def _ops(self, event: RunEvent) -> list[Op]:
         kind, run, value, _ = event
