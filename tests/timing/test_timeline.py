@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,9 @@ from workbench.engine.limits import Stop
 from workbench.models.fake import FakeChatModel
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
+from workbench.timing.colours import COLOURS, OTHER
 from workbench.timing.timeline.timeline import Timeline
+from workbench.views import web
 
 from ..notebook.timing_kit import nap
 from .experiments import compare
@@ -235,3 +239,10 @@ def test_calls_beyond_the_most_that_are_drawn_are_counted(monkeypatch: pytest.Mo
     compare(nap(0, "x"), range(10), strategies=["abatch"], repeats=1, warmup=0, watcher=timeline)
     picture = only_picture(timeline)
     assert (len(picture["bars"]), picture["left_out"]) == (4, 6)
+
+
+def test_the_browser_draws_steps_in_the_colours_of_the_static_lanes():
+    script = Path(web.__file__).with_name("timing") / "lanes.js"
+    named = dict(re.findall(r"^const (COLOURS|OTHER) = (.*);$", script.read_text(), re.M))
+    assert json.loads(named["COLOURS"]) == list(COLOURS)
+    assert json.loads(named["OTHER"]) == OTHER

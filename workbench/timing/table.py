@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..text.units import count, duration, ratio
+from ..text.units import cost, count, duration, ratio
 from .colours import TABLE_BAR
 from .measuring.measured_cases import MeasuredCases
 from .measuring.measurement import Facts, Measurement
@@ -167,7 +167,7 @@ _COLUMNS: dict[str, Cell] = {
     "waiting": _fact(lambda facts: duration(facts.waited_s) if facts.waited_s >= 0.001 else ""),
     "first token": _fact(_first_token),
     "tokens/s": _fact(lambda facts: count(facts.tokens_per_s) if facts.tokens_per_s else ""),
-    "cost": _fact(lambda facts: f"${facts.cost_usd:.2g}" if facts.cost_usd else ""),
+    "cost": _fact(lambda facts: cost(facts.cost_usd) if facts.cost_usd else ""),
     "failed": _fact(lambda facts: str(facts.failed) if facts.failed else ""),
 }
 _ALWAYS = ("median", "speed-up")
