@@ -28,8 +28,10 @@ __all__ = [
     "BaseLLMOutputParser",
     "BaseOutputParser",
     "BaseTransformOutputParser",
+    "GrowingJsonParser",
     "GrowingList",
     "GrowingReader",
+    "Outputs",
     "StrOutputParser",
     "text_to_parse",
 ]
@@ -228,17 +230,42 @@ class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):
 
     async def _asked_again(self, source: ChunkStream, scope: AnyScope) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
-        total, last = Fold(), None
+        total, outputs = Fold(), Outputs(self)
         async with aclosing(source):
             async for chunk in source:
                 total.add(chunk)
                 value: Any = await self._parsed(total.value, scope, partial=True)
-                if value is not None and value != last:
-                    yield self._diff(last, value) if self.diff else value
-                    last = value
+                if value is not None and (output := outputs.of(value)) is not MISSING:
+                    yield output
             value = await self._parsed(total.value, scope)
-            if value is not None and value != last:
-                yield self._diff(last, value) if self.diff else value
+            if value is not None and (output := outputs.of(value)) is not MISSING:
+                yield output
+
+
+class GrowingJsonParser(BaseCumulativeTransformOutputParser[Any]):
+    """A parser whose output is JSON: *diff* gives lists of JSON Patch operations (RFC 6902)."""
+
+    def _diff(self, prev: Any, next: Any) -> Any:
+        import jsonpatch
+
+        return jsonpatch.make_patch(prev, next).patch
+
+
+class Outputs:
+    """What a parser gives for the values of one stream: those that have changed, or with *diff* the
+    changes."""
+
+    def __init__(self, parser: BaseCumulativeTransformOutputParser[Any]) -> None:
+        self._parser = parser
+        self._last: Any = None
+
+    def of(self, value: Any) -> Any:
+        """The output for the value so far; MISSING if it is the same as before."""
+        last = self._last
+        if last is not None and value == last:
+            return MISSING
+        self._last = value
+        return self._parser._diff(last, value) if self._parser.diff else value
 
 
 class StrOutputParser(BaseTransformOutputParser[str]):

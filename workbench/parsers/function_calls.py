@@ -10,9 +10,8 @@ from pydantic import BaseModel, ValidationError
 from ..engine.chunks import MISSING
 from ..errors import OutputParserError
 from ..messages import BaseMessage
-from ..text.partial_json import JsonReader, JsonTextError
-from .base import BaseCumulativeTransformOutputParser, BaseGenerationOutputParser, GrowingReader
-from .tool_calls import message_expected, message_to_parse
+from .base import BaseGenerationOutputParser, GrowingReader, Outputs
+from .call_arguments import ArgumentsReader, CallParser, message_to_parse
 
 __all__ = [
     "JsonKeyOutputFunctionsParser",
@@ -34,7 +33,7 @@ class OutputFunctionsParser(BaseGenerationOutputParser[Any]):
         return call["arguments"] if self.args_only else call
 
 
-class JsonOutputFunctionsParser(BaseCumulativeTransformOutputParser[Any]):
+class JsonOutputFunctionsParser(CallParser):
     """The arguments of a message's function call, as they grow in a stream; without *args_only* a dict of
     ``name`` and ``arguments``. *strict*: line ends inside a text are an error.
 
@@ -47,9 +46,6 @@ class JsonOutputFunctionsParser(BaseCumulativeTransformOutputParser[Any]):
 
     strict: bool = False
     args_only: bool = True
-
-    def parse(self, text: str) -> Any:
-        raise message_expected(self, text)
 
     def parse_result(self, result: list[Any], *, partial: bool = False) -> Any:
         """With *partial*, what is known so far; None if that is nothing."""
@@ -68,11 +64,6 @@ class JsonOutputFunctionsParser(BaseCumulativeTransformOutputParser[Any]):
     def _picked(self, call: dict[str, Any], partial: bool) -> Any:
         """The output for a call with these arguments; MISSING if there is none yet."""
         return call["arguments"] if self.args_only else call
-
-    def _diff(self, prev: Any, next: Any) -> Any:
-        import jsonpatch
-
-        return jsonpatch.make_patch(prev, next).patch
 
     def _reader(self) -> GrowingReader | None:
         return _FunctionGrowth(self)
@@ -178,68 +169,43 @@ def _no_call(parser: Any, message: BaseMessage | None) -> OutputParserError:
 class _FunctionGrowth:
     def __init__(self, parser: JsonOutputFunctionsParser) -> None:
         self._parser = parser
-        self._json = JsonReader(strict=parser.strict)
-        self._name = ""
-        self._texts: list[str] = []
-        self._last: Any = None
+        self._arguments = ArgumentsReader("function call", strict=parser.strict)
+        self._outputs = Outputs(parser)
         self._message: BaseMessage | None = None
         self._called = False
 
     @property
     def value(self) -> Any:
         """The output so far; MISSING if there is none."""
-        arguments = self._json.value
+        arguments = self._arguments.value
         if not isinstance(arguments, dict):
             return MISSING
-        return self._parser._picked({"name": self._name, "arguments": arguments}, not self._json.done)
+        call = {"name": self._arguments.name, "arguments": arguments}
+        return self._parser._picked(call, not self._arguments.done)
 
     def feed(self, chunk: Any) -> Any:
-        self.read(message_to_parse(self._parser, chunk))
-        return self._told() if self._json.changed else MISSING
+        return self._output() if self.read(message_to_parse(self._parser, chunk)) else MISSING
 
     def finish(self) -> Any:
         self.check()
-        return self._told()
+        return self._output()
 
-    def read(self, message: BaseMessage) -> None:
+    def read(self, message: BaseMessage) -> bool:
+        """Whether the message changes the arguments."""
         self._message = message
-        self._json.changed = False
         call = message.additional_kwargs.get("function_call")
         if not call:
-            return
+            return False
         self._called = True
-        self._name = self._name or call.get("name") or ""
-        text = call.get("arguments") or ""
-        self._texts.append(text)
-        try:
-            end = 0 if self._json.done else self._json.feed(text)
-        except JsonTextError as error:
-            raise self._failure(error.expected) from None
-        if text[end:].strip():
-            raise self._failure("nothing behind them")
+        self._arguments.name = self._arguments.name or call.get("name") or ""
+        return self._arguments.add(call.get("arguments") or "")
 
     def check(self) -> None:
         """Raises OutputParserError if the call is not whole."""
         if not self._called:
             raise _no_call(self._parser, self._message)
-        try:
-            self._json.finish()
-        except JsonTextError as error:
-            raise self._failure(f"{error.expected}, where they end") from None
-        if not isinstance(self._json.value, dict):
-            raise self._failure("an object")
+        self._arguments.check()
 
-    def _told(self) -> Any:
+    def _output(self) -> Any:
         value = self.value
-        if value is MISSING or (value == self._last and self._last is not None):
-            return MISSING
-        last, self._last = self._last, value
-        return self._parser._diff(last, value) if self._parser.diff else value
-
-    def _failure(self, expected: str) -> OutputParserError:
-        text = "".join(self._texts)
-        return OutputParserError(
-            f"function call {self._name!r}: expected arguments as a JSON object, with {expected}; they are "
-            f"{text!r:.200}",
-            llm_output=text,
-        )
+        return MISSING if value is MISSING else self._outputs.of(value)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..engine.chunks import MISSING
 from ..errors import OutputParserError
-from .base import BaseCumulativeTransformOutputParser, GrowingReader, text_to_parse
+from .base import GrowingJsonParser, GrowingReader, Outputs, text_to_parse
 from .json_in_text import JsonInText
 
 __all__ = ["JsonOutputParser", "PydanticOutputParser", "SimpleJsonOutputParser"]
@@ -17,7 +17,7 @@ __all__ = ["JsonOutputParser", "PydanticOutputParser", "SimpleJsonOutputParser"]
 M = TypeVar("M", bound=BaseModel)
 
 
-class JsonOutputParser(BaseCumulativeTransformOutputParser[Any]):
+class JsonOutputParser(GrowingJsonParser):
     """The JSON in a model's text, which may be fenced or have prose around it (see ``json_in_text``).
 
     A stream gives the value as it grows: texts go on, numbers come when they are whole. Each output is a
@@ -60,11 +60,6 @@ class JsonOutputParser(BaseCumulativeTransformOutputParser[Any]):
             return "Answer with one JSON object, and nothing else."
         return instructions_for(self.pydantic_object)
 
-    def _diff(self, prev: Any, next: Any) -> Any:
-        import jsonpatch
-
-        return jsonpatch.make_patch(prev, next).patch
-
     def _reader(self) -> GrowingReader | None:
         return _JsonGrowth(self)
 
@@ -83,13 +78,13 @@ class _JsonGrowth:
 
     def feed(self, chunk: Any) -> Any:
         self._answer.feed(text_to_parse(self._parser, chunk))
-        return self._told()
+        return self._output()
 
     def finish(self) -> Any:
         self._answer.finish()
-        return self._told()
+        return self._output()
 
-    def _told(self) -> Any:
+    def _output(self) -> Any:
         if not self._answer.changed:
             return MISSING
         if self._parser.diff:
@@ -167,24 +162,20 @@ class _ModelGrowth:
     def __init__(self, parser: PydanticOutputParser[Any]) -> None:
         self._parser = parser
         self._answer = JsonInText(strict=parser.strict, lenient=parser.partial)
-        self._last: Any = None
+        self._outputs = Outputs(parser)
 
     def feed(self, chunk: Any) -> Any:
         self._answer.feed(text_to_parse(self._parser, chunk))
         if not self._answer.changed or (found := self._answer.value) is MISSING:
             return MISSING
-        return self._told(self._parser._tried(found))
+        return self._output(self._parser._tried(found))
 
     def finish(self) -> Any:
         self._answer.finish()
-        return self._told(self._parser._validated(self._answer.value, self._answer.text))
+        return self._output(self._parser._validated(self._answer.value, self._answer.text))
 
-    def _told(self, value: Any) -> Any:
-        last = self._last
-        if value is None or value == last:
-            return MISSING
-        self._last = value
-        return self._parser._diff(last, value) if self._parser.diff else value
+    def _output(self, instance: Any) -> Any:
+        return MISSING if instance is None else self._outputs.of(instance)
 
 
 def instructions_for(model: Any) -> str:

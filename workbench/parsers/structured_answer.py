@@ -10,7 +10,7 @@ from ..engine.chunks import Fold
 from ..errors import OutputParserError
 from ..messages import AIMessage, BaseMessage
 from .base import BaseCumulativeTransformOutputParser, GrowingReader
-from .tool_calls import message_expected
+from .call_arguments import message_expected
 
 __all__ = ["AnswerParser"]
 

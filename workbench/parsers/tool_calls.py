@@ -15,13 +15,13 @@ from ..engine.chunks import MISSING
 from ..errors import OutputParserError
 from ..messages import BaseMessage
 from ..messages.chunks import begins_another_call
-from ..text.partial_json import JsonReader, JsonTextError
-from .base import BaseCumulativeTransformOutputParser, GrowingReader
+from .base import GrowingReader, Outputs
+from .call_arguments import ArgumentsReader, CallParser, arguments_expected, message_to_parse
 
-__all__ = ["JsonOutputKeyToolsParser", "JsonOutputToolsParser", "PydanticToolsParser", "message_to_parse"]
+__all__ = ["JsonOutputKeyToolsParser", "JsonOutputToolsParser", "PydanticToolsParser"]
 
 
-class JsonOutputToolsParser(BaseCumulativeTransformOutputParser[Any]):
+class JsonOutputToolsParser(CallParser):
     """The tool calls of a message as a list of ``{"args": {...}, "type": name}``, with ``"id"`` if
     *return_id*; with *first_tool_only* the first of them, or None.
 
@@ -37,9 +37,6 @@ class JsonOutputToolsParser(BaseCumulativeTransformOutputParser[Any]):
     return_id: bool = False
     first_tool_only: bool = False
 
-    def parse(self, text: str) -> Any:
-        raise message_expected(self, text)
-
     def parse_result(self, result: list[Any], *, partial: bool = False) -> Any:
         """With *partial*, calls as far as they are known."""
         reader = _CallsGrowth(self)
@@ -53,19 +50,12 @@ class JsonOutputToolsParser(BaseCumulativeTransformOutputParser[Any]):
 
     def _picked(self, calls: list[_Call], partial: bool) -> Any:
         """The output for these calls."""
-        told = [self._told(call) for call in calls]
-        return told if not self.first_tool_only else told[0] if told else None
+        outputs = [self._one(call) for call in calls]
+        return outputs if not self.first_tool_only else outputs[0] if outputs else None
 
-    def _told(self, call: _Call) -> dict[str, Any]:
-        told: dict[str, Any] = {"args": call.value}
-        if self.return_id:
-            told["id"] = call.id
-        return {**told, "type": call.name}
-
-    def _diff(self, prev: Any, next: Any) -> Any:
-        import jsonpatch
-
-        return jsonpatch.make_patch(prev, next).patch
+    def _one(self, call: _Call) -> Any:
+        id = {"id": call.id} if self.return_id else {}
+        return {"args": call.value, **id, "type": call.name}
 
     def _reader(self) -> GrowingReader | None:
         return _CallsGrowth(self)
@@ -85,8 +75,8 @@ class JsonOutputKeyToolsParser(JsonOutputToolsParser):
     def _picked(self, calls: list[_Call], partial: bool) -> Any:
         return super()._picked([call for call in calls if call.name == self.key_name], partial)
 
-    def _told(self, call: _Call) -> Any:
-        return super()._told(call) if self.return_id else call.value
+    def _one(self, call: _Call) -> Any:
+        return super()._one(call) if self.return_id else call.value
 
 
 class PydanticToolsParser(JsonOutputToolsParser):
@@ -153,69 +143,47 @@ class _Call:
         self.name = ""
         self.id: str | None = None
         self.instance: Any = None
-        self._reader = JsonReader(strict=strict)
-        self._texts: list[str] = []
-        self._args: Any = MISSING
+        self._arguments = ArgumentsReader("tool call", strict=strict)
+        self._given: Any = MISSING
 
     @classmethod
     def given(cls, call: Mapping[str, Any]) -> _Call:
         """A call that came whole."""
         made = cls(False)
-        made.name, made.id, made._args = call["name"], call.get("id"), call["args"]
+        made.name, made.id, made._given = call["name"], call.get("id"), call["args"]
         return made
 
     @property
     def text(self) -> str:
-        return "".join(self._texts) if self._args is MISSING else str(self._args)
+        return self._arguments.text if self._given is MISSING else str(self._given)
 
     @property
     def value(self) -> Any:
-        if self._args is not MISSING:
-            return self._args
-        value = self._reader.value
+        if self._given is not MISSING:
+            return self._given
+        value = self._arguments.value
         return {} if value is MISSING else value
 
     @property
     def whole(self) -> bool:
-        return self._args is not MISSING or self._reader.done
+        return self._given is not MISSING or self._arguments.done
 
     def grow(self, piece: Mapping[str, Any]) -> bool:
         """Add a piece of the call; whether that changes it."""
-        known = self.name
-        self.name = self.name or piece.get("name") or ""
+        named = False
+        if not self.name and (name := piece.get("name")):
+            self._arguments.name = self.name = name
+            named = True
         self.id = self.id or piece.get("id")
         text = piece.get("args") or ""
-        if not text:
-            return self.name != known
-        self._texts.append(text)
-        if self._reader.done:
-            if not text.isspace():
-                raise self.failure("nothing behind them")
-            return False
-        try:
-            end = self._reader.feed(text)
-        except JsonTextError as error:
-            raise self.failure(error.expected) from None
-        if text[end:].strip():
-            raise self.failure("nothing behind them")
-        return self._reader.changed or self.name != known
+        return (text != "" and self._arguments.add(text)) or named
 
     def check(self) -> None:
-        """Raises OutputParserError if the arguments are no JSON object."""
-        if self._args is MISSING and any(text.strip() for text in self._texts):
-            try:
-                self._reader.finish()
-            except JsonTextError as error:
-                raise self.failure(f"{error.expected}, where they end") from None
-        if not isinstance(self.value, dict):
-            raise self.failure("an object")
-
-    def failure(self, expected: str) -> OutputParserError:
-        return OutputParserError(
-            f"tool call {self.name!r}: expected arguments as a JSON object, with {expected}; they are "
-            f"{self.text!r:.200}",
-            llm_output=self.text,
-        )
+        """Raises OutputParserError if the arguments are no JSON object; a call may have none."""
+        if self._given is MISSING and self._arguments.text.strip():
+            self._arguments.check()
+        elif not isinstance(self.value, dict):
+            raise arguments_expected("tool call", self.name, self.text, "an object")
 
 
 class _CallsGrowth:
@@ -225,17 +193,16 @@ class _CallsGrowth:
         self.calls: list[_Call] = []
         self._parser = parser
         self._at: dict[Any, _Call] = {}
-        self._last: Any = None
-        self._told_any = False
+        self._outputs = Outputs(parser)
 
     def feed(self, chunk: Any) -> Any:
         if not self.read(message_to_parse(self._parser, chunk)):
             return MISSING
-        return self._told(True)
+        return self._output(True)
 
     def finish(self) -> Any:
         self.check()
-        return self._told(False)
+        return self._output(False)
 
     def read(self, message: BaseMessage) -> bool:
         """Whether the message changes the calls."""
@@ -259,14 +226,11 @@ class _CallsGrowth:
         for call in self.calls:
             call.check()
 
-    def _told(self, partial: bool) -> Any:
+    def _output(self, partial: bool) -> Any:
         value = self._parser._picked([call for call in self.calls if call.name], partial)
-        if self._told_any and value == self._last:
-            return MISSING
         if value is None or (partial and value == []):
             return MISSING
-        last, self._last, self._told_any = self._last, value, True
-        return self._parser._diff(last, value) if self._parser.diff else value
+        return self._outputs.of(value)
 
 
 def _pieces(message: BaseMessage) -> Iterator[tuple[Any, Mapping[str, Any]]]:
@@ -284,17 +248,3 @@ def _pieces(message: BaseMessage) -> Iterator[tuple[Any, Mapping[str, Any]]]:
             function = raw.get("function") or {}
             piece = {"name": function.get("name"), "args": function.get("arguments"), "id": raw.get("id")}
             yield raw.get("index", number), piece
-
-
-def message_to_parse(parser: Any, input: Any) -> BaseMessage:
-    """The message that came; OutputParserError says what came otherwise."""
-    if isinstance(input, BaseMessage):
-        return input
-    raise message_expected(parser, input)
-
-
-def message_expected(parser: Any, input: Any) -> OutputParserError:
-    return OutputParserError(
-        f"{parser.get_name()}: expected a message of a chat model, got {type(input).__name__}: {input!r:.80}",
-        llm_output=input if isinstance(input, str) else None,
-    )
