@@ -11,7 +11,6 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 import workbench
 from tests.chat_server import ChatServer
@@ -21,14 +20,6 @@ from workbench.runnables.function import RunnableLambda
 JOKE = (
     "%%chain {line}\nChatPromptTemplate.from_template('a joke about {{topic}}') | model | StrOutputParser()"
 )
-
-
-@pytest.fixture(scope="module")
-def shell():
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "workbench")
-    yield shell
-    InteractiveShell.clear_instance()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
 from workbench.errors import ChainCellError
 from workbench.notebook.magics.completion import candidates
@@ -20,14 +19,6 @@ joke = ChatPromptTemplate.from_template('a joke about {topic}') | model | StrOut
 poem = ChatPromptTemplate.from_template('a poem about {topic}') | model | StrOutputParser()
 topics = [{'topic': 'bears'}, {'topic': 'cats'}, {'topic': 'owls'}]
 three = 3"""
-
-
-@pytest.fixture(scope="module")
-def shell():
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "workbench")
-    yield shell
-    InteractiveShell.clear_instance()
 
 
 @pytest.fixture

@@ -57,6 +57,16 @@ def wait_for(path):
 """
 
 
+TWO_TEXTS = """
+def words(_):
+    yield "first words "
+    wait_for({go_on!r})
+    yield "last words"
+with TerminalView(live, title="my chain"):
+    for _ in (RunnableLambda(str, name="ask") | RunnableLambda(words)).stream("q", config): pass
+"""
+
+
 class Terminal:
     """A process in a pseudo-terminal, and what is on its screen."""
 
@@ -146,16 +156,7 @@ def piped(body: str, **env: str) -> str:
 
 def test_tokens_and_the_tree_are_seen_before_the_end(terminal: Any, tmp_path: Any):
     go_on = tmp_path / "go"
-    view = terminal(
-        f"""
-        def words(_):
-            yield "first words "
-            wait_for({str(go_on)!r})
-            yield "last words"
-        with TerminalView(live, title="my chain"):
-            for _ in (RunnableLambda(str, name="ask") | RunnableLambda(words)).stream("q", config): pass
-        """
-    )
+    view = terminal(TWO_TEXTS.format(go_on=str(go_on)))
     text = view.until("first words")
     assert "last words" not in text
     assert "my chain · ▸ streaming" in text
@@ -383,16 +384,10 @@ def test_redraws_come_at_most_twelve_times_a_second(terminal: Any):
 
 def test_in_a_pipe_tokens_are_printed_as_they_arrive_and_the_tree_at_the_end(tmp_path: Any):
     go_on = tmp_path / "go"
-    body = f"""
-    def words(_):
-        yield "first words "
-        wait_for({str(go_on)!r})
-        yield "last words"
-    with TerminalView(live, title="my chain"):
-        for _ in (RunnableLambda(str, name="ask") | RunnableLambda(words)).stream("q", config): pass
-    """
     with subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + textwrap.dedent(body)], stdout=subprocess.PIPE, env=clean_env()
+        [sys.executable, "-c", PREAMBLE + TWO_TEXTS.format(go_on=str(go_on))],
+        stdout=subprocess.PIPE,
+        env=clean_env(),
     ) as process:
         assert process.stdout is not None
         assert process.stdout.read(12) == b"first words "
