@@ -124,7 +124,9 @@ def serious(view: ViewPage | NotebookPage, axe: str, *parts: str) -> list[Any]:
     if view.page.evaluate("typeof axe === 'undefined'"):
         view.page.add_script_tag(content=axe)
     found: list[Any] = view.page.evaluate(
-        """(parts) => axe.run({ include: parts.map((part) => [part]) }).then((result) => result.violations
+        """(parts) => axe.run(
+          { include: parts.map((part) => [part]) }, { resultTypes: ["violations"], preload: false },
+        ).then((result) => result.violations
           .filter((one) => ["serious", "critical"].includes(one.impact))
           .map((one) => [one.id, one.nodes.map((node) => node.html.slice(0, 200) + node.failureSummary)]))""",
         list(parts),

@@ -1,5 +1,6 @@
 """What the real local model writes under a schema always fits it; its calls of tools are calls."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from enum import StrEnum
 from typing import Literal
@@ -94,9 +95,14 @@ def model(local_model):
 @pytest.mark.parametrize(("schema", "prompt"), PROMPTS)
 def test_what_it_writes_always_fits_the_schema(local_model, schema, prompt):
     """Also at a temperature at which it talks nonsense."""
-    for temperature, seed in ((0, 1), (1.5, 2)):
-        model = init_chat_model(local_model, temperature=temperature, seed=seed)
-        found = model.with_structured_output(schema).invoke(prompt)
+
+    def asked(options):
+        model = init_chat_model(local_model, temperature=options[0], seed=options[1])
+        return model.with_structured_output(schema).invoke(prompt)
+
+    with ThreadPoolExecutor(2) as side_by_side:
+        both = list(side_by_side.map(asked, [(0, 1), (1.5, 2)]))
+    for found in both:
         if isinstance(schema, dict):
             assert set(schema.get("properties", {})) <= set(found)
             assert found.get("n", -2) < -1.5
