@@ -182,7 +182,7 @@ def _follow_async(source: AsyncIterator[Any]) -> Followed:
 
 
 async def _finished(followed: Followed, work: Any, reader: _Reader | None) -> None:
-    """Do the work and tell its end; what it raises is shown, not raised: nobody waits for this."""
+    """Do the work and record its end. An error is shown in the state and not raised: nobody awaits this."""
     error: BaseException | None = None
     try:
         await work
@@ -232,7 +232,7 @@ def _end(followed: Followed, reader: _Reader | None, error: BaseException | None
 
 
 class _Reader:
-    """Replays items of a kind that the first of them tells."""
+    """Replays items; the first of them decides of which kind they all are."""
 
     def __init__(self, live: LiveState) -> None:
         self._live = live

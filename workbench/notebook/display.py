@@ -1,4 +1,4 @@
-"""How things are shown: the view that fits where we are (a notebook, a terminal), and whether one is."""
+"""Which view shows a run (a widget in a notebook, rich in a terminal); ``display()`` switches views off."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class View(Protocol):
 
 
 class Ending(Protocol):
-    """Something that is over at some time: a ChainRun, a Followed."""
+    """Something that ends: a ChainRun, a Followed."""
 
     def when_over(self, callback: Callable[[], None]) -> None: ...
 

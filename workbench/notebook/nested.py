@@ -1,4 +1,4 @@
-"""An opt-in for users' own synchronous code that wants to run a loop inside the notebook's running one."""
+"""An opt-in for users' own synchronous code that runs an event loop inside the notebook's running one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def allow_nested_loops() -> None:
 
     Nothing of the workbench needs this: its chains run beside the notebook's loop. It patches asyncio for
     the whole process, and under ipykernel 7 a cell that blocks in a nested loop holds up the kernel's
-    messages (queued cells, Stop), of which a warning is given.
+    messages (queued cells, Stop); a warning says so.
 
     In a cell::
 

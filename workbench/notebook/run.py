@@ -1,6 +1,6 @@
 """One run of a chain that was started from the notebook, and the handle people hold of it.
 
-A ``Job`` says what to run; it can be run again. A ``ChainRun`` is one such run: on the background loop, or
+A ``Job`` is what to run; it can be run again. A ``ChainRun`` is one run of it: on the background loop, or
 in the calling thread. It keeps its live state, its output and, if it was stopped, what there was by then.
 """
 
@@ -75,7 +75,7 @@ class ChainRun:
         self._stop: Callable[[], None] = lambda: None
         self._task: background.BackgroundTask[Any] | None = None
 
-    # What people ask of it
+    # What its holder uses
 
     @property
     def name(self) -> str:
@@ -150,16 +150,16 @@ class ChainRun:
         return f"<ChainRun {self.number} {self.name!r}: {self.status}{took}>"
 
     async def _over(self) -> Any:
-        """The outcome, on whatever loop it is awaited. Who stops waiting does not stop the run."""
+        """The outcome, on whatever loop it is awaited. To cancel the waiting does not stop the run."""
         __tracebackhide__ = True
         loop = asyncio.get_running_loop()
         over = asyncio.Event()
 
-        def tell(_: object) -> None:
+        def wake(_: object) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(over.set)
 
-        self._future.add_done_callback(tell)
+        self._future.add_done_callback(wake)
         await over.wait()
         return self._outcome()
 
@@ -252,7 +252,7 @@ class ChainRun:
         return output
 
     async def _end(self, status: Status, when_over: Callable[[], None] | None, **outcome: Any) -> None:
-        """Who waits for the outcome finds done what is to be done at the end."""
+        """Call *when_over*, then set the outcome: whoever waits for it finds the view finished."""
         self._stop = lambda: None
         self.live.set_status(status)
         try:
@@ -316,7 +316,7 @@ class _OutOfTime(TimeoutError):
     """A run was stopped because its time was over; people see it as TimeoutError."""
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows: the message says it all, no line of code could add to it."""
+        """What IPython shows: only the message, since no line of the user's code raised it."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -330,7 +330,7 @@ def _with(config: Any, observers: Observers) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """An output as ``invoke`` gives it: chunks of a message add up to a chunk, people expect the message."""
+    """An output as ``invoke`` gives it: chunks of a message add up to a chunk, but a message is expected."""
     from ..messages import AIMessageChunk
     from ..models.chat import whole
 

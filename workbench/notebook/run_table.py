@@ -1,4 +1,4 @@
-"""The tables of ``%runs``: a line a run, cut to what fits."""
+"""The tables of ``%runs``: one line per run, cut to the width."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INPUT_CELLS = 40
 
 
 def run_rows(runs: Iterable[ChainRun]) -> list[list[str]]:
-    """The head, then a line a run, newest first."""
+    """The head, then one line per run, newest first."""
     return [_HEAD, *(_row(run) for run in reversed(list(runs)))]
 
 

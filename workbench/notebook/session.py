@@ -50,7 +50,7 @@ class Runs(Sequence[ChainRun]):
             return run
 
     def numbered(self, number: int) -> ChainRun:
-        """The run of that number, as ``%runs`` shows it. Raises KeyError that says which there are."""
+        """The run of that number, as ``%runs`` shows it. Raises KeyError, with the numbers there are."""
         for run in self:
             if run.number == number:
                 return run

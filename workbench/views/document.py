@@ -1,9 +1,9 @@
-"""What the document of a ``LiveState`` says of its runs: their order, status, times, tokens and cost.
+"""Reading the document of a ``LiveState``: the order of its runs, their status, times, tokens and cost.
 
 Every view in Python reads a document through this module, so that all show the same. ``rows_of`` gives one
 ``StepRow`` a run, each before those in it: the roots as they started, but those of one batch by their
 items; the steps in a run as they started, but the branches of a parallel step as they stand in the chain.
-``figures`` are the sums. How that looks is not said here (see ``words`` and ``values``).
+``figures`` gives the sums. How they are shown is decided elsewhere (see ``words`` and ``values``).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class StepRow(NamedTuple):
     root: int
     """The place of its root among the ``runs`` of the document."""
     number: int | None
-    """What to call that root, from 1; None where there is only one."""
+    """The number by which that root is shown, from 1; None where there is only one."""
     key: str | None
     """Its key among the ``logs`` of the root, None for the root."""
     around: StepRow | None
@@ -84,7 +84,7 @@ class StepRow(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """Those it wrote: as its usage says, else its chunks."""
+        """How many tokens it wrote: from its usage where there is one, else the number of its chunks."""
         counted = self.call.get("output_tokens")
         return counted if isinstance(counted, int) else self.chunks
 
@@ -134,8 +134,8 @@ def rows_of(document: Document) -> list[StepRow]:
 
 
 def root_numbers(document: Document) -> list[int]:
-    """What to call the root runs, from 1: their places in the batch that they are, else in the order in
-    which they are shown.
+    """The numbers by which the root runs are shown, from 1: their places in the batch if they are one batch,
+    else in the order in which they are shown.
 
     >>> root_numbers({"runs": [{"item": 1}, {"item": 0}]}), root_numbers({"runs": [{}, {"item": 0}]})
     ([2, 1], [1, 2])
@@ -231,7 +231,7 @@ def _firsts(rows: Iterable[StepRow]) -> list[float]:
 
 
 def reached(document: Document) -> str:
-    """Where unfinished runs were, in words: ``RunnableSequence > my_llm (37 tokens so far)``."""
+    """Which steps the unfinished runs were at, in words: ``RunnableSequence > my_llm (37 tokens so far)``."""
     unfinished: dict[int, list[StepRow]] = {}
     for row in rows_of(document):
         if row.status not in ("done", "failed"):

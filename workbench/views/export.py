@@ -1,7 +1,7 @@
 """A run as a file: its state as JSON, the JSON Patch operations that made it, a page that stands by itself.
 
-The files hold the document as the views have it (see ``tracing.live``): long texts with head and tail,
-secrets masked. The page has no scripts and loads nothing; it is light or dark as its reader's screen is.
+The files hold the document as the views have it (see ``live.state``): of long texts only head and tail, with
+secrets masked. The page has no scripts and loads nothing; it is light or dark as the reader's screen is.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from ..patch.plain import plain_operations
 from ..text.visible import visible
 from .static.html import static_html
 
-__all__ = ["EMPTY", "export_file", "html_page", "patch_log", "save", "state_json"]
+__all__ = ["EMPTY", "ENDINGS", "export_file", "html_page", "patch_log", "save", "state_json"]
 
 EMPTY: Mapping[str, Any] = {"status": "waiting", "runs": []}
 """The document that a patch log begins with."""
 
 
 def save(source: Any, path: str | Path, *, title: str = "") -> Path:
-    """Write a run (a LiveState, or what has one as ``live``) to *path*. Its name says what: ``.json`` the
-    state, ``.patch.json`` the operations as one list, ``.jsonl`` the same one a line, ``.html`` the page.
-    An existing file is replaced. Returns the path; raises ValueError for another ending."""
+    """Write a run (a LiveState, or what has one as ``live``) to *path*. The ending of its name decides the
+    form: ``.json`` the state, ``.patch.json`` the operations as one list, ``.jsonl`` the same with one per
+    line, ``.html`` the page. An existing file is replaced. Returns the path; raises ValueError for another
+    ending."""
     live = live_of(source)
     path = Path(path).expanduser()
     ending = _ending(path)
@@ -64,7 +65,7 @@ def state_json(live: LiveState) -> str:
 def patch_log(live: LiveState) -> list[Op]:
     """Plain JSON Patch (RFC 6902) that makes the document of ``EMPTY``.
 
-    A text that grows is written anew when it has grown by a quarter (see ``plain_operations``).
+    A growing text is written again each time it has grown by a quarter (see ``plain_operations``).
     """
     frame = live.since(0)
     ops = plain_operations(frame["ops"] if frame else [], EMPTY)
@@ -93,6 +94,8 @@ _WRITERS: dict[str, Callable[[LiveState, str], str]] = {
     ".jsonl": lambda live, title: "".join(f"{_json(op)}\n" for op in patch_log(live)),
     ".html": lambda live, title: html_page(live.snapshot()["state"], title=title),
 }
+ENDINGS = tuple(_WRITERS)
+"""What the name of a saved file may end in."""
 _KINDS = {
     "state": (".json", "application/json"),
     "patches": (".patch.json", "application/json-patch+json"),

@@ -22,8 +22,8 @@ class Block(NamedTuple):
 
 
 def blocks(run: Run) -> list[Block]:
-    """What came out: the final output, or what had arrived of it; messages one by one, and of a root run the
-    branches."""
+    """The final output of a run, or what had arrived of it: a block for each message and, of a root run, for
+    each branch."""
     chunks = run["streamed_output"]
     output = run["final_output"]
     calls = output.get("tool_calls") if isinstance(output, Mapping) else None
@@ -34,7 +34,7 @@ def blocks(run: Run) -> list[Block]:
 
 
 def input_blocks(value: Any) -> list[Block]:
-    """An input in the same way."""
+    """The same of an input."""
     return list(_value_blocks(value, (), {}))
 
 

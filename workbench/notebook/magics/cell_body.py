@@ -61,7 +61,7 @@ class CellBody:
         return namespace[self.result_name]
 
     def chain(self, value: Any) -> Runnable[Any, Any]:
-        """The chain that *value* is. Raises ChainCellError that says what it is instead."""
+        """The chain that *value* is. Raises ChainCellError, with what it is instead."""
         try:
             return coerce(value)
         except TypeError as error:
@@ -113,7 +113,7 @@ def awaited_cell(shell: Any, lines: list[str]) -> list[str]:
     try:
         awaits = _awaits(ast.parse(shell.transform_cell(body)))
     except (SyntaxError, ValueError):
-        return lines  # the magic will say what is wrong
+        return lines  # the magic raises the error
     if not awaits:
         return lines
     return [f"await get_ipython().run_cell_magic({match['magic']!r}, {line!r}, {body!r})\n"]

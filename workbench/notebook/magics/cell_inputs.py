@@ -82,7 +82,7 @@ def names_in(text: str) -> set[str]:
 
 def inputs_of(value: Any, option: str = "--batch") -> list[Any]:
     """The inputs that an option's value stands for. Raises ChainCellError for what is no list of inputs."""
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame: an input a row
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame: one input per row
         return list(value.to_dict("records"))
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
         what = f"{type(value).__name__}: {value!r:.80}"
@@ -94,8 +94,8 @@ def inputs_of(value: Any, option: str = "--batch") -> list[Any]:
 
 
 def variables(chain: Runnable[Any, Any]) -> tuple[list[str], list[str]] | None:
-    """The variables that a chain needs in its input dict, and those it also takes; None where that cannot
-    be told, because something other than prompts reads its input."""
+    """The variables that a chain needs in its input dict, and those it also takes; None where that is
+    not known, because something other than prompts reads its input."""
     first = _first(chain)
     if first.run_type == "prompt":
         return list(getattr(first, "input_variables", ())), list(getattr(first, "optional_variables", ()))
@@ -116,7 +116,7 @@ def variables(chain: Runnable[Any, Any]) -> tuple[list[str], list[str]] | None:
 def check_variables(chain: Runnable[Any, Any], options: CellOptions, magic: str) -> str | None:
     """A remark on keys that the chain does not use, None if there are none.
 
-    Raises ChainCellError if the input is incomplete, as far as that can be told without running.
+    Raises ChainCellError if the input is incomplete, as far as that can be known without running it.
     """
     found = variables(chain)
     unused: list[str] = []

@@ -1,7 +1,7 @@
 """Reading the line of ``%%chain`` and ``%chain``: a name, ``key=value`` pairs, options.
 
-Values stay text here; what they are worth is for ``cell_inputs``. Every way to get a line wrong has an
-answer that shows how it is written.
+Values stay text here; ``cell_inputs`` evaluates them. Every mistake on a line raises an error that shows how
+it is written.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class CellOptions:
 
 
 def read_line(line: str) -> CellOptions:
-    """Read a magic's line. ChainCellError says what was not understood and how it is written."""
+    """Read a magic's line. Raises ChainCellError, with what was not understood and how it is written."""
     options = CellOptions()
     for word, following in other_words(line, _BY_NAME, options.given, "%chain"):
         key, equals, value = word.partition("=")

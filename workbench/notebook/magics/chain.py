@@ -11,6 +11,7 @@ from ...engine.drive import drive
 from ...errors import ChainCellError
 from ...timing.runs.rows import Timings
 from ...timing.runs.step_table import StepTable
+from ...views.export import save
 from ...views.panes import PaneOrNone
 from ..compare import batch_against_one_by_one, compare
 from ..display import show_table
@@ -65,7 +66,7 @@ class ChainMagics(Magics):
         if options.name is not None:
             check_name(options.name)
         body = CellBody(self.shell, cell)
-        # What the line says wrong is said before any of the cell runs; what it takes from the cell waits.
+        # Mistakes on the line are errors before the cell runs; values that need the cell are read after it.
         values = LineValues(options, self.shell.user_ns, later=body.binds)
         if body.awaits:
             return self._awaited(body, values)
@@ -175,7 +176,7 @@ def _timings(options: CellOptions) -> tuple[Timings | None, list[Any]]:
 
 
 def _time_again(job: Job, values: LineValues, *, live: bool | None) -> None:
-    """A batch against one by one; a single run that is to be timed more than once by itself."""
+    """Time a batch against one by one, or a single run several times."""
     repeats = values.given["time"]
     config: Any = None  # a batch may have one an input, which invoke cannot take together
     if isinstance(job.config, dict):
@@ -208,8 +209,6 @@ def _time_again(job: Job, values: LineValues, *, live: bool | None) -> None:
 
 
 def _save(run: ChainRun, path: Path) -> None:
-    from ...views.export import save
-
     save(run, path, title=run.name)
 
 

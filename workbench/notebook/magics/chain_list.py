@@ -53,7 +53,7 @@ def _graph_text(one: NamedChain) -> str:
         return clean(drawing, encoding)
     except UnicodeEncodeError:  # boxes and arrows that the terminal has not
         return one_line(repr(one.chain), encoding)
-    except Exception as error:  # a schema of the user's own that cannot be told: the list goes on
+    except Exception as error:  # a schema of the user's own that raises: the list goes on
         return one_line(f"no graph: {type(error).__name__}: {error}", encoding)
 
 

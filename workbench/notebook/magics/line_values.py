@@ -1,4 +1,4 @@
-"""What the texts of a magic's line are worth in the user's namespace, and the job they make with a chain."""
+"""Evaluating the texts of a magic's line in the user's namespace, and making a job of them and a chain."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ChainCellError
+from ...views.export import ENDINGS
 from ..run import Job
 from ..session import NamedChain
 from .cell_inputs import check_variables, evaluate, inputs_of, names_in, value_of
@@ -15,12 +16,10 @@ from .cell_line import CellOptions
 
 __all__ = ["LineValues"]
 
-_SUFFIXES = (".patch.json", ".json", ".jsonl", ".html")
-
 
 class LineValues:
-    """What a line's texts are worth. What refers to a name in *later*, which the cell's body will set, is
-    worked out by ``take_rest``, all else at once. Raises ChainCellError for what cannot be."""
+    """The values of a line's texts. A text that refers to a name in *later*, which the cell's body will set,
+    is evaluated by ``take_rest``, all others at once. Raises ChainCellError for what cannot be evaluated."""
 
     def __init__(
         self, options: CellOptions, namespace: Mapping[str, Any], later: set[str] | None = None
@@ -32,7 +31,7 @@ class LineValues:
         self._take(later or set())
 
     def take_rest(self) -> None:
-        """Work out what the body has set."""
+        """Evaluate what refers to names that the body has set."""
         self._take(set())
 
     def job(self, named: NamedChain, magic: str) -> Job:
@@ -137,8 +136,8 @@ def _path(text: str, namespace: Mapping[str, Any]) -> Path:
     if not isinstance(value, str | Path):
         raise ChainCellError(f"--save: expected a path, got {type(value).__name__}: {value!r:.80}")
     path = Path(value).expanduser()
-    if not path.name.endswith(_SUFFIXES):
-        raise ChainCellError(f"--save {path}: expected a name that ends in {', '.join(_SUFFIXES)}")
+    if not path.name.endswith(ENDINGS):
+        raise ChainCellError(f"--save {path}: expected a name that ends in {', '.join(ENDINGS)}")
     if not path.parent.is_dir():
         raise ChainCellError(f"--save {path}: there is no folder {path.parent}")
     return path

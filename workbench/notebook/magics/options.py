@@ -32,7 +32,7 @@ def other_words(
     line: str, known: Mapping[str, Option], given: dict[str, str], magic: str
 ) -> Iterator[tuple[str, list[str]]]:
     """The words of *magic*'s line that are no options, each with the two words after it. Options are put into
-    *given*. ChainCellError says which option was not understood and how it is written."""
+    *given*. Raises ChainCellError for an option that is unknown, repeated or without its value."""
     words = list(split_words(line))
     position = 0
     while position < len(words):
@@ -96,7 +96,7 @@ def nearest(word: str, known: Iterable[str], form: str = "{}") -> str:
 def _read_option(
     given: dict[str, str], known: Mapping[str, Option], word: str, following: list[str], magic: str
 ) -> int:
-    """Take in an option of *magic*; how many of the words after it were its value."""
+    """Put an option into *given*; returns how many of the words after it were its value."""
     name, equals, value = word[2:].partition("=")
     option = known.get(name)
     if option is None:

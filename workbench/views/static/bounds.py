@@ -43,6 +43,7 @@ def left_out_words(count: int, what: str) -> str:
 
 
 def stopped_words(run: Run) -> str:
-    """The name of the exception tells no reader more; its message may, as of a log that ended too early."""
+    """That a run was stopped. The name of the exception adds nothing; its message may, for example where a
+    log ended too early."""
     why = visible(run["error"]["message"]) if run["error"] else ""
     return f"{GLYPHS['cancelled']} stopped here{f': {why}' if why else ''}"

@@ -1,7 +1,7 @@
 """The static twin of a live view: what a reader sees without a kernel, and without scripts.
 
 Plain HTML that survives the sanitizers of JupyterLab, GitHub and nbviewer: details, tables, pre and div
-bars with inline width and background. Where even those are taken out the times still stand there as numbers.
+bars with inline width and background. Where even those are removed, the times are still there as numbers.
 Everything a user or a model wrote is escaped. It is bounded, however many runs there are, and says what it
 leaves out. The input is the document of ``workbench.live.state``.
 """
@@ -36,8 +36,8 @@ __all__ = ["HIDE_WIDGET_ERROR", "placeholder", "static_html"]
 SHORT = 80
 """Characters of a text that stands in one line with its name."""
 LONG = 160
-"""Characters from which on a text that is there already is referred to: a model's answer is also the output
-of the steps around it."""
+"""A text of this many characters that is shown already is referred to, not repeated: a model's answer is also
+the output of the steps around it."""
 
 _COLOURS = {
     "chat_model": "#7c5cff",
@@ -55,8 +55,8 @@ _PRE = (
 )
 _BAD, _CHAIN, _MARK = "#d64545", "#8a97a6", "#8a97a6"
 
-# JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. In the output before a
-# twin they say nothing new; an output that has elements is a live view.
+# JupyterLab shows "Loading widget..." and then an error for a widget it cannot find. This hides an output
+# that only has such a message and is followed by a twin; a live view has elements.
 HIDE_WIDGET_ERROR = (
     "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child .wb-static-{id})"
     ":not(:has(.jp-OutputArea-output *)){{display:none}}</style>"
@@ -64,7 +64,7 @@ HIDE_WIDGET_ERROR = (
 
 
 def placeholder(id: str) -> str:
-    """The twin of a run that has not ended: nothing, under the class by which the live view hides it."""
+    """The twin of a run that has not ended: empty, with the class by which the live view hides it."""
     return f'<div class="wb-static-{escape(id)}"></div>'
 
 
@@ -203,16 +203,16 @@ def _value_html(name: str, parts: list[Block], room: Room, places: dict[str, str
     """A step's input or output. *places*: where the long texts so far are, in words."""
     if [part.label for part in parts] == [""] and len(parts[0].text) <= SHORT and "\n" not in parts[0].text:
         return f"<div>{name}: {escape(room.cut(parts[0].text))}</div>" if parts[0].text else ""
-    told = []
+    pieces = []
     for part in parts:
         if part.text in places:
             head = f"<b>{escape(part.label)}</b>: " if part.label else ""
-            told.append(f"<div>{head}as {escape(places[part.text])}</div>")
+            pieces.append(f"<div>{head}as {escape(places[part.text])}</div>")
             continue
-        told.append(_blocks_html([part], room, MAX_SHOWN))
+        pieces.append(_blocks_html([part], room, MAX_SHOWN))
         if len(part.text) >= LONG:
             places[part.text] = f"the {name} of {path}"
-    html = "".join(told)
+    html = "".join(pieces)
     return f"<div>{name}</div>{html}" if html else ""
 
 
@@ -226,7 +226,7 @@ def _error_html(run: Run) -> str:
         return f"<div>{escape(stopped_words(run))}</div>"
     if not error:
         return ""
-    # One red cannot be read well on light and dark: it marks, and the words have the colour of all text.
+    # No red is easy to read on both light and dark: only the name of the error is red.
     line = f'<b style="color:{_BAD}">{escape(error["type"])}</b>: {escape(visible(error["message"]))}'
     trace = (
         f"<details><summary>Traceback</summary>{_pre(visible(error['traceback']))}</details>"

@@ -1,4 +1,4 @@
-"""What stands over and under the tree of runs: how far all of it is, and what failed."""
+"""The lines above and below the tree of runs: how far they are, and what failed."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from .text import Tail, clean, one_line
 __all__ = ["Outputs", "Section", "shown"]
 
 _TAIL = 20_000
-"""Characters of a section that are kept to wrap them anew when the width changes."""
+"""Characters of a section that are kept, to wrap them again when the width changes."""
 
 
 class Section:
@@ -55,7 +55,7 @@ class Section:
             self._fresh = ["".join(self._fresh)[-_TAIL:]]
 
     def grow(self, text: str) -> None:
-        """The whole text so far: adds what is new, or takes its place where it does not go on from it."""
+        """Take in the whole text so far: add what is new, or replace a text that does not go on."""
         if self.replaced or not text.startswith(self._seen):
             self.set(text)
         else:
@@ -63,7 +63,7 @@ class Section:
             self._seen = text
 
     def set(self, value: Any) -> None:
-        """Replace the text by a value; it is formatted when somebody looks."""
+        """Replace the text by a value, which is formatted only when it is shown."""
         self.replaced, self._value, self._tail = True, value, None
 
     @property
@@ -73,7 +73,7 @@ class Section:
         return "".join(self._parts)
 
     def take(self) -> str:
-        """The text that nobody took before."""
+        """The text that was added since the last call."""
         if self.replaced:
             self._fresh, self._parts, self.replaced = [], [self.text], False
             return self._parts[0]
@@ -260,7 +260,7 @@ def _content(value: Any) -> Any:
 
 
 def _brief(value: Any) -> str:
-    """An input in a few words, to tell items of a batch apart."""
+    """An input in a few words, by which the items of a batch are recognised."""
     while isinstance(value, Mapping) and len(value) == 1:
         (value,) = value.values()
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)

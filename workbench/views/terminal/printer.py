@@ -1,4 +1,4 @@
-"""The output of runs in a file or a pipe, where nothing can be drawn anew."""
+"""Printing the output of runs to a file or a pipe, where nothing can be redrawn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Printer:
         self._all_over = False
 
     def print_ready(self) -> None:
-        """What may be printed without mixing sections."""
+        """Print what can be printed without mixing sections."""
         while (section := self._next()) is not None:
             is_over = self._all_over or section.root in self._outputs.finished_roots
             if is_over or not section.replaced:

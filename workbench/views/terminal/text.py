@@ -1,4 +1,5 @@
-"""Foreign text in a terminal: made harmless, fitted into cells, and kept as a tail while it streams.
+"""What models and users wrote, in a terminal: made harmless, fitted into cells, and kept as a tail while it
+streams.
 
 What a model writes is data. ``clean`` takes from it whatever a terminal would obey (escape sequences,
 cursor movement, characters that reorder a line); it is shown as a picture of itself. Text is never parsed
@@ -32,7 +33,7 @@ _PLAIN = {
 
 
 def clean(text: str, encoding: str = "utf-8") -> str:
-    """The text with nothing in it that a terminal would obey but line breaks, and nothing that *encoding*
+    """The text without anything that a terminal would obey, except line breaks, and without what *encoding*
     cannot write.
 
     >>> clean("[bold]a\\x1b[31mb\\r\\n"), clean("\\x1b]0;title\\x07 é", "ascii")

@@ -1,7 +1,7 @@
 """The timeline of a comparison in a terminal: how far it is, an estimate, the figures of each case so far.
 
-It is drawn on standard error and taken away at the end: what stays is the comparison's own table. Where
-standard error is no terminal, a line a run is printed instead.
+It is drawn on standard error and removed at the end: what stays is the comparison's own table. Where
+standard error is no terminal, one line per run is printed instead.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TerminalTimeline:
         self._live: Live | None = None
         self._thread: threading.Thread | None = None
         self._over = threading.Event()
-        self._said = ""
+        self._printed = ""
 
     def show(self) -> None:
         """Start to draw."""
@@ -52,7 +52,7 @@ class TerminalTimeline:
         self._thread.start()
 
     def finish(self) -> None:
-        """Take it away."""
+        """Remove it."""
         self._over.set()
         if self._thread is not None:
             self._thread.join(timeout=2)
@@ -66,13 +66,13 @@ class TerminalTimeline:
             if self._live is not None:
                 self._live.update(self.drawn(document), refresh=True)
             else:
-                self._say(document)
+                self._print_progress(document)
 
-    def _say(self, document: dict[str, Any]) -> None:
+    def _print_progress(self, document: dict[str, Any]) -> None:
         line = _progress_line(document["progress"])
         doing = document["progress"].get("doing", "")
-        if doing and doing != self._said:
-            self._said = doing
+        if doing and doing != self._printed:
+            self._printed = doing
             self._console.print(line, soft_wrap=True)
 
     def drawn(self, document: dict[str, Any]) -> Group:
@@ -102,7 +102,7 @@ class TerminalTimeline:
         return table
 
     def _lanes(self, document: dict[str, Any], width: int) -> list[Text]:
-        """The calls of the case that runs, a line a lane."""
+        """The calls of the case that runs, one line per lane."""
         picture = document["pictures"].get(str(document["now"]))
         if picture is None or not picture["bars"]:
             return []
@@ -130,5 +130,5 @@ def _progress_line(progress: dict[str, Any]) -> str:
     if not progress:
         return ""
     left = progress["left_s"]
-    told = f"{progress['done']} of {progress['total']}: {progress['doing']}"
-    return told if left is None else f"{told} (about {duration(left)} left)"
+    line = f"{progress['done']} of {progress['total']}: {progress['doing']}"
+    return line if left is None else f"{line} (about {duration(left)} left)"

@@ -164,7 +164,7 @@ def _guides(kept: list[StepRow], look: Glyphs) -> list[str]:
 
 
 def _choose(found: list[StepRow], limit: int) -> tuple[list[StepRow], list[StepRow]]:
-    """The nodes to draw and those left out: first the inside of finished roots, then finished roots, then
+    """The rows to draw, and those left out: first the steps of finished roots, then finished roots, then
     other finished runs, then the oldest."""
     excess = len(found) - limit + 1
     if len(found) <= limit:

@@ -182,8 +182,8 @@ class TerminalView:
             yield _row([column[number] if number < len(column) else "" for column in columns], each, gap, "")
 
     def _stacked(self, sections: list[Section], many: bool, width: int, room: int) -> Iterator[Text]:
-        """As many lines for each as there are; a line each where that is not enough; then the unfinished
-        ones first."""
+        """The lines are shared among the sections. Where there are few, each gets one line; where there are
+        fewer than sections, unfinished ones come first."""
         each = room // len(sections)
         if each >= 3:
             for number, section in enumerate(sections):
@@ -260,7 +260,7 @@ def _console() -> Console:
 
 
 def _is_tty(console: Console) -> bool:
-    """Whether it is a terminal in truth: FORCE_COLOR makes rich take a log of CI for one."""
+    """Whether it really is a terminal: with FORCE_COLOR, rich takes the log of a CI for one."""
     try:
         return bool(console.file.isatty())
     except (AttributeError, ValueError):
