@@ -1,4 +1,4 @@
-"""The event loop that notebook runs happen on, in a thread of its own.
+"""The event loop that the runs of a notebook use, in a thread of its own.
 
 The main thread waits for it in short slices, so that Ctrl-C and a Stop button work in every kernel, and a
 chain behaves the same in JupyterLab, nbclient and a terminal, whatever loop runs in the main thread.

@@ -4,9 +4,9 @@
 that parallel branches stream, ``Once`` is the stream of one known value.
 
 A class whose values are streamed in many small pieces can define ``__concat__``, a classmethod from a
-list of chunks to their sum; ``Fold`` then calls it once instead of adding pairwise. One each of whose chunks
-replaces the one before says ``__latest__ = True``, and so do, without saying it, all that define no ``+``:
-of these only the last is kept.
+list of chunks to their sum; ``Fold`` then calls it once instead of adding pairwise. A class with
+``__latest__ = True`` is one each of whose chunks replaces the one before: only the last is kept. So it is
+with all classes that define no ``+``.
 """
 
 from __future__ import annotations

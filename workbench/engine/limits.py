@@ -1,7 +1,7 @@
 """What makes work wait or stop: a limit on calls in flight, a gate for readers that are behind, a stop.
 
-All three work across threads and event loops. They are written once against ``Waiter``, which a scope
-makes in its own kind: a thread blocks on it, a task awaits it.
+All three work across threads and event loops. They wait by a ``Waiter``, of which there are two kinds: a
+thread blocks on one, a task awaits the other. A scope knows which kind it needs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Gate", "Limiter", "Slot", "Stop", "Waiter"]
+__all__ = ["Gate", "Limiter", "Slot", "Stop", "Waiter", "running_loop"]
 
 
 class Waiter(Protocol):
@@ -52,7 +52,7 @@ class TaskWaiter:
         await self._future
 
     def wake(self) -> None:
-        if _running_loop() is self._loop:  # without a wake-up call through the loop's socket
+        if running_loop() is self._loop:  # without a wake-up call through the loop's socket
             self._set()
         else:
             self._loop.call_soon_threadsafe(self._set)
@@ -62,7 +62,7 @@ class TaskWaiter:
             self._future.set_result(None)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -112,9 +112,9 @@ class Limiter:
 
 
 class Slot:
-    """One call's place under a limiter. While user code waits for a nested chain it is not working, so
-    its place is lent to others and taken again before it goes on; without this, a limit of one would
-    deadlock on the first function that calls a chain."""
+    """One call's place under a limiter. While user code waits for a nested chain, its place is lent to others
+    and taken back before it goes on. Without this, a limit of one would deadlock on the first function
+    that calls a chain."""
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
@@ -139,8 +139,8 @@ class Slot:
 class Gate:
     """Keeps producers from running ahead of a reader by more than *bound* items.
 
-    *behind* says how many items wait for the reader. ``reader``: the thread of the reader's event loop, if it
-    has one. Work that blocks this very thread is never made to wait, or the reader could not catch up.
+    *behind* returns how many items wait for the reader. ``reader`` is the thread of the reader's event loop,
+    if it has one: work that blocks this thread never waits here, or the reader could not catch up.
     """
 
     def __init__(self, bound: int, behind: Callable[[], int]) -> None:
@@ -159,7 +159,7 @@ class Gate:
             self._wake_all()
 
     def open(self) -> None:
-        """The reader is gone or wants everything: nobody waits from now on."""
+        """Nobody waits from now on: the reader is gone, or wants everything."""
         self.bound = 1 << 62
         self._wake_all()
 
@@ -187,8 +187,8 @@ class Gate:
 class Stop:
     """A request to stop, seen by work in threads, which nobody can cancel from outside.
 
-    The engine's verbs look at it before they call user code; whoever waits for a socket registers what
-    closes it.
+    The engine's verbs check it before they call user code; code that waits for a socket registers a hook
+    that closes it.
     """
 
     __slots__ = ("_hooks", "_lock", "leave", "requested")
@@ -198,7 +198,7 @@ class Stop:
         self._lock = threading.Lock()
         self._hooks: list[Callable[[], None]] = []
         self.leave: Callable[[], None] = (lambda: None) if outer is None else outer.on_request(self.request)
-        """Call when the work is over: from then on the outer stop no longer reaches it."""
+        """Call this when the work is over: a request to the outer stop no longer reaches it then."""
 
     def request(self) -> None:
         with self._lock:
@@ -208,7 +208,8 @@ class Stop:
             hook()
 
     def on_request(self, hook: Callable[[], None]) -> Callable[[], None]:
-        """Call *hook* when the stop is requested (at once if it was). Returns what withdraws it."""
+        """Call *hook* when the stop is requested (at once if it was). Returns a function that
+        withdraws it."""
         with self._lock:
             if not self.requested:
                 self._hooks.append(hook)

@@ -5,10 +5,14 @@ A *run* is one call of one step. It reports ``start``, any number of ``chunk``, 
 ``RunEvent``. The logs, the event streams, timing, the live views and the exporters are all built on this
 stream; nothing else traces. A run is created only when somebody observes.
 
-An observer may carry attributes: ``wants_tokens`` (true: chat models stream even when they are invoked),
-``gate`` (a ``limits.Gate`` that makes producers wait while the reader is behind), and ``chunks_of(run)``,
-which gives what is called with each chunk of a run and its time, in place of an event for each (None: it
-does not want them); tokens come by the thousand. Where runs are replayed, chunks may still come as events.
+An observer may have attributes:
+
+- ``wants_tokens``: true makes chat models stream even when they are invoked.
+- ``gate``: a ``limits.Gate`` that makes producers wait while the reader is behind.
+- ``chunks_of(run)`` returns a function that is called with each chunk of the run and its time, in place of an
+  event for each, as tokens come by the thousand; None if the observer does not want them. Where runs are
+  replayed, chunks may still come as events.
+
 An observer that has to await something about an event adds itself to the run's ``pending``.
 """
 

@@ -64,9 +64,9 @@ class Callbacks:
 
 
 class Scope:
-    """See the module. ``run`` is the innermost open run, ``run_name``, ``run_id`` and ``item`` are meant for
-    the next one; ``held`` is the calling function's place under the limiter, ``lent`` the place of the
-    function that made this public call."""
+    """See the module. ``run`` is the innermost open run; ``run_name``, ``run_id`` and ``item`` are for the
+    next one. ``held`` is the calling function's place under the limiter, ``lent`` that of the function that
+    made this public call."""
 
     __slots__ = (
         "gate",

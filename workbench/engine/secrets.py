@@ -1,4 +1,4 @@
-"""What of options must be neither shown nor kept: the values of secret names, headers and queries."""
+"""Which options must be neither shown nor kept: values with secret names, headers and queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SENT_WITH_SECRETS = frozenset(
 
 
 def is_secret_name(name: Any) -> bool:
-    """Whether what has this name is a secret.
+    """Whether a value of this name is a secret.
 
     >>> is_secret_name("X-Api-Key"), is_secret_name("max_tokens")
     (True, False)
@@ -27,7 +27,7 @@ def is_secret_name(name: Any) -> bool:
 
 
 def masked(options: Any) -> Any:
-    """Options, at any depth, with ``***`` for secrets. What a JSON schema says of its properties is none.
+    """Options, at any depth, with ``***`` for secrets. The properties of a JSON schema are not secrets.
 
     >>> masked({"a": [{"api_key": "x", "model": "m"}], "extra_headers": {"b": "c"}})
     {'a': [{'api_key': '***', 'model': 'm'}], 'extra_headers': '***'}

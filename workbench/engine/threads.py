@@ -1,11 +1,12 @@
 """Worker threads for synchronous user code.
 
-A thread is reused when one is idle and started when none is: steps wait for each other, so a pool of a
-fixed size could deadlock. How much runs at once is bounded by the callers (``Scope.gather``, limiters),
-not here. Jobs that *may wait*, single calls of which a wide ``abatch`` starts thousands at once, queue where
-MANY threads are busy; a thread is still added every now and then, so that those that wait for each other go
-on. Threads are daemons, so that a hung request never keeps the interpreter from leaving, and end
-after some seconds without work.
+A job gets an idle thread, or a new one: steps wait for each other, so a pool of a fixed size could deadlock.
+How much runs at once is limited by the callers (``Scope.gather``, limiters), not here.
+
+Jobs that *may wait* (the single calls that a wide ``abatch`` starts by the thousand) are queued while MANY
+threads are busy. A thread is still added from time to time, so that jobs that wait for each other make
+progress. Threads end after some seconds without work. They are daemons: a request that hangs never keeps the
+interpreter from exiting.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ IDLE_S = 10.0
 """Seconds without work after which a thread ends."""
 
 MANY = 128
-"""Busy threads from which a job that may wait does."""
+"""With as many busy threads, a job that may wait is queued."""
 
 PATIENCE_S = 0.05
 """How long such a job waits at most before a thread is added for the queue."""
@@ -67,7 +68,7 @@ class _Threads:
         timer.start()
 
     def _add_one(self) -> None:
-        """While jobs wait, a thread more each time: all the others may be waiting for one of them."""
+        """Add a thread while jobs are queued: all the others may be waiting for one of these jobs."""
         with self._lock:
             job = self._waiting.popleft() if self._waiting else None
             self._watched = bool(self._waiting)

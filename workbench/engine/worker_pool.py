@@ -19,8 +19,8 @@ __all__ = ["Pool", "Pumps", "ThreadLock"]
 
 
 DEEPEST = 32
-"""Gathers within gathers that one thread works on. Deeper ones are left to other threads, whose stacks are
-still empty: Python's recursion limit is a thread's, and who takes an item first is chance."""
+"""How many nested gathers one thread works on. Deeper ones are left to other threads, whose stacks are still
+empty: Python's recursion limit counts per thread, and which thread takes an item is chance."""
 
 
 class _Nesting(threading.local):

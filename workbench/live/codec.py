@@ -1,8 +1,8 @@
-"""Frames as they go to the browser: the same operations, in fewer bytes.
+"""Frames as they are sent to the browser: the same operations, in fewer bytes.
 
 Most operations are appends to texts, and most of such an operation is its path. So a path gets a number when
 it is first appended to (``"as"`` of that operation), and from then on an append is a list: the number, or a
-list of numbers where the same tokens went through several steps, and then the values. A final output that is
+list of numbers where the same tokens passed through several steps, then the values. A final output that is
 the text that was streamed is sent without it: ``"joined"`` says where in the value the text goes (a JSON
 Pointer). ``store.js`` turns all of it back.
 """
@@ -20,7 +20,7 @@ _OUTPUT = "/streamed_output"
 
 
 class FrameCodec:
-    """One view's numbers for paths. ``names`` are those still in use, for who begins with a snapshot."""
+    """One view's numbers for paths. ``names``: those in use, for a reader that begins with a snapshot."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -32,7 +32,7 @@ class FrameCodec:
         return {str(number): path for path, number in self._numbers.items()}
 
     def pack(self, ops: Iterable[Op]) -> list[Any]:
-        """*ops* in their short forms. What is packed must be sent."""
+        """*ops* in their short forms. Send what this returns: later calls count on it."""
         packed: list[Any] = []
         for op in ops:
             path = op["path"]

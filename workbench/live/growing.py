@@ -2,9 +2,10 @@
 
 A ``GrowingOutput`` takes the chunks of one run and adds them up as ``engine.chunks.add`` does: texts are
 joined, ``AddableDict`` chunks add per key, lists are extended, whatever cannot be added is replaced.
-``changes`` brings ``value`` up to date and says what that took, in as few operations as it needs: what
-grew is added to, what is as it was is not mentioned. A chunk costs O(1), also those of a JSON parser,
-which has the whole object in each: only the last one before somebody looks is compared with the value.
+``changes`` brings ``value`` up to date and returns the operations that do the same to a document, as few as
+possible: what grew is appended to, what did not change is left out. Adding a chunk costs O(1). This includes
+the chunks of a JSON parser, each of which is the whole object: only the last one before a call of ``changes``
+is compared with the value.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class GrowingOutput:
 
 
 class _Text:
-    """A text, kept as the pieces that nobody has looked at yet."""
+    """A text, of which only the pieces since the last ``update`` are kept."""
 
     def __init__(self, text: str) -> None:
         self._fresh = [text]
@@ -160,7 +161,7 @@ class _Whole:
             return False
         try:
             self.raw = add(self.raw, chunk)
-        except Exception:  # whatever a user's own `+` raises: the chain's own sum will tell them
+        except Exception:  # whatever a user's own `+` raises: the chain itself will raise it too
             self.raw = chunk
         self.dirty = True
         return True

@@ -1,7 +1,7 @@
 """Runs rebuilt from a description of them, and reported to observers as if they ran here.
 
-Who reads the description (a log, a stream of events, the records of a server) makes each ``Run`` and knows
-the times; this keeps the runs by a key of the source's, and says of each what a run says of itself.
+The reader of the description (a log, a stream of events, the records of a server) makes each ``Run`` and
+knows the times. ``RebuiltRuns`` keeps the runs by a key of the source's and reports their events.
 """
 
 from __future__ import annotations

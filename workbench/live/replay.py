@@ -191,7 +191,7 @@ class PatchReplay:
         self._output = [{"op": "add", "path": "", "value": state.get("final_output")}]
 
     def _take_chunk(self, root: Run, chunk: Any, paths: set[str], at: float) -> None:
-        # A plain dict may be the whole so far or, where it came as JSON, what is new: the output tells.
+        # A plain dict may be the whole so far or, where it came as JSON, what is new: the output shows which.
         self._streams = type(chunk) is not dict
         if self._streams or not any(path.startswith("/final_output") for path in paths):
             self._runs.chunk(root, chunk, at)
@@ -282,7 +282,7 @@ class EventReplay:
 
 
 def replay_log(ops: Iterable[Mapping[str, Any]], observer: Observer) -> None:
-    """The operations of a log that is over, at the times it tells."""
+    """Replay the operations of a log that is over, at the times recorded in it."""
     state: Any = None
     for op in ops:
         if state is None and op["path"] != "":
@@ -295,7 +295,7 @@ def replay_log(ops: Iterable[Mapping[str, Any]], observer: Observer) -> None:
 
 
 def replay_state(state: Mapping[str, Any], observer: Observer) -> None:
-    """A RunState of a run that has ended."""
+    """Replay the RunState of a run that has ended."""
     entries: dict[str, Any] = state.get("logs") or {}
     now = time.perf_counter()
     starts = [_reading(entry.get("start_time"), now) for entry in entries.values()]
@@ -315,7 +315,7 @@ def replay_state(state: Mapping[str, Any], observer: Observer) -> None:
 
 
 def replay_run(run: Run, observer: Observer) -> None:
-    """What a Run has come to by now. Of the runs in it nothing is known."""
+    """Report the start of a Run and, if it has ended, its end. Nothing is known of the runs inside it."""
     if run.started is None:
         return
     observer(RunEvent("start", run, run.input, run.started))

@@ -32,11 +32,8 @@ remark, long texts keep head and tail.
 
 from __future__ import annotations
 
-import re
 import threading
-import traceback
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..engine.chunks import MISSING
@@ -45,9 +42,10 @@ from ..patch.operations import Operations
 from ..patch.pointers import escape
 from ..tracing.calls import CallClock
 from ..tracing.encode import chunk_text, cut, data
+from .errors import error_data
 from .growing import GrowingOutput
 
-__all__ = ["OVER", "LiveState", "error_data", "outcome"]
+__all__ = ["OVER", "LiveState", "outcome"]
 
 OVER: tuple[Status, ...] = ("failed", "cancelled", "done")
 """The statuses of what is over; of several runs, the first of these that one of them has is that of all."""
@@ -104,7 +102,7 @@ class LiveState:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> LiveState:
-        """The state that has *document*, say one that was saved; nothing more happens to it."""
+        """A state made of *document* (one that was saved, say), which does not change any more."""
         if not isinstance(document.get("status"), str) or not isinstance(document.get("runs"), list):
             raise ValueError(f'expected a document {{"status": ..., "runs": [...]}}, got {document!r:.80}')
         live = cls()
@@ -122,7 +120,7 @@ class LiveState:
         return self._state["status"]  # type: ignore[no-any-return]
 
     def listen(self, on_change: OnChange) -> Callable[[], None]:
-        """Call *on_change* from now on, as the one of the constructor; returns what ends that."""
+        """Call *on_change* after every change from now on; returns a function that ends this."""
         with self._lock:
             self._listeners = (*self._listeners, on_change)
 
@@ -137,7 +135,7 @@ class LiveState:
         with self._lock:
             if kind == "start":
                 self._start(run, at)
-                self._tell(True)
+                self._notify(True)
                 return
             place = self._places.get(run)
             if place is None:
@@ -148,22 +146,22 @@ class LiveState:
                 self._custom(place, *value)
             else:
                 self._end(run, place, at)
-            self._tell(kind != "chunk")
+            self._notify(kind != "chunk")
 
     def set_status(self, status: Status) -> None:
-        """The status of the whole: of a batch, say, or of work that ended before any run began."""
+        """Set the status of the whole: of a batch, say, or of work that ended before any run began."""
         with self._lock:
             if self._state["status"] != status:
                 self._state["status"] = status
                 self._operations.add({"op": "replace", "path": "/status", "value": status})
-                self._tell(True)
+                self._notify(True)
 
     def expect(self, items: int) -> None:
-        """How many root runs there will be, of a batch that has not begun: ``items`` of the document."""
+        """Set ``items`` of the document: how many root runs a batch that has not begun will have."""
         with self._lock:
             self._state["items"] = items
             self._operations.add({"op": "add", "path": "/items", "value": items})
-            self._tell(True)
+            self._notify(True)
 
     def since(self, number: int) -> dict[str, Any] | None:
         """The frame of all operations after *number*, which is 0 or the end of an earlier frame; None if
@@ -186,12 +184,12 @@ class LiveState:
             return {"seq": self.seq, "state": _snapshot(self._state)}
 
     def read(self, reader: Callable[[dict[str, Any]], Any]) -> Any:
-        """What *reader* makes of the document, called under the lock without a copy."""
+        """Call *reader* with the document itself, not a copy, under the lock; returns what it returns."""
         with self._lock:
             self._settle()
             return reader(self._state)
 
-    def _tell(self, urgent: bool) -> None:
+    def _notify(self, urgent: bool) -> None:
         for on_change in self._listeners:
             on_change(urgent)
 
@@ -217,7 +215,8 @@ class LiveState:
         self._places[run] = _Place(run, path, fields, number, key)
 
     def _where(self, run: Run) -> tuple[int, str | None] | None:
-        """The number of its root and its key; a run may outlive the one around it."""
+        """The number of the root run that *run* is in, and its key; also of runs that have ended, as a nested
+        run may outlive the one around it."""
         place = self._places.get(run)
         return self._ended.get(run.id) if place is None else (place.number, place.key)
 
@@ -249,7 +248,7 @@ class LiveState:
         self._operations.append(place.path, f"{place.path}/streamed_output", text)
 
     def _settle(self) -> None:
-        """Bring the outputs that are no texts up to date: comparing is put off until somebody looks."""
+        """Bring the outputs that are no texts up to date; they are compared only when somebody reads them."""
         for place in self._growing.values():
             self._grow(place)
         self._growing.clear()
@@ -295,8 +294,8 @@ class LiveState:
         self._set(place, "status", run.status)
 
     def _set_output(self, place: _Place, output: Any) -> None:
-        """The operation says (``joined``, a JSON Pointer into the value) where the text in it is the one that
-        was streamed, so that it need not be sent twice. Plain JSON Patch ignores what it does not know."""
+        """Where the output has the text that was streamed, ``joined`` of the operation is a JSON Pointer to
+        it inside the value, so that the text need not be sent twice. Plain JSON Patch ignores that key."""
         place.entry["final_output"] = output
         op = {"op": "replace", "path": f"{place.path}/final_output", "value": output}
         if place.output is None and place.size > 200 and not place.left_out:
@@ -313,7 +312,7 @@ class LiveState:
 
 
 def outcome(document: Mapping[str, Any], without: Status = "done") -> Status:
-    """The status of the whole, told from the root runs; *without* any that is over: that status.
+    """The status of the whole, from those of the root runs; *without* where none of them is over.
 
     >>> outcome({"runs": [{"status": "done"}, {"status": "failed"}]}), outcome({"runs": []})
     ('failed', 'done')
@@ -346,13 +345,13 @@ def _fields(run: Run, at: float) -> dict[str, Any]:
 
 
 def _fresh(fields: dict[str, Any]) -> dict[str, Any]:
-    """Its own lists: what is queued must not grow with the state."""
+    """A copy with lists of its own: an operation that waits to be read must not grow with the state."""
     own: dict[str, Any] = {**fields, "streamed_output": [], "events": []}
     return {**own, "logs": {}} if "logs" in fields else own
 
 
 def _begun(streamed: list[Any], chunk: Any) -> GrowingOutput:
-    """The output after *chunk*, which is no text, and perhaps some before it that were."""
+    """The output after *chunk*, which is the first that is no text."""
     if not streamed:
         return GrowingOutput(chunk)
     output = GrowingOutput("".join(streamed))
@@ -384,58 +383,3 @@ def _usage(run: Run) -> dict[str, int] | None:
     usage = getattr(run.output, "usage_metadata", None)
     shown = data(usage) if isinstance(usage, Mapping) else None
     return shown or None
-
-
-def error_data(error: BaseException) -> dict[str, str]:
-    try:
-        message = str(error)
-    except Exception as second:  # a user's __str__
-        message = f"(its text raised {type(second).__name__})"
-    shown = traceback.TracebackException.from_exception(error)
-    _keep_users_frames(shown)
-    return {
-        "type": type(error).__name__,
-        "message": cut(_without_keys(message), 10_000),
-        "traceback": cut(_without_keys(_with_short_names("".join(shown.format()))), 20_000),
-    }
-
-
-_KEYS = re.compile(r"\b(sk-[\w-]{3})[\w-]{12,}|\b(Bearer )[^\s'\"]{12,}")
-
-
-def _without_keys(text: str) -> str:
-    """The lines of a traceback are the user's code, where a key may stand, and servers quote it.
-
-    >>> _without_keys("ChatOpenAI(api_key='sk-proj-0123456789abcdef')")
-    "ChatOpenAI(api_key='sk-pro…')"
-    """
-    return _KEYS.sub(lambda match: f"{match[1] or match[2]}…", text)
-
-
-_CELL = re.compile(r'File "[^"\n]*[\\/]ipykernel_\d+[\\/]\d+\.py"')
-_INSTALLED = re.compile(r'File "[^"\n]*[\\/](?:site-packages|dist-packages|python3\.\d+)[\\/]')
-
-
-def _with_short_names(text: str) -> str:
-    """A traceback that names a notebook's cell as a cell, not by the file in which the kernel keeps it, and
-    installed files from their package on: where they are on this machine is no reader's business.
-
-    >>> _with_short_names('File "/tmp/ipykernel_7/1462423455.py", line 3, in shout')
-    'Cell, line 3, in shout'
-    >>> _with_short_names('File "/env/lib/python3.11/site-packages/httpx/_client.py", line 3')
-    'File "httpx/_client.py", line 3'
-    """
-    return _INSTALLED.sub('File "', _CELL.sub("Cell", text))
-
-
-_OWN = str(Path(__file__).resolve().parent.parent)
-
-
-def _keep_users_frames(shown: traceback.TracebackException | None) -> None:
-    """Leave out the workbench's own frames: the reader looks for theirs."""
-    while shown is not None:
-        theirs = [frame for frame in shown.stack if not frame.filename.startswith(_OWN)]
-        shown.stack = traceback.StackSummary.from_list(theirs)
-        if shown.__context__ is not shown.__cause__:
-            _keep_users_frames(shown.__context__)
-        shown = shown.__cause__

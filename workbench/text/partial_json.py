@@ -1,4 +1,4 @@
-"""JSON that is still being written: a value that grows with the text, at a cost that does not.
+"""Read JSON that is still being written: the value so far, without reading the text again for each piece.
 
 ``JsonReader`` reads one JSON value from texts as they come. ``value`` is what is known so far: open objects,
 lists and texts as far as they go; keys without a value, numbers and words that may go on, and escapes that
@@ -7,7 +7,7 @@ are not whole are left out. So every value on the way is a beginning of the last
 
 Reading a text costs what its length does. Asking for ``value`` copies the objects and lists that are still
 open, and shares those that are closed: values that were given out are never changed here, and parts of
-them are parts of later ones. ``changes`` tells the same growth as JSON Patch operations (RFC 6902).
+them are parts of later ones. ``changes`` gives the same growth as JSON Patch operations (RFC 6902).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..patch.pointers import escape
 __all__ = ["MAX_DEPTH", "JsonReader", "JsonTextError", "parse_partial_json"]
 
 MAX_DEPTH = 200
-"""Objects and lists inside each other: what is deeper overflows the stack of those who copy or print it."""
+"""Objects and lists inside each other: copying or printing what is deeper would overflow the stack."""
 
 
 def _run_of(characters: str) -> Callable[[str, int], re.Match[str]]:
@@ -42,8 +42,8 @@ _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r"
 
 
 class JsonTextError(ValueError):
-    """The text is no JSON. ``at``: the character where that shows, counted from the first that was read;
-    ``index``: the same in the text that was given last."""
+    """The text is no JSON. ``at``: the position of the first wrong character, counted from the first that was
+    read; ``index``: the same in the text that was given last."""
 
     def __init__(self, expected: str, at: int, index: int) -> None:
         super().__init__(expected)
@@ -136,11 +136,11 @@ class JsonReader:
         the whole document."""
         if self._changes and (last := self._changes[-1]).value is MISSING:
             last.value = self._open_value(last.depth)
-        told = [{"op": each.op, "path": each.path, "value": each.value} for each in self._changes]
+        operations = [{"op": each.op, "path": each.path, "value": each.value} for each in self._changes]
         self._changes = []
         self._text_change = None
         self._round += 1
-        return told
+        return operations
 
     # Reading
 
@@ -158,7 +158,7 @@ class JsonReader:
         return at
 
     def finish(self) -> None:
-        """Say that there is no more text. Raises JsonTextError if the value is not whole."""
+        """Call this at the end of the text. Raises JsonTextError if the value is not whole."""
         self.changed = False
         if self._step == self._read_word and not self._open:
             self._end_word(0)

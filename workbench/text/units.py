@@ -45,7 +45,7 @@ def logged_duration(seconds: float) -> str:
 
 
 def count(number: float) -> str:
-    """A count, with thin grouping.
+    """A count, in groups of three digits.
 
     >>> count(42), count(12345)
     ('42', '12,345')
@@ -94,7 +94,7 @@ def cost(usd: float) -> str:
 
 
 def per_second(tokens: int, since_first_s: float) -> float | None:
-    """The speed of a stream in tokens a second, from its first token on; None where there is none to tell.
+    """The speed of a stream in tokens a second, from its first token on; None where it has none.
 
     The first token comes at time zero of that span and is not counted.
 

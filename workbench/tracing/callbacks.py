@@ -7,8 +7,8 @@ Asynchronous methods run one after the other in the order of the events. Under `
 they run on the caller's event loop, and a run does not return before they are done; under ``invoke`` and
 ``stream`` they run to completion, on an event loop in a thread of its own.
 
-A handler that raises does not fail the run: there is a ``RuntimeWarning`` that says where. With
-``raise_error = True`` it does fail it.
+A handler that raises does not fail the run: a ``RuntimeWarning`` says which handler raised what, and where.
+With ``raise_error = True`` it fails the run.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from typing import Any
 from uuid import UUID
 
 from ..engine.chunks import MISSING
+from ..engine.limits import running_loop
 from ..engine.runs import Run, RunEvent
 from .encode import text_of
 from .events import model_input, shown_input, tool_call_id
-from .handler_work import HandlerQueue, run_apart, running_loop
+from .handler_work import HandlerQueue, run_apart
 
 __all__ = [
     "AsyncCallbackHandler",
@@ -226,10 +227,10 @@ class AsyncCallbackHandler(BaseCallbackHandler):
 
     >>> import asyncio
     >>> from workbench import AsyncCallbackHandler, RunnableLambda
-    >>> class Tell(AsyncCallbackHandler):
+    >>> class Show(AsyncCallbackHandler):
     ...     async def on_chain_end(self, outputs, **kwargs):
     ...         print("ended with", outputs)
-    >>> asyncio.run(RunnableLambda(str.upper).ainvoke("hey", {"callbacks": [Tell()]}))
+    >>> asyncio.run(RunnableLambda(str.upper).ainvoke("hey", {"callbacks": [Show()]}))
     ended with HEY
     'HEY'
     """
@@ -304,8 +305,8 @@ Call = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
 class _Reporter:
-    """The observer for one handler. Equal to any other for it, so that a handler that is given both to a
-    chain and to a step in it hears everything once."""
+    """The observer for one handler. All observers of one handler are equal, so that a handler that is given
+    both to a chain and to a step in it is called once for each event."""
 
     def __init__(self, handler: BaseCallbackHandler) -> None:
         self.handler = handler
@@ -384,7 +385,7 @@ class _Reporter:
             run.pending = (*run.pending, queue)
 
     def failed(self, method: str, error: Exception) -> None:
-        """A handler raised: so does this if it is to fail the run."""
+        """Warn of what a handler raised, or raise it if it is to fail the run."""
         if self.handler.raise_error:
             raise error
         trace = error.__traceback__

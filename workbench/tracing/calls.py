@@ -1,7 +1,7 @@
 """Cost and speed of a model's call: tokens, time to the first one, gaps between them, price.
 
-``CallClock`` is fed with the chunks of one model run, ``CallStats`` is what it says at the end. ``CallMeter``
-is an observer that does this for every call it sees::
+``CallClock`` takes the chunks of one model run, ``CallStats`` are its results at the end. ``CallMeter`` is an
+observer that does this for every call it sees::
 
     meter = CallMeter()
     chain.invoke(question, {"callbacks": [meter]})
@@ -40,8 +40,8 @@ class GapStats:
 class CallStats:
     """Cost and speed of one call; None where unknown.
 
-    ``input_tokens`` and ``total_tokens`` are what the model's usage says; so are ``output_tokens``, or else
-    the number of chunks of a streamed answer. ``first_token_s`` counts from the run's start,
+    ``input_tokens`` and ``total_tokens`` come from the model's usage, and so do ``output_tokens``; without
+    usage these are the number of chunks of a streamed answer. ``first_token_s`` counts from the run's start,
     ``tokens_per_s`` from the first token on. ``cost_usd`` is 0.0 for answers out of a cache (``cached``),
     whose tokens are those of the call that was paid.
 
@@ -82,15 +82,15 @@ class CallClock:
 
     @property
     def tokens(self) -> int:
-        """Chunks that said something, so far."""
+        """Chunks with content so far."""
         return 0 if self._first is None else len(self._gaps) + 1
 
     def chunk(self, at: float, chunk: Any) -> None:
-        """A chunk came at *at*, on the clock of ``time.perf_counter``. One that says nothing is no token."""
-        says_something: Any = chunk
+        """A chunk came at *at*, on the clock of ``time.perf_counter``. One without content is no token."""
+        content: Any = chunk
         if chunk.__class__ is not str:
-            says_something = getattr(chunk, "content", chunk) or getattr(chunk, "tool_call_chunks", None)
-        if not says_something:
+            content = getattr(chunk, "content", chunk) or getattr(chunk, "tool_call_chunks", None)
+        if not content:
             return
         if self._first is None:
             self._first = at
@@ -102,7 +102,7 @@ class CallClock:
     def stats(self, run: Run | None = None) -> CallStats:
         """What is known by now; complete once the run has ended."""
         run = run or self._run
-        # A message tells of its call; of one for text, the run's metadata does.
+        # A message has the facts of its call; for a model of plain text, the run's metadata has them.
         about = getattr(run.output, "response_metadata", None) or run.metadata.get("response_metadata") or {}
         usage = getattr(run.output, "usage_metadata", None) or about.get("usage_metadata") or {}
         model = _model_name(run, about)
@@ -122,7 +122,7 @@ class CallClock:
         )
 
     def _counted(self, run: Run) -> int | None:
-        """Tokens of a model that does not tell them. A whole answer in one piece is not one token."""
+        """Tokens of a model that reports none. A whole answer in one piece is not one token."""
         whole = self.tokens == 1 and (self._only_whole or run.type == "llm")
         return None if whole else self.tokens or None
 
@@ -153,13 +153,13 @@ def _model_name(run: Run, about: Mapping[str, Any]) -> str | None:
 
 
 def _is_free(run: Run) -> bool:
-    """Whether the model itself says that its calls cost nothing."""
+    """Whether the model declares that its calls cost nothing."""
     return getattr(run.step, "_is_free", False) is True
 
 
 @dataclass(frozen=True, slots=True)
 class CallTotal:
-    """Sums over calls; None where not one of them tells. Tokens and cost of answers out of a cache were
+    """Sums over calls; None where it is known of none of them. Tokens and cost of answers out of a cache were
     paid before and are left out. ``unpriced`` calls have no known cost: with any, the cost is a lower
     bound."""
 

@@ -13,21 +13,21 @@ from ..engine import threads
 from ..engine.loop_thread import LoopThread
 from ..engine.scope import current
 
-__all__ = ["HandlerQueue", "run_apart", "running_loop"]
+__all__ = ["HandlerQueue", "run_apart"]
 
 Work = Coroutine[Any, Any, Any]
 
 
 class HandlerQueue:
-    """Coroutines of one handler on one event loop, run one after the other. *failed* is told of what they
-    raise; what it raises in turn comes out of ``settled``."""
+    """Coroutines of one handler on one event loop, run one after the other. *failed* is called with
+    each exception they raise; what it raises itself comes out of ``settled``."""
 
     def __init__(
         self, name: str, loop: asyncio.AbstractEventLoop, failed: Callable[[str, Exception], None]
     ) -> None:
         self._name = name
         self._loop = loop
-        self._tell = failed
+        self._on_failure = failed
         self._work: deque[tuple[str, Work]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._error: Exception | None = None
@@ -64,7 +64,7 @@ class HandlerQueue:
 
     def _failed(self, method: str, error: Exception) -> None:
         try:
-            self._tell(method, error)
+            self._on_failure(method, error)
         except Exception as failure:
             self._error = self._error or failure
 
@@ -101,15 +101,8 @@ def _settle(done: concurrent.futures.Future[Any], result: Callable[[], Any]) -> 
         done.set_exception(error)
 
 
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
 def _outside_of_runs() -> Context:
-    """The present context variables; chains that a handler calls are no part of the run it hears of."""
+    """The present context variables without the current run: chains that a handler calls are not in it."""
     context = copy_context()
     context.run(current.set, None)
     context.run(_in_handler.set, True)

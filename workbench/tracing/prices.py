@@ -1,8 +1,8 @@
-"""What model calls cost: a small table of prices, written down on a stated day, that users extend.
+"""What model calls cost: a small table of prices, as of a stated month, that users can extend.
 
-The table goes by the model's name, as the server gives it in its answers; a name with a date at its end
-(``gpt-4o-2024-08-06``) that is not in it has the price of the name without. What is not in the table has no
-price: ``cost`` is then None, never zero::
+The keys are model names, as servers give them in their answers. A name with a date at its end
+(``gpt-4o-2024-08-06``) that is not in the table has the price of the name without the date. A model that is
+not in the table has no price: ``cost`` is then None, never zero::
 
     workbench.set_price("my-model", input=0.2, output=0.6)          # USD per million tokens
     workbench.prices["my-model"]                                      # the same table as a dict
@@ -18,7 +18,7 @@ from typing import Any
 __all__ = ["PRICES_AS_OF", "PRICES_SOURCE", "Price", "cost", "price_of", "prices", "set_price"]
 
 PRICES_AS_OF = "2025-11"
-"""The month in which the table below was true, by its source. Later changes are the user's to set."""
+"""The month in which the table below was right, according to its source. Users set later changes."""
 PRICES_SOURCE = "OpenAI, API pricing, standard tier, text tokens"
 
 _DATE = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -102,7 +102,7 @@ def price_of(model: str | None) -> Price | None:
 
 def cost(model: str | None, usage: Mapping[str, Any] | None) -> float | None:
     """What a call cost in USD, by its ``usage_metadata``; None where the price or the tokens are not known,
-    or where some of them are no text tokens, which cost something else.
+    or where some tokens are not text: those have another price.
 
     >>> cost("gpt-4o", {"input_tokens": 1_000_000, "output_tokens": 100_000})
     3.5

@@ -1,5 +1,5 @@
-"""The tags by which a run says where it stands in the run around it: as a step of a sequence, or as a branch
-of a parallel step.
+"""The tags of a run that name its place in the run around it: a step of a sequence, or a branch of a parallel
+step.
 """
 
 from __future__ import annotations

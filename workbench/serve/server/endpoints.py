@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 from ...engine.config import merge_configs
 from ...engine.runs import RunEvent
 from ...http.event_stream import event_bytes
+from ...live.errors import error_data
 from ...live.frames import frames_of
-from ...live.state import error_data
 from ...runnables.base import Runnable
 from ...tracing.mailboxes import Mailbox
 from ..wire.extensions import HEADER, WireFormat, format_of

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...live.state import error_data
+from ...live.errors import error_data
 from .options import ErrorDetail
 
 __all__ = ["Fault", "chain_error", "invalid", "of_validation", "shown_error"]
