@@ -22,7 +22,7 @@ __all__ = ["BaseChatModel", "SimpleChatModel", "as_chunk", "whole"]
 
 
 class BaseChatModel(BaseLanguageModel[AIMessage]):
-    """See the module. Input: text, messages, pairs, dicts or a prompt value.
+    """The base of chat models. Input: text, messages, pairs, dicts or a prompt value.
 
     >>> from workbench import AIMessage, BaseChatModel, ChatGeneration, ChatResult
     >>> class Echo(BaseChatModel):
@@ -105,8 +105,8 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: Any = None, **kwargs: Any
     ) -> Runnable[Any, AIMessage]:
-        """This model, told of tools that it may ask to have called. A model that can be defines it; *kwargs*
-        are arguments of every call."""
+        """This model, which may ask for calls of *tools*. Models that can call tools define it; *kwargs* are
+        arguments of every call."""
         raise NotImplementedError(
             f"{type(self).__name__} cannot call tools: define bind_tools(tools, *, tool_choice=None, "
             "**kwargs), which returns self.bind(...) with what its _generate and _stream are to be given"
@@ -151,7 +151,7 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
     async def _chunks_of(
         self, request: list[BaseMessage], scope: AnyScope, kwargs: dict[str, Any]
     ) -> AsyncGenerator[AIMessageChunk, None]:
-        """All with one id, and one that says it is the last."""
+        """Chunks that all have one id; the last one says that it is the last."""
         __tracebackhide__ = True
         is_async = not scope.blocking and self._has("_astream")
         id, last = None, None

@@ -13,15 +13,15 @@ from ..runnables.configurable_specs import ConfigurableFieldSpec, unique_specs
 __all__ = ["ConfigurableModel"]
 
 _KEPT = 16
-"""Differently configured models that are kept for the next call; each owns connections."""
+"""How many models, each with other options, are kept for later calls; each owns connections."""
 
 _ALWAYS = ("model", "model_provider")
 
 
 class ConfigurableModel(DynamicRunnable[Any, Any]):
-    """What ``init_chat_model(configurable_fields=...)`` returns. *given* are the options where a call sets
-    none. What is declared on it (``bind_tools``, ``with_structured_output``) is declared on whichever model
-    a call runs."""
+    """What ``init_chat_model(configurable_fields=...)`` returns. *given* are the options that are used where
+    a call does not set them. ``bind_tools`` and ``with_structured_output`` are applied to the model that a
+    call chooses."""
 
     def __init__(
         self,
@@ -98,5 +98,5 @@ class ConfigurableModel(DynamicRunnable[Any, Any]):
         return self._make(**options)
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={value!r}" for name, value in self._given.items() if "key" not in name)
-        return f"ConfigurableModel({said}{', ' if said else ''}configurable_fields={self._fields!r})"
+        options = ", ".join(f"{name}={value!r}" for name, value in self._given.items() if "key" not in name)
+        return f"ConfigurableModel({options}{', ' if options else ''}configurable_fields={self._fields!r})"

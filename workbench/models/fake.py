@@ -47,10 +47,10 @@ class _Fake(BaseChatModel):
         parallel_tool_calls: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[Any, AIMessage]:
-        """The model itself, with arguments that are checked as ``ChatOpenAI`` does: what it answers, and so
-        which tools it calls, is in its responses."""
-        told = tool_arguments(tools, tool_choice, strict=strict, parallel_tool_calls=parallel_tool_calls)
-        return self.bind(**told, **kwargs)
+        """The model itself; the arguments are checked as ``ChatOpenAI`` checks them. Its responses decide
+        what it answers, and so which tools it calls."""
+        arguments = tool_arguments(tools, tool_choice, strict=strict, parallel_tool_calls=parallel_tool_calls)
+        return self.bind(**arguments, **kwargs)
 
     def with_structured_output(
         self,
@@ -61,7 +61,8 @@ class _Fake(BaseChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[Any, Any]:
-        """As for ``ChatOpenAI``: the responses are messages with tool calls, for the other methods JSON."""
+        """As for ``ChatOpenAI``. Give responses with tool calls, or JSON where *method* is not
+        "function_calling"."""
         return structured(self, schema, method, include_raw=include_raw, strict=strict, **kwargs)
 
     def _generate(
@@ -116,9 +117,9 @@ class _Fake(BaseChatModel):
 class FakeChatModel(_Fake):
     """Gives its *responses* in turn, and again from the first.
 
-    A response is text, a message (with tool calls, usage, whatever it has), an exception to raise, or a list
-    of these: the pieces of one answer, so that ``["so", " far", ValueError("broken")]`` fails in
-    mid-stream. ``delay_s`` passes before the first token, ``token_delay_s`` before each further one.
+    A response is text, a message (with tool calls, usage, ...), an exception to raise, or a list of these:
+    the pieces of one answer, so that ``["so", " far", ValueError("broken")]`` fails in mid-stream.
+    ``delay_s`` passes before the first token, ``token_delay_s`` before each further one.
 
     >>> from workbench import AIMessage, FakeChatModel
     >>> model = FakeChatModel(responses=["one", AIMessage("two"), ValueError("out of order")])
@@ -244,7 +245,8 @@ class _Pieces:
     def result(self) -> ChatResult:
         single = self._single
         if isinstance(single, BaseMessage):
-            message: BaseMessage = single.model_copy(deep=True)  # what is done to an answer is not its list's
+            # A copy: changing an answer must not change *responses*.
+            message: BaseMessage = single.model_copy(deep=True)
         elif isinstance(single, str):
             message = AIMessage(content=single)
         else:
@@ -272,7 +274,7 @@ def _tokens(part: Any) -> Sequence[Any]:
 
 
 def _chunks_of_message(message: AIMessage) -> list[AIMessageChunk]:
-    """Its words, then its tool calls, then what is known of the call."""
+    """Its words, then its tool calls, then its metadata."""
     text = message.content if isinstance(message.content, str) else None
     words = [message.content] if text is None else _tokens(text)
     chunks = [AIMessageChunk(content=word) for word in words]

@@ -1,8 +1,8 @@
 """BaseLanguageModel: what models of messages and models of text have in common.
 
 A call goes the same way in every form: the response cache is asked, then a cassette if one is open, then
-the rate limiter is waited for, then one of the subclass's methods is called. One that is invoked streams
-all the same where an observer wants to see tokens, if it can.
+the rate limiter is waited for, then one of the subclass's methods is called. A model that is invoked streams
+nevertheless, if it can, where an observer wants to see tokens.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from functools import lru_cache
+from functools import lru_cache, partial
 from json import dumps
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -27,7 +27,7 @@ from ..tools.openai_format import convert_to_openai_tool
 from .generations import LLMResult, ModelAnswer
 from .rate_limits import BaseRateLimiter, admit
 from .recorded.caches import BaseCache, Place, place_of
-from .recorded.cassettes import Cassette, current_cassette
+from .recorded.cassettes import current_cassette
 from .run_managers import with_run_manager
 
 __all__ = ["BaseLanguageModel", "missing"]
@@ -42,12 +42,12 @@ _MODEL_NAMES = ("model", "model_name")
 
 
 class BaseLanguageModel(RunnableSerializable[Any, Output]):
-    """See the module. Subclass ``BaseChatModel`` or ``LLM``.
+    """The base of ``BaseChatModel`` and ``LLM``: subclass one of these.
 
-    ``cache``: True for the cache that ``set_llm_cache`` set (ValueError if there is none), False for none, a
-    ``BaseCache`` for that one; None takes the set one if there is one. ``callbacks`` observe its calls, as
-    those of a config do. ``disable_streaming``: True never streams, "tool_calling" does not where tools are
-    given.
+    ``cache``: True for the cache that ``set_llm_cache`` has set (ValueError if there is none), False for no
+    cache, or a ``BaseCache``; None takes the cache that is set, if there is one. ``callbacks`` observe its
+    calls, as those of a config do. ``disable_streaming``: True never streams, "tool_calling" does not stream
+    where tools are given.
 
     >>> from workbench import BaseLanguageModel, FakeChatModel, FakeListLLM
     >>> models = [FakeChatModel(responses=["yes"]), FakeListLLM(responses=["yes"])]
@@ -77,9 +77,9 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
-        """What tells this model from others that answer differently; cached and recorded answers are found
-        by it. Fields that its repr leaves out are no part of it, nor are defaults, which may be joined by
-        others in time. Secrets must not be."""
+        """What distinguishes this model from others that answer differently: cached and recorded answers are
+        found by it. Fields that the repr leaves out are not part of it, nor are fields with their default
+        value, because later versions may add fields. Secrets must not be part of it."""
         return {
             name: value
             for name, field in type(self).model_fields.items()
@@ -91,8 +91,8 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         }
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
-        """What the metadata of its runs says of the model: ``ls_model_name``, ``ls_temperature``, ..."""
-        said = {
+        """What the metadata of its runs says about the model: ``ls_model_name``, ``ls_temperature``, ..."""
+        params = {
             "ls_provider": type(self).__name__.removeprefix("Chat").removesuffix("LLM").lower(),
             "ls_model_name": kwargs.get("model") or self._named(*_MODEL_NAMES),
             "ls_model_type": "chat" if self.run_type == "chat_model" else "llm",
@@ -100,7 +100,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
             "ls_max_tokens": kwargs.get("max_tokens", self._named("max_tokens")),
             "ls_stop": stop or self._named("stop"),
         }
-        return {key: value for key, value in said.items() if value is not None}
+        return {key: value for key, value in params.items() if value is not None}
 
     def _named(self, *names: str) -> Any:
         known = _attributes(type(self), names)  # asking pydantic for what is not there is slow
@@ -113,8 +113,8 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
     def get_num_tokens_from_messages(self, messages: Any, tools: Any = None) -> int:
         """The same for messages, and for the *tools* that go with them. ``trim_messages`` counts by it where
         a model is its token_counter."""
-        told = "".join(dumps(convert_to_openai_tool(each)) for each in tools or ())
-        return count_tokens_approximately(messages) + (self.get_num_tokens(told) if told else 0)
+        written = "".join(dumps(convert_to_openai_tool(each)) for each in tools or ())
+        return count_tokens_approximately(messages) + (self.get_num_tokens(written) if written else 0)
 
     # What a kind of model defines
 
@@ -167,10 +167,10 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
             scope = scope.configured({"callbacks": self.callbacks})
         if not scope.observers:
             return scope
-        said = {key: value for key, value in kwargs.items() if key in _CALL_OPTIONS}
+        options = {key: value for key, value in kwargs.items() if key in _CALL_OPTIONS}
         new = scope.copy()
         settings = scope.settings
-        new.settings = settings._replace(metadata={**self._get_ls_params(**said), **settings.metadata})
+        new.settings = settings._replace(metadata={**self._get_ls_params(**options), **settings.metadata})
         return new
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
@@ -223,25 +223,11 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         watched = (scope.wants_tokens and reports) or self._prefers_streaming
         if form is None or (watched and self._may_stream(scope, kwargs)):
             return await self._added_up(request, scope, kwargs, reports)
+        real = partial(self._at_once, form, request, scope, kwargs, reports)
         cassette = current_cassette()
         if cassette is None:
-            return await self._at_once(form, request, scope, kwargs, reports)
-        return await self._through(cassette, form, request, scope, kwargs, reports)
-
-    async def _through(
-        self,
-        cassette: Cassette,
-        form: tuple[Any, bool],
-        request: Any,
-        scope: AnyScope,
-        kwargs: dict[str, Any],
-        reports: bool,
-    ) -> ModelAnswer:
-        __tracebackhide__ = True
-        generations = await cassette.answer(
-            self, request, kwargs, scope, lambda: self._at_once(form, request, scope, kwargs, reports)
-        )
-        return ModelAnswer(generations)
+            return await real()
+        return ModelAnswer(await cassette.answer(self, request, kwargs, scope, real))
 
     async def _at_once(
         self,
@@ -281,10 +267,9 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
 
     def _streamed(self, request: Any, scope: AnyScope, kwargs: dict[str, Any]) -> ChunkStream:
         """Chunks of the model, or of a cassette."""
+        real = partial(self._chunks_of, request, scope, kwargs)
         cassette = current_cassette()
-        if cassette is None:
-            return self._chunks_of(request, scope, kwargs)
-        return cassette.chunks(self, request, kwargs, scope, lambda: self._chunks_of(request, scope, kwargs))
+        return real() if cassette is None else cassette.chunks(self, request, kwargs, scope, real)
 
     async def _items(
         self, request: Any, scope: AnyScope, kwargs: dict[str, Any], is_async: bool
@@ -395,6 +380,6 @@ def _split_config(
 
 
 def missing(method: Any) -> Any:
-    """Mark a method of a base that subclasses may define: ``_has`` tells whether they did."""
+    """Mark a method of a base that subclasses may define: ``_has`` says whether they did."""
     method._is_missing = True
     return method

@@ -34,7 +34,7 @@ class BaseRateLimiter(ABC):
 
     @abstractmethod
     def acquire(self, *, blocking: bool = True) -> bool:
-        """Take the right to one call. Waits for it, unless not *blocking*; False if there was none."""
+        """Take permission for one call. With *blocking*, wait for it; else return False if there is none."""
 
     async def aacquire(self, *, blocking: bool = True) -> bool:
         """``acquire`` on the running event loop, which it does not hold up."""
@@ -48,11 +48,11 @@ class BaseRateLimiter(ABC):
 
 
 class InMemoryRateLimiter(BaseRateLimiter):
-    """A token bucket for one process: *requests_per_second* flow in, *max_bucket_size* fit, each call takes
-    one. It starts empty, so that the first call waits for the first one.
+    """A token bucket for one process: *requests_per_second* tokens are added, up to *max_bucket_size*, and
+    each call takes one. It starts empty, so the first call waits for the first token.
 
-    A call that waits looks again after *check_every_n_seconds* at the latest, and as soon as its turn may
-    have come. Safe across threads and event loops; what waits can be cancelled.
+    A call that waits checks again as soon as a token may be there, and after *check_every_n_seconds* at the
+    latest. Safe across threads and event loops; a call that waits can be cancelled.
 
     >>> from workbench import FakeChatModel, InMemoryRateLimiter
     >>> limiter = InMemoryRateLimiter(requests_per_second=100, max_bucket_size=10)
@@ -102,7 +102,7 @@ class InMemoryRateLimiter(BaseRateLimiter):
             await scope.sleep(wait_s)  # which a stopped chain ends
 
     def _take(self) -> float:
-        """0 if a call may go on now, else the seconds to wait before the next look."""
+        """0 if a call may go on now, else the seconds to wait before the next check."""
         with self._lock:
             now = time.monotonic()
             if self._filled_at is not None:
@@ -127,7 +127,7 @@ async def admit(limiter: BaseRateLimiter, scope: AnyScope) -> None:
     await limiter._wait(scope)
     waited_s = time.perf_counter() - since
     run = scope.run
-    if run is not None and waited_s >= 0.001:  # less is no wait
+    if run is not None and waited_s >= 0.001:  # less does not count as waiting
         run.custom("rate_limited", {"waited_s": round(waited_s, 6)})
         if run.pending:
             await run.settle()

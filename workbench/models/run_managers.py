@@ -19,7 +19,8 @@ __all__ = ["AsyncModelRun", "ModelRun", "with_run_manager"]
 
 
 class _ModelRun(StepRun):
-    """``reports`` is false where the method's own chunks are reported: a token would come twice."""
+    """*reports* is false where the chunks that the method yields are reported: a token would be reported
+    twice."""
 
     def __init__(self, scope: AnyScope, reports: bool) -> None:
         super().__init__(scope)
@@ -41,8 +42,8 @@ class ModelRun(_ModelRun):
     """For synchronous methods."""
 
     def on_llm_new_token(self, token: str, *, chunk: Any = None, **kwargs: Any) -> None:
-        """Report a token of the answer that the method will return. In a method that yields chunks, those
-        are reported, and this does nothing."""
+        """Report a token of the answer that the method will return. In a method that yields chunks this does
+        nothing, because the chunks are reported."""
         self._report(token, chunk)
         gate = self._scope.gate
         if self._reports and gate is not None and gate.closed:

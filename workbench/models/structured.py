@@ -1,7 +1,8 @@
 """Tools and structured output, for models behind OpenAI's API and those that are asked in its words.
 
-``bind_tools`` tells a model of tools. ``with_structured_output`` makes a chain of the model and a parser: the
-model is told of a schema, as a tool to call or as the form of its text, and the parser gives what it answers.
+``bind_tools`` gives a model tools to call. ``with_structured_output`` makes a chain of the model and a
+parser: the model is given a schema, as a tool to call or as the format of its text, and the parser reads its
+answer.
 """
 
 from __future__ import annotations
@@ -38,19 +39,20 @@ def tool_arguments(
     strict: bool | None = None,
     parallel_tool_calls: bool | None = None,
 ) -> dict[str, Any]:
-    """The arguments of a call that tell of tools. *tool_choice*: "auto", "none", "any" (or "required", or
-    True), the name of a tool, or what the API takes. ValueError for a name that no tool has, or two have.
+    """The arguments of a call that offer tools to the model. *tool_choice*: "auto", "none", "any" (or
+    "required", or True), the name of a tool, or what the API takes. ValueError for a name that no tool has,
+    or two have.
 
     >>> tool_arguments([{"name": "f"}], "f")["tool_choice"]
     {'type': 'function', 'function': {'name': 'f'}}
     """
     if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
         raise TypeError(f"bind_tools: expected a list of tools, got {type(tools).__name__}: {tools!r:.80}")
-    told = [convert_to_openai_tool(each, strict=strict) for each in tools]
-    names = [each["function"]["name"] for each in told if "function" in each]
+    offered = [convert_to_openai_tool(each, strict=strict) for each in tools]
+    names = [each["function"]["name"] for each in offered if "function" in each]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"bind_tools: expected tools of different names, got two called {min(twice)!r}")
-    arguments: dict[str, Any] = {"tools": told}
+    arguments: dict[str, Any] = {"tools": offered}
     if (choice := _choice(tool_choice, names)) is not None:
         arguments["tool_choice"] = choice
     if parallel_tool_calls is not None:
@@ -113,8 +115,8 @@ def structured(
         parser = _text_parser(schema if is_model else None, form["name"])
     else:
         name = convert_to_openai_function(schema)["name"]
-        told = {} if strict is None else {"strict": strict}
-        asked = model.bind_tools([schema], tool_choice=name, parallel_tool_calls=False, **told, **bound)
+        options = {} if strict is None else {"strict": strict}
+        asked = model.bind_tools([schema], tool_choice=name, parallel_tool_calls=False, **options, **bound)
         parser = tool_answer_parser(schema, name)
     if include_raw:
         return RunnableParallel({"raw": asked}) | ParsedBeside(parser)
@@ -123,7 +125,7 @@ def structured(
 
 
 def _response_form(schema: Any, strict: bool) -> dict[str, Any]:
-    """What ``response_format`` says of a schema."""
+    """A schema as ``response_format`` takes it."""
     if isinstance(schema, Mapping) and schema.get("type") == "json_schema" and "json_schema" in schema:
         schema = schema["json_schema"]
     if isinstance(schema, Mapping) and "name" in schema and "schema" in schema:
@@ -152,7 +154,7 @@ def tool_answer_parser(schema: Any, name: str) -> AnswerParser:
 
 
 class ParsedBeside(Runnable[Any, Any]):
-    """Adds to ``{"raw": message}`` what *parser* makes of the message as ``parsed``, or its error as
+    """Adds to ``{"raw": message}`` the parsed message as ``parsed``, or the parser's error as
     ``parsing_error``; the other of the two is None. A stream gives the message first."""
 
     def __init__(self, parser: Runnable[Any, Any]) -> None:

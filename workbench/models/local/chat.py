@@ -26,7 +26,7 @@ _JSON_TOKENS = 768
 class ChatLocal(ChatOpenAI):
     """A chat model in this process, on llama.cpp; see ``workbench models list`` for what there is.
 
-    ``max_tokens`` is 256 unless told otherwise: small models like to go on; 768 where it writes JSON.
+    ``max_tokens`` is 256 unless you set it, because small models tend to go on; 768 where it writes JSON.
 
     Tools (one call at a time) and structured output are kept to by a grammar: what it writes always fits the
     schema, whether it makes sense or not. ValueError for a schema with patterns, "not" or endless recursion.
@@ -91,12 +91,12 @@ class ChatLocal(ChatOpenAI):
     def get_num_tokens_from_messages(self, messages: Any, tools: Any = None) -> int:
         """How many tokens the model reads of messages, with the template that they go into."""
         asked = self._request(convert_to_messages(messages), None, {})["messages"]
-        told = [convert_to_openai_tool(each) for each in tools or ()]
-        prompt = self._post("/apply-template", {"messages": asked, **({"tools": told} if told else {})})
+        offered = [convert_to_openai_tool(each) for each in tools or ()]
+        prompt = self._post("/apply-template", {"messages": asked, **({"tools": offered} if offered else {})})
         return self.get_num_tokens(prompt["prompt"])
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
-        """What the server answers beside OpenAI's API."""
+        """The answer of an endpoint that is not part of OpenAI's API."""
         client = self._connected()
         address = self._server.base_url.removesuffix("/v1") + path
         with self._reaching(client):

@@ -1,7 +1,8 @@
-"""Tools and forms of answers for a small local model: told in its prompt, and kept to by a grammar.
+"""Tools and formats of answers for a small local model: described in its prompt, enforced by a grammar.
 
-Requests come in the words of OpenAI's API. What they say of tools and forms is taken out, and becomes a
-grammar under which the model cannot write anything else, and a few lines for the model to read.
+Requests come in the form of OpenAI's API. Their tools and response format are taken out and replaced by a
+grammar, under which the model cannot write anything else, and by a few lines in the prompt for the model to
+read.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from .json_grammar import json_grammar
 __all__ = ["CALL", "constrained"]
 
 CALL = '{"name": '
-"""How an answer begins that calls a tool."""
+"""The beginning of an answer that calls a tool."""
 
 _CHARS_PER_TOKEN = 2
-"""Of JSON a token is about three characters; two leaves room."""
+"""A token of JSON is about three characters; two leaves room."""
 
 _TEXT = "[^{] [^\\x00]*"
 
 
 def constrained(request: dict[str, Any]) -> dict[str, Any]:
-    """*request* with a grammar instead of ``response_format`` and ``tools``; as it is without those.
+    """*request* with a grammar instead of ``response_format`` and ``tools``; unchanged if it has neither.
 
-    ValueError for what no grammar can keep the model to, and for a grammar beside them.
+    Raises ValueError for what no grammar can enforce, and for a grammar beside them.
     """
     form, tools = request.pop("response_format", None), request.pop("tools", None)
     choice = request.pop("tool_choice", "auto")
@@ -37,9 +38,9 @@ def constrained(request: dict[str, Any]) -> dict[str, Any]:
     if tools and choice != "none":
         if form:
             raise ValueError("the local model takes tools or a form of the answer, not both at once")
-        told = [tool["function"] for tool in tools if "function" in tool]
-        grammar = _tool_grammar(json.dumps(told), _wanted(choice), most)
-        request["messages"] = _with_system(request["messages"], _about_tools(told, choice))
+        functions = [tool["function"] for tool in tools if "function" in tool]
+        grammar = _tool_grammar(json.dumps(functions), _wanted(choice), most)
+        request["messages"] = _with_system(request["messages"], _about_tools(functions, choice))
     elif form and form.get("type") != "text":
         schema = form.get("json_schema", {}).get("schema")
         grammar = _form_grammar(json.dumps(schema), most)
@@ -63,7 +64,7 @@ def _form_grammar(schema: str, most: int) -> str:
 
 @lru_cache(maxsize=64)
 def _tool_grammar(tools: str, wanted: str | None, most: int) -> str:
-    """A call of one of the tools; of *wanted*, of any for "", or for None also any text instead."""
+    """A grammar for a call of a tool: of *wanted*, or of any tool for ""; for None, a call or any text."""
     definitions: dict[str, Any] = {}
     calls = []
     for number, tool in enumerate(json.loads(tools)):

@@ -11,8 +11,8 @@ Cancelling is closing the connection, as with any such API. How soon the slot is
   after the batch being read (`REQUEST_OPTIONS` in the request's body, about a second), without those only
   when the prompt has been read. While it waits for a slot: when it gets one.
 - an answer that is *not* streamed: within about two seconds if nothing else runs, else possibly only at its
-  end. llama.cpp looks at the connection when for one second no slot has produced anything. So stream, even
-  for an answer that is wanted whole, and do not ask `slot_states` in a tight loop: it counts as a product.
+  end. llama.cpp checks the connection when no slot has produced anything for one second. So stream, even
+  when you want the whole answer, and do not call `slot_states` in a tight loop: it counts as producing.
 
 The server ends with the process, and with it the requests that are still running. A forked child does not
 inherit it; it starts its own. This module does not build prompts or parse answers.
@@ -44,9 +44,9 @@ Say = Callable[[str], None]
 """Called with pieces of text, as ``sys.stderr.write`` is; one line in all, its newline included."""
 
 REQUEST_OPTIONS: Mapping[str, Any] = MappingProxyType({"return_progress": True})
-"""What a streamed request should carry (``extra_body``) so that it can be cancelled while its prompt is read.
+"""What a streamed request should have in ``extra_body`` so that it can be cancelled while its prompt is read.
 
-The chunks that come before the first token then tell how far that is: an empty delta and, beside the
+The chunks before the first token then report the progress of that: they have an empty delta and, beside the
 choices, ``prompt_progress`` with ``total``, ``cache`` and ``processed`` tokens and ``time_ms``.
 """
 
@@ -199,19 +199,20 @@ class LocalServer:
         parameters.cont_batching = True
         parameters.cpuparams.n_threads = self.threads
         parameters.cpuparams_batch.n_threads = self.threads
-        # Between two batches others get their tokens and a cancelled prompt is dropped; smaller reads slower.
+        # Between two batches other requests get their tokens and a cancelled prompt is dropped; smaller is
+        # slower.
         parameters.n_batch = parameters.n_ubatch = 128
-        # Guessing what fits the device doubles the load time; what is asked for above is known to be little.
+        # Finding out what fits the device doubles the load time, and the values above are known to be small.
         parameters.fit_params = False
         # A slot still remembers its last prompt; beyond that, up to 8 GB would pile up in this process.
         parameters.cache_ram_mib = 0
-        # Seconds; also how often a request that waits looks whether its client is still there.
+        # Seconds; a request that waits also checks this often whether its client is still connected.
         parameters.sse_ping_interval = 1
         return parameters
 
 
-# The servers of this process by model name, and what guards them. The outer lock lets one thread at a time
-# fetch, load and talk about it; the inner one is held by whoever touches the native side.
+# The servers of this process by model name, and their locks. The outer lock lets one thread at a time fetch,
+# load and report on it; the inner one is held while the native server is used.
 _servers: dict[str, LocalServer] = {}
 _lock = threading.Lock()
 _native_lock = threading.Lock()
@@ -227,8 +228,8 @@ def get_server(
     """The server of *name* in this process, started if there is none, or none that is alive.
 
     Blocks: about a second to load, longer where the weights are pulled first (not with WORKBENCH_OFFLINE=1,
-    which raises ModelNotInstalledError). *say* gets the line about loading, in two pieces, *progress* what
-    there is to say about pulling; ``say=None`` silences both. WORKBENCH_SLOTS sets the number of slots.
+    which raises ModelNotInstalledError). *say* gets the line about loading, in two pieces, *progress* the
+    messages about pulling; ``say=None`` silences both. WORKBENCH_SLOTS sets the number of slots.
     Safe from any number of threads. Raises MissingDependencyError, ModelDownloadError, ModelServerError.
     """
     server = _servers.get(name)
@@ -250,9 +251,9 @@ def get_server(
 
 
 def _start(name: str, file: Path, slots: int, say: Say) -> LocalServer:
-    """Start in a thread of its own, so that an interrupt meets a server either not begun or complete.
+    """Start in a thread of its own, so that an interrupt never leaves a server half started.
 
-    A native server that is dropped the moment it is made cannot be stopped any more (see `start`).
+    A native server that is dropped right after it was made cannot be stopped any more (see `start`).
     """
     outcome: list[LocalServer | BaseException] = []
 

@@ -1,4 +1,4 @@
-"""Calls of tools in what a local model writes: its JSON, as the chunks of a tool call."""
+"""Tool calls in the text of a local model: its JSON becomes the chunks of a tool call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD = re.compile(r'\{"name": "((?:[^"\\]|\\.)*)", "arguments": ')
 
 class CallReader:
     """Turns the chunks of a stream into those of a tool call if its text is one: ``{"name": NAME,
-    "arguments": {...}}``, as the grammar has it. Anything else goes through as it is."""
+    "arguments": {...}}``, as the grammar requires. Other text passes unchanged."""
 
     def __init__(self) -> None:
         self._start: str | None = ""
@@ -47,13 +47,13 @@ class CallReader:
             yield chunk.model_copy(update={"content": whole})
 
     def rest(self) -> Iterator[AIMessageChunk]:
-        """What was held back of an answer that ended before it could be told what it is."""
+        """The text held back, if the answer ended before it was clear whether it is a call."""
         if self._start:
             yield AIMessageChunk(content=self._start)
 
     def _but_last(self, text: str) -> str:
-        """*text* without its last character, after the one before it: the last of all closes the call, and is
-        not of the arguments."""
+        """The character held back and *text* without its last character, which is held back in turn: the last
+        one of all closes the call, and is not part of the arguments."""
         whole = self._held + text
         self._held = whole[-1:]
         return whole[:-1]
@@ -84,7 +84,7 @@ def called(message: BaseMessage) -> BaseMessage:
 
 
 def _as_of_a_call(about: dict[str, Any]) -> dict[str, Any]:
-    """What is known of an answer whose text was a call: OpenAI's API says that it ended for it."""
+    """The metadata of an answer whose text was a call, with the finish reason that OpenAI's API gives."""
     return {**about, "finish_reason": "tool_calls"} if about.get("finish_reason") == "stop" else about
 
 

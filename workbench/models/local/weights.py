@@ -7,11 +7,11 @@ without the package's dependencies; only the model file is kept, in ``<cache>/mo
 The *cache* is ``$WORKBENCH_CACHE``, else the platform's: ``$XDG_CACHE_HOME/chain-workbench`` or
 ``~/.cache/chain-workbench``, ``~/Library/Caches/chain-workbench``, ``%LOCALAPPDATA%\\chain-workbench``.
 
-A file is *ok* when its size and SHA-256 are the recorded ones. Hashing 98 MB at every start would cost more
-than it tells, so the digest found is kept beside the file (``.verified``) with the size and the
-modification time it was found at, and counts until either changes; `verify` hashes in any case.
+A file is *ok* when its size and SHA-256 are the recorded ones. Hashing 98 MB at every start takes too
+long, so the digest is kept beside the file (``.verified``) with the size and modification time that the file
+had, and is trusted until either changes; `verify` hashes in any case.
 
-This module does not run a model (see ``server``) and never reads the network itself.
+This module does not run a model (see ``server``), and leaves the network to the installer.
 """
 
 import contextlib
@@ -382,7 +382,7 @@ def _sizes_below(directory: Path) -> Iterator[int]:
 
 
 def _end(installer: "subprocess.Popen[bytes]") -> None:
-    """Nothing is left running behind an interrupt."""
+    """End the installer, also after an interrupt."""
     if installer.poll() is None:
         installer.terminate()
         try:

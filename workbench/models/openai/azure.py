@@ -19,7 +19,7 @@ __all__ = ["AzureChatOpenAI", "AzureOpenAI", "AzureOpenAIEmbeddings"]
 
 
 class AzureClient(OpenAIClient):
-    """A mixin: where a deployment is, and who asks.
+    """A mixin: the address of a deployment, and the key or token.
 
     *azure_endpoint* (``https://NAME.openai.azure.com``), *api_version* and the key come from
     AZURE_OPENAI_ENDPOINT, OPENAI_API_VERSION and AZURE_OPENAI_API_KEY (or AZURE_OPENAI_AD_TOKEN) where they
@@ -46,7 +46,7 @@ class AzureClient(OpenAIClient):
     @model_validator(mode="after")
     def _deployment_is_the_model(self) -> Self:
         if self.azure_deployment is not None and "model" not in self.model_fields_set:
-            self.model = self.azure_deployment  # what it is one of, only Azure knows
+            self.model = self.azure_deployment  # only Azure knows which model is deployed there
         return self
 
     def _credentials(self) -> dict[str, Any]:

@@ -119,14 +119,14 @@ class ChatOpenAI(CompletionsClient, BaseChatModel):
         parallel_tool_calls: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[Any, AIMessage]:
-        """This model, told of *tools*: whatever ``convert_to_openai_tool`` takes.
+        """This model, which may call *tools*: anything that ``convert_to_openai_tool`` takes.
 
         *tool_choice*: "auto", "none", "any" (also "required" or True: it must call one), or the name of the
         one it must call. *strict* has the server keep to their schemas; without *parallel_tool_calls* (False)
         it makes one call at most. *kwargs* are arguments of every call.
         """
-        told = tool_arguments(tools, tool_choice, strict=strict, parallel_tool_calls=parallel_tool_calls)
-        return self.bind(**told, **kwargs)
+        arguments = tool_arguments(tools, tool_choice, strict=strict, parallel_tool_calls=parallel_tool_calls)
+        return self.bind(**arguments, **kwargs)
 
     def with_structured_output(
         self,

@@ -59,7 +59,7 @@ class ChatAnswer(StreamedAnswer):
     def _take_other(
         self, event: dict[str, Any], choice: dict[str, Any], delta: dict[str, Any]
     ) -> AIMessageChunk | None:
-        """The chunk of an event that is not, or not only, text."""
+        """The chunk of an event that is not only text."""
         if choice.get("index"):
             return None
         if logprobs := choice.get("logprobs"):
@@ -76,7 +76,7 @@ class ChatAnswer(StreamedAnswer):
             return AIMessageChunk(
                 content=text, id=event.get("id"), tool_call_chunks=pieces, additional_kwargs=kept
             )
-        if not text and (ends or "prompt_progress" in event):  # llama.cpp's, of the prompt being read
+        if not text and (ends or "prompt_progress" in event):  # llama.cpp's, while it reads the prompt
             return None
         return AIMessageChunk(content=text, id=event.get("id"))
 

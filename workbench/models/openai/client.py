@@ -1,4 +1,4 @@
-"""What everything behind the ``openai`` package's clients shares: options, connections, what errors say.
+"""What all models behind the ``openai`` package share: options, connections, what errors say.
 
 Retries (with backoff, and as long as ``Retry-After`` says), keys and transport are the package's.
 """
@@ -116,7 +116,7 @@ class OpenAIClient(BaseModel):
         return {**options, **self._credentials()}
 
     def _credentials(self) -> dict[str, Any]:
-        """The arguments that say who asks. ModelError if nothing does."""
+        """The arguments that authenticate. Raises ModelError if there is no key and one is needed."""
         if self.api_key is not None:
             return {"api_key": self.api_key.get_secret_value()}
         if key := os.environ.get("OPENAI_API_KEY", "").strip():
@@ -151,7 +151,7 @@ class OpenAIClient(BaseModel):
 
     @contextmanager
     def _reaching(self, client: Any) -> Iterator[None]:
-        """Add to an error of the API which model it was asked for, and where; keys stay out of it."""
+        """Add the model and its address to an error of the API, and remove keys from it."""
         import openai
 
         try:
@@ -169,7 +169,7 @@ class OpenAIClient(BaseModel):
             raise
 
     def _hide_secrets(self, error: Any) -> None:
-        """Some servers repeat the key that they refuse."""
+        """Some servers repeat the key that they refuse in their message."""
         secrets = secrets_of(self)
         error.message = without_secrets(error.message, secrets)
         error.args = tuple(without_secrets(one, secrets) for one in error.args)
@@ -198,7 +198,7 @@ class OpenAIClient(BaseModel):
 
 
 def without_password(address: str) -> str:
-    """An address as it may be shown.
+    """An address without user, password and query, which may be shown.
 
     >>> without_password("http://user:secret@host:8000/v1?key=secret")
     'http://host:8000/v1'

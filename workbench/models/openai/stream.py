@@ -3,8 +3,8 @@
 The ``openai`` package opens the response (keys, retries, transport); here its bytes become JSON events. All
 events of one network read are parsed together and handed out as one list, so nothing that has arrived waits.
 
-A stream is over at ``[DONE]``, or where it ends after the model has said why it finished. Anything else is an
-error: events before it are handed out first.
+A stream is over at ``[DONE]``, or when it ends after the model has said why it finished. Any other end is an
+error, which is raised after the events before it have been handed out.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class EventStream:
                 if "choices" not in event or event.get("error"):
                     if (failure := server_error(event, self._response)) is None:
                         self._reader.stray = self._reader.stray or data
-                        continue  # no part of an answer: servers add events of their own
+                        continue  # not part of the answer: servers add events of their own
                     self._fail(failure)
                     break
             except (ValueError, TypeError, AttributeError) as error:
@@ -119,7 +119,7 @@ class EventStream:
         return events
 
     def malformed(self, event: Any, error: Exception | None = None) -> ModelAnswerError:
-        """The error for an event that is none of the API's."""
+        """The error for an event that the API does not have."""
         failure = ModelAnswerError(
             f"{self._label} sent something that is no event of a chat or text completion "
             f"(after {self._number} good ones): {_shown(event)}"
@@ -187,7 +187,7 @@ class StreamedAnswer(ABC):
 
 
 def server_error(answer: dict[str, Any], http: Any) -> Exception | None:
-    """The SDK's error for one that came under status 200, where *answer* is that."""
+    """The SDK's error if *answer*, which came under status 200, is an error; else None."""
     body = answer if answer.get("object") == "error" else answer.get("error")
     if not body:
         return None

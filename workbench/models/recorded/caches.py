@@ -5,10 +5,10 @@
     set_llm_cache(SQLiteCache("answers.db"))       # for every model
     model = ChatOpenAI(cache=InMemoryCache())       # for one; cache=False for one that must not
 
-An answer is found by what the model is (its identifying parameters, its address) and what it is asked
-(messages, arguments, stop), never by keys. It comes as one chunk, costs nothing, keeps the usage of the
-call that was paid, and says ``response_metadata["cached"]``. Answers that failed or were cut short are not
-kept. Nor is anything that is not data (no pickle).
+The key of an answer is the model (its identifying parameters and its address) and the request (messages,
+arguments, stop); API keys are not part of it. A cached answer comes as one chunk, costs nothing, has the
+usage of the call that was paid, and says ``response_metadata["cached"]``. Answers that failed or were cut
+short are not kept. Only JSON data is kept (no pickle).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class BaseCache(ABC):
 
 
 class InMemoryCache(BaseCache):
-    """For this process. With *maxsize* it keeps that many answers, those used last.
+    """A cache in the memory of this process. With *maxsize* it keeps that many answers, those used last.
 
     >>> from workbench import FakeChatModel, InMemoryCache
     >>> model = FakeChatModel(responses=["one", "two"], cache=InMemoryCache(maxsize=100))
@@ -126,8 +126,8 @@ class InMemoryCache(BaseCache):
 
 
 class SQLiteCache(BaseCache):
-    """In a file, for any number of threads and processes. *database_path* is made on first use; what is in
-    the file is JSON.
+    """A cache in a file, for any number of threads and processes. The file, *database_path*, is made on first
+    use; it holds JSON.
 
     >>> import os, tempfile
     >>> from workbench import FakeChatModel, SQLiteCache
@@ -168,7 +168,7 @@ class SQLiteCache(BaseCache):
             connection.close()
 
     def _connected(self) -> sqlite3.Connection:
-        # One for each thread: a connection must not be shared, and is closed with its thread.
+        # One for each thread: threads must not share a connection; it is closed when its thread ends.
         connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
         if connection is None:
             import sqlite3
@@ -190,7 +190,7 @@ class SQLiteCache(BaseCache):
 
 def _set_up(connection: sqlite3.Connection) -> None:
     """With a write-ahead log, readers and the writer of a file do not wait for each other. Switching to it
-    fails at once while somebody else does the same, whatever the connection's timeout."""
+    fails at once while another connection does the same, whatever the connection's timeout."""
     import sqlite3
 
     deadline = time.monotonic() + _PATIENCE_S

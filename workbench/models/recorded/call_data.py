@@ -1,8 +1,8 @@
 """Requests and answers of models as JSON data: what caches and cassettes keep.
 
-A request is what decides the answer: the model's identifying parameters, what it is asked, the arguments
-of the call. Keys, headers and ids of messages are no part of it. ``without_secrets`` also takes
-out what only looks like a secret, wherever it stands.
+A request is everything that decides the answer: the model's identifying parameters, what it is asked, and the
+arguments of the call. Keys, headers and ids of messages are not part of it. ``without_secrets`` also removes
+text that only looks like a secret, wherever it occurs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def request_data(
     model: RecordedModel, request: Any, kwargs: Mapping[str, Any], *, with_address: bool
 ) -> dict[str, Any]:
     """A request as JSON data without secrets: ``kind``, ``model``, ``asked`` and, if there are any,
-    ``arguments``. *with_address*: where the model is makes a difference."""
+    ``arguments``. *with_address*: the address of the model is part of it."""
     about = {
         key: value
         for key, value in model._identifying_params.items()
@@ -84,17 +84,17 @@ def _asked(one: Any) -> Any:
 
 
 def message_data(message: BaseMessage) -> dict[str, Any]:
-    """A message as JSON data: its type, its content, and the other fields that say something.
+    """A message as JSON data: its type, its content, and the other fields that are not empty.
 
     >>> message_data(AIMessage("hi", id="1"))
     {'type': 'ai', 'content': 'hi', 'id': '1'}
     """
     fields = type(message).model_fields
-    said = {name: getattr(message, name) for name in fields} | (message.model_extra or {})
+    values = {name: getattr(message, name) for name in fields} | (message.model_extra or {})
     kind = "ai" if isinstance(message, AIMessage) else message.type
-    return {"type": kind, "content": _plain(said.pop("content"))} | {
+    return {"type": kind, "content": _plain(values.pop("content"))} | {
         name: _plain(value)
-        for name, value in said.items()
+        for name, value in values.items()
         if name != "type" and value not in (None, [], {}) and not _is_default(fields.get(name), value)
     }
 
@@ -104,26 +104,26 @@ def _is_default(field: Any, value: Any) -> bool:
 
 
 def message_of(data: Mapping[str, Any]) -> BaseMessage:
-    """The message that ``message_data`` made data of."""
+    """The message of which ``message_data`` made *data*."""
     fields = dict(data)
     kind = fields.pop("type")
     return message_class(kind)(**fields)
 
 
 def chunk_data(chunk: Any) -> Any:
-    """A chunk as data: text if that is all it says."""
+    """A chunk as data: only its text, if it has nothing else."""
     if isinstance(chunk, str):
         return chunk
     data = message_data(chunk)
     del data["type"]
-    # The sum of a stream's pieces makes its tool calls, and its id is given anew.
+    # Its tool calls are computed when chunks are added up, and it gets a new id.
     for name in ("id", "tool_calls", "invalid_tool_calls"):
         data.pop(name, None)
     return data["content"] if data.keys() == {"content"} and isinstance(data["content"], str) else data
 
 
 def chunk_of(data: Any, kind: str) -> Any:
-    """The chunk that ``chunk_data`` made data of; *kind* is the type of the run."""
+    """The chunk of which ``chunk_data`` made *data*; *kind* is the type of the run."""
     if kind == "llm":
         return data
     return AIMessageChunk(**(data if isinstance(data, Mapping) else {"content": data}))
@@ -141,7 +141,7 @@ def generation_data(generation: Any) -> dict[str, Any]:
 
 
 def generation_of(data: Mapping[str, Any]) -> Any:
-    """The generation that ``generation_data`` made data of."""
+    """The generation of which ``generation_data`` made *data*."""
     info = data.get("generation_info")
     if "message" not in data:
         return Generation(data["text"], generation_info=info)

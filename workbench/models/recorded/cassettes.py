@@ -5,11 +5,11 @@
     with workbench.cassette("jokes.json"):          # no such file yet: records; else replays
         chain.invoke("bears")
 
-While a cassette is open, every model call of the process goes through it (the innermost of several). A
-*call* on it is the request without secrets, and what came: the chunks of a stream with their times, or a
-whole answer, or an error. A call is found by its request, so keys, addresses and the form do not matter: what
-was recorded by ``invoke`` can be replayed by ``astream``. Equal requests are answered in the order of their
-recording, and again from the first.
+While a cassette is open, every model call of the process goes through it (through the innermost one, where
+several are open). A *call* on it is the request without secrets, and what came back: the chunks of a stream
+with their times, or a whole answer, or an error. A call is found by its request, so keys, addresses and the
+method do not matter: a recording made by ``invoke`` can be replayed by ``astream``. Equal requests are
+answered in the order in which they were recorded, then again from the first.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ def cassette(path: str | PathLike[str], mode: Mode = "auto", timing: Timing = "o
     """A cassette, to be opened by ``with`` or ``async with`` (or ``start`` and ``stop``).
 
     *mode*: "record" makes the file anew, "replay" never calls a model, "auto" replays if there is a file and
-    records if not. *timing*: replayed tokens come when they came, or all at once ("none"). A recording is
-    saved at the end and every second or so before; no key, header or password gets into it.
+    records if not. *timing*: replayed tokens come after the times that were recorded, or all at once
+    ("none"). A recording is saved at the end and every second or so before; no key, header or password gets
+    into it.
 
     >>> import os, tempfile
     >>> from workbench import FakeChatModel, cassette
@@ -80,7 +81,7 @@ def cassette(path: str | PathLike[str], mode: Mode = "auto", timing: Timing = "o
 
 
 class Cassette:
-    """See ``cassette``. ``unused`` are requests of the file that were not asked for so far."""
+    """See ``cassette``. ``unused``: the requests of the file that have not been replayed so far."""
 
     def __init__(self, path: str | PathLike[str], mode: Mode = "auto", timing: Timing = "original") -> None:
         for name, value, known in (("mode", mode, Mode), ("timing", timing, Timing)):
@@ -194,7 +195,7 @@ class Cassette:
         except Exception as error:
             self._add(model, asked, begun, chunks=_noted(came), error=error_data(error))
             raise
-        except BaseException:  # closed early or cancelled: what came is all that can be replayed
+        except BaseException:  # closed early or cancelled: only these chunks can be replayed
             if came:
                 self._add(model, asked, begun, chunks=_noted(came), cut=True)
             raise
@@ -288,7 +289,7 @@ def _noted(came: list[tuple[float, Any]]) -> list[Any]:
 
 
 def _generations(model: RecordedModel, call: dict[str, Any], path: Path) -> list[Any]:
-    """Of a call that was recorded in whatever form."""
+    """The generations of a recorded call: of a whole answer, or the sum of its chunks."""
     _raise_recorded(call, path)
     if "answer" in call:
         return [generation_of(one) for one in call["answer"]]

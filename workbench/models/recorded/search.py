@@ -1,4 +1,4 @@
-"""Finding a recorded call by its request, and saying what is nearest where there is none."""
+"""Find a recorded call by its request; where there is none, show the nearest one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COMPARED = 200
 
 
 class Shelf:
-    """Calls by their request; equal ones are taken in turn, and again from the first."""
+    """Calls by their request. Calls with equal requests are taken in turn, then again from the first."""
 
     def __init__(self, calls: Sequence[dict[str, Any]]) -> None:
         self._calls = calls
@@ -50,14 +50,14 @@ class Shelf:
     def _missing(self, request: Mapping[str, Any], path: Path) -> str:
         import difflib
 
-        said = f"the cassette {path} has no recording of this request"
+        missing = f"the cassette {path} has no recording of this request"
         again = 'record it again with mode="record"'
         same_kind = [
             call["request"] for call in self._calls if call["request"].get("kind") == request.get("kind")
         ]
         candidates = same_kind or [call["request"] for call in self._calls]
         if not candidates:
-            return f"{said}; it has no calls at all: {again}"
+            return f"{missing}; it has no calls at all: {again}"
         asked = _lines(request)
         nearest = max(
             (_lines(one) for one in candidates[:_COMPARED]),
@@ -68,7 +68,7 @@ class Shelf:
         if len(difference) > _LINES_SHOWN:
             shown.append(f"({len(difference) - _LINES_SHOWN} more lines)")
         return "\n".join(
-            [f"{said}; {again}. The nearest of its {len(self._calls)} calls differs in:", *shown]
+            [f"{missing}; {again}. The nearest of its {len(self._calls)} calls differs in:", *shown]
         )
 
 

@@ -1,4 +1,4 @@
-"""What a service is sent and what it answers: bodies; chunks, patches, events and runs of its streams."""
+"""What a client sends to a service (bodies) and gets from it: chunks, patches, events and runs of streams."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def settings_of(scope: AnyScope) -> dict[str, Any]:
 
 
 def _with_json_form(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what only means something here, as objects that were made configurable do."""
+    """The values that have a JSON form. Others, such as objects given as configurable, mean something only in
+    this process."""
     kept = {}
     for key, value in values.items():
         if isinstance(value, str | int | float | bool | list | tuple | dict):
@@ -60,8 +61,8 @@ def _with_json_form(values: Mapping[str, Any]) -> dict[str, Any]:
 def body_of(
     input: Any, config: dict[str, Any], options: Mapping[str, Any] | None = None, *, key: str = "input"
 ) -> dict[str, Any]:
-    """The body of a request. TypeError for options that are no filters, ValueError for an input without a
-    JSON form."""
+    """The body of a request. Raises TypeError for options that are not filters, ValueError for an input
+    without a JSON form."""
     for name in options or ():
         if name not in FILTERS:
             raise TypeError(f"expected one of {', '.join(FILTERS)}, got {name!r}: a service takes no other")
@@ -70,7 +71,7 @@ def body_of(
 
 
 def _as_input(value: Any) -> Any:
-    """A prompt's value under the name that models take it by."""
+    """A prompt's value under the type name that schemas of models know."""
     if isinstance(value, dict) and value.get("type") == "ChatPromptValue":
         return {**value, "type": "ChatPromptValueConcrete"}
     return value
@@ -86,7 +87,7 @@ def data_of(answer: Any, key: str | None, label: str) -> Any:
 
 @contextmanager
 def _reading(label: str) -> Iterator[None]:
-    """What is not as expected, as an error that says so."""
+    """Turn errors of reading an answer into RemoteStreamError."""
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError) as error:
@@ -96,7 +97,7 @@ def _reading(label: str) -> Iterator[None]:
 
 
 async def chunks_of(batches: ChunkStream, label: str, *, whole: bool = False) -> AsyncGenerator[Any, None]:
-    """The chunks of ``/stream``; with *whole*, the events of ``/stream_events``, where dicts are no sums."""
+    """The chunks of ``/stream``; with *whole*, the events of ``/stream_events``, dicts that do not add up."""
     __tracebackhide__ = True
     async with aclosing(batches):
         async for batch in batches:
@@ -125,33 +126,33 @@ async def patches_of(
 
 
 async def observed_chunks(batches: ChunkStream, scope: AnyScope, label: str) -> AsyncGenerator[Any, None]:
-    """The chunks of a run, whose nested runs are reported to who observes the call."""
+    """The chunks of a run, whose nested runs are reported to the observers of the call."""
     __tracebackhide__ = True
-    told: _Records | _Patches | None = None
+    reader: _Records | _Patches | None = None
     error: BaseException | None = None
     try:
         async with aclosing(batches):
             async for batch in batches:
-                if told is None:
-                    told = _Records(scope) if batch.wire == "runs" else _Patches(scope)
+                if reader is None:
+                    reader = _Records(scope) if batch.wire == "runs" else _Patches(scope)
                 for data in _data(batch):
                     with _reading(label):
-                        chunks = told.take(json.loads(data))
-                    await told.settle()
+                        chunks = reader.take(json.loads(data))
+                    await reader.settle()
                     for chunk in chunks:
                         yield chunk
-    except GeneratorExit:  # closed early: what runs ends with what it has
+    except GeneratorExit:  # closed early: runs end with the output they have so far
         raise
     except BaseException as raised:
         error = raised
         raise
     finally:
-        if told is not None:
-            told.end(error)
+        if reader is not None:
+            reader.end(error)
 
 
 class _Records:
-    """What a service of ours tells."""
+    """Reads records of runs, which our servers send."""
 
     def __init__(self, scope: AnyScope) -> None:
         def error_of(data: dict[str, Any]) -> BaseException:
@@ -173,7 +174,7 @@ class _Records:
 
 
 class _Patches:
-    """What LangServe sends: a log, whose entries do not say what is inside what."""
+    """Reads the patches of a log, which LangServe sends; they do not say which run is nested in which."""
 
     def __init__(self, scope: AnyScope) -> None:
         self._replay = PatchReplay(*scope.observers, parent=scope.run)
@@ -185,7 +186,7 @@ class _Patches:
         return [AddableDict(chunk) if type(chunk) is dict else chunk for chunk in chunks]
 
     async def settle(self) -> None:
-        """Its runs are over before anything could be awaited."""
+        """Nothing to wait for: its runs report as they are read."""
 
     def end(self, error: BaseException | None) -> None:
         self._replay.end(error)
@@ -204,5 +205,5 @@ def schema_model(schema: dict[str, Any], title: str) -> type[BaseModel]:
 
 
 def _data(batch: ServedBatch) -> Iterator[str]:
-    """The data of a batch's data events; ``metadata`` and events of later versions are none."""
+    """The data of a batch's data events. ``metadata`` and events of later versions are left out."""
     return (data for name, data in batch.events if name == "data")

@@ -17,8 +17,7 @@ from urllib.parse import unquote, urlsplit
 from ...engine.chunks import ChunkStream, fold
 from ...engine.config import RunnableConfig
 from ...engine.modes import AnyScope, Blocking, EventLoop, drive_stream
-from ...messages import AIMessageChunk
-from ...models.chat import whole
+from ...messages import AIMessageChunk, message_chunk_to_message
 from ...runnables.base import Runnable
 from ...tracing.events import StreamEvent, check_version
 from ...tracing.log.patches import RunLog, RunLogPatch
@@ -48,7 +47,7 @@ class RemoteRunnable(Runnable[Input, Output]):
     be reached or says that it has not begun. Other keyword arguments go to the ``httpx`` clients (``verify``,
     ``auth``, ``proxy``, ...).
 
-    A service takes no call arguments (``bind``): what should vary is made configurable where it is served.
+    A service takes no call arguments (``bind``): make what should vary configurable in the served chain.
 
     >>> from workbench import RemoteRunnable, RunnableLambda, serve_chain
     >>> with serve_chain(str.upper, path="/upper") as service:
@@ -100,7 +99,7 @@ class RemoteRunnable(Runnable[Input, Output]):
         _no_arguments(kwargs)
         if scope.observers:
             output = await fold(self._observed(input, scope))
-            return whole(output) if isinstance(output, AIMessageChunk) else output
+            return message_chunk_to_message(output) if isinstance(output, AIMessageChunk) else output
         body = body_of(input, settings_of(scope))
         return self._output(await self._call(scope, "invoke", body))
 

@@ -31,7 +31,7 @@ POSTS = ("invoke", "batch", "stream", "stream_log", "stream_events")
 SCHEMAS = ("input_schema", "output_schema", "config_schema")
 
 _AHEAD = 256
-"""Events of runs that may wait for the reader of their records."""
+"""How many events of runs may wait to be sent before the chain has to wait."""
 
 
 class Service:
@@ -259,8 +259,8 @@ class Service:
         return task.result()
 
     def _failure(self, error: BaseException) -> Fault:
-        told = chain_error(error, self.options.errors)
-        return Fault(500, {"detail": told["message"], "error": told})
+        fields = chain_error(error, self.options.errors)
+        return Fault(500, {"detail": fields["message"], "error": fields})
 
     async def _answer_output(self, scope: Scope, send: Send, data: dict[str, Any]) -> None:
         wire: WireFormat = "values" if format_of(_header(scope, HEADER)) else ""
@@ -273,7 +273,7 @@ class Service:
 
 
 class Endpoint:
-    """An ASGI application: tokens, the number of runs, and faults as answers."""
+    """An ASGI application that checks tokens and the number of runs, and answers faults."""
 
     def __init__(self, service: Service, answer: Callable[[Scope, Receive, Send], Any]) -> None:
         self._service = service
@@ -332,13 +332,13 @@ async def answer_json(send: Send, status: int, data: Any, headers: dict[str, str
 
 async def answer_text(send: Send, status: int, text: str, headers: dict[str, str]) -> None:
     body = text.encode()
-    told = {
+    all_headers = {
         "content-type": "application/json",
         "content-length": str(len(body)),
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
         **headers,
     }
-    raw = [(key.encode(), value.encode("latin-1")) for key, value in told.items()]
+    raw = [(key.encode(), value.encode("latin-1")) for key, value in all_headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -1,7 +1,8 @@
 """A server for chains: in the background of a notebook (``serve_chain``), or in the foreground for the CLI.
 
-It listens on this machine only unless told otherwise. A server on a loopback address answers only to names of
-it: a page elsewhere cannot reach it by a name that it has pointed here.
+It listens on this machine only, unless *host* says otherwise. A server on a loopback address answers only
+requests whose Host header names this machine, so that a page elsewhere cannot reach it by pointing a name of
+its own here (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ class ServedChain:
     def _run(self) -> None:
         try:
             self._server.run(sockets=[self._listener])
-        except BaseException as error:  # told to who waits for the start
+        except BaseException as error:  # raised by _wait_started
             self._error = error
         finally:
             self._listener.close()

@@ -115,8 +115,8 @@ def _success(name: str, output: dict[str, Any]) -> dict[str, Any]:
 
 def _get(name: str) -> dict[str, Any]:
     content = {"application/json": {"schema": {"type": "object"}}}
-    told = {"200": {"description": "A JSON schema", "content": content}, **_faults(401)}
-    return {"summary": _SUMMARIES[name], "responses": told}
+    responses = {"200": {"description": "A JSON schema", "content": content}, **_faults(401)}
+    return {"summary": _SUMMARIES[name], "responses": responses}
 
 
 def _health() -> dict[str, Any]:

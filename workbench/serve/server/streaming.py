@@ -1,9 +1,9 @@
 """One streamed answer: a run's items as server-sent events, at the pace of its reader.
 
-The run is pulled in a task of its own, at most AHEAD items before what the socket takes. What has gathered
-since the last write goes out together, the first item at once, then thirty times a second (ten where there
-are hundreds of streams: writes are what costs). Whoever leaves stops the run, and with it its requests; so
-does the end of its time, and a shutdown.
+The run is read in a task of its own, at most AHEAD items ahead of what the socket takes. The first item is
+written at once; after that, what has gathered is written together thirty times a second (ten times where
+there are hundreds of streams, because writes are what costs). A client that leaves stops the run, and with it
+the run's requests; so do the end of its time and a shutdown.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from .options import ActiveRuns
 __all__ = ["HEADERS", "EventAnswer"]
 
 AHEAD = 128
-"""Items that a run may give before the socket takes them."""
+"""How many items of a run may wait for the socket before the run has to wait."""
 DUE = 64
-"""Items that are not kept back for others to come."""
+"""So many items are written at once, without waiting for more."""
 FRAME_S = 0.033
 MANY = 64
-"""Runs from which frames get longer, up to three times as long."""
+"""From so many runs on, the time between writes gets longer, up to three times as long."""
 PING_S = 15.0
 LINGER_S = 5.0
-"""Seconds a reader that takes nothing gets for the end, when the time of its run is over."""
+"""When the time of a run is over: the seconds that a client which reads nothing has to take the end."""
 
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -45,8 +45,8 @@ Encode = Callable[[Sequence[Any]], bytes]
 
 
 class EventAnswer:
-    """*open_items* starts the run. *encode* makes events of some items, *rest* those before the end, and
-    *failed* the data of the error event."""
+    """*open_items* starts the run. *encode* gives the bytes of the events for some items, *rest* those to
+    send before the end, and *failed* the data of the error event."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class EventAnswer:
         self._ended_by: tuple[int, str] | None = None
         self._gone = False
         self._pauses = False
-        """Whether a single item is not worth waking the sender for."""
+        """Whether the sender pauses between two writes, so that a single item need not wake it."""
         self._broken: Exception | None = None
         """What encoding an item raised."""
 
@@ -94,7 +94,7 @@ class EventAnswer:
             async with asyncio.timeout(self._run_s + LINGER_S):
                 await send({"type": "http.response.start", "status": 200, "headers": self._headers})
                 await self._send_all(producer, send)
-        except TimeoutError:  # a reader that does not read: the connection is cut
+        except TimeoutError:  # the client does not read: the connection is cut
             pass
         except asyncio.CancelledError:  # by the server, which is in a hurry
             with contextlib.suppress(Exception):
@@ -148,7 +148,7 @@ class EventAnswer:
             if not self._items and not self._is_over(producer) and not await self._woken(loop, PING_S):
                 body = PING
                 continue
-            # What comes in the next milliseconds goes along.
+            # What comes in the next milliseconds is written together.
             frame_s = FRAME_S * min(max(len(self._active.runs) / MANY, 1), 3)
             self._pauses = True
             while (wait_s := last + frame_s - loop.time()) > 0:
@@ -179,7 +179,7 @@ class EventAnswer:
         return body
 
     async def _woken(self, loop: asyncio.AbstractEventLoop, seconds: float) -> bool:
-        """Wait until something happens, at most so long; whether it did."""
+        """Wait until something happens, at most *seconds*. Returns whether it did."""
         waiter = self._waiter = loop.create_future()
         timer = loop.call_later(seconds, _time_out, waiter)
         try:

@@ -1,9 +1,9 @@
 """The operations of a run log as they travel, and back.
 
-RFC 6902 cannot say that a text grew, so the log replaces the root's ``final_output`` at every chunk by all of
-it. That never travels: where the other end is ours it makes these operations of the chunks, as the log did;
-anybody else gets one when the output has grown by a quarter, and at the end. Applied in order, what was sent
-builds the same state.
+RFC 6902 has no operation for text that grows, so at every chunk the log replaces the root's ``final_output``
+by the whole of it. These operations are not sent: our clients compute them from the chunks, as the log did;
+other clients get one when the output has grown by a quarter, and one at the end. Applied in order, what was
+sent builds the same state.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PatchWriter:
 
 
 class _Added(dict[str, Any]):
-    """A later operation in the place of the one that added its path."""
+    """A later operation on a path, sent in place of the one that added the path."""
 
     def __init__(self, op: Op) -> None:
         super().__init__(op="add", path=op["path"])
@@ -101,7 +101,7 @@ class PatchReader:
         return RunLogPatch(*made)
 
     def patches(self, ops: Any) -> list[RunLogPatch]:
-        """A frame's operations, in the patches they came from as far as that can be told."""
+        """A frame's operations, as far as possible in the patches that they came from."""
         if not self._typed:
             return [self.patch(ops)]
         found: list[RunLogPatch] = []

@@ -1,10 +1,11 @@
 """Values on the wire: messages, documents and prompt values as JSON objects that say their ``type``.
 
-That is the form LangServe has: an object whose ``type`` names one of the known classes, and that has its
-fields, arrives as an instance of it; all others stay dicts. Where both ends are ours (*typed*) JSON objects
-also say which dicts add up and which lists are tuples, and leave out fields that have their defaults.
+This is LangServe's form: an object whose ``type`` names one of the known classes, and that has the fields of
+that class, becomes an instance of it; all others stay dicts. Between our own clients and servers (*typed*)
+JSON objects also say which dicts add up and which lists are tuples, and leave out fields that have their
+defaults.
 
-What has no JSON form is an error in an output (ValueError) and a short repr in what is told of a run.
+A value without a JSON form is an error (ValueError) in an output, and a short repr in the records of a run.
 """
 
 from __future__ import annotations
