@@ -175,7 +175,7 @@ class RunnableWithMessageHistory(Runnable[Input, Output]):
         await turn.remember(total.value, scope)
 
     def _session(self, scope: AnyScope) -> dict[str, Any]:
-        """What the call says of its session."""
+        """The keys of the session, from the config of the call."""
         given, expected = scope.settings.configurable, [spec.id for spec in self.history_factory_config]
         if missing := [key for key in expected if key not in given]:
             example = ", ".join(f"{key!r}: ..." for key in expected)

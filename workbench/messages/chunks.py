@@ -40,7 +40,7 @@ __all__ = [
 
 _set = object.__setattr__
 _KEPT = frozenset({"id", "type", "index", "name", "role"})
-"""Keys that name something: said again, they are the same; they never join."""
+"""Keys that name something: when they are repeated they are not joined, as texts are."""
 
 
 class BaseMessageChunk(BaseMessage):

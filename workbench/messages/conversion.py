@@ -71,7 +71,7 @@ _OPENAI_ROLES = {
     "function": "function",
 }
 OPENAI_ROLE = "__openai_role__"
-"""In ``additional_kwargs``: the role that a message came in, where its class does not tell."""
+"""In ``additional_kwargs``: the role that a message came in, where its class does not show it."""
 
 
 def message_class(role: str) -> type[BaseMessage]:

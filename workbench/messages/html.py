@@ -1,4 +1,4 @@
-"""A message as a notebook shows it: who speaks, what is said, which tools are called, what it cost.
+"""A message as a notebook shows it: the speaker, the content, the tool calls, the tokens used.
 
 Everything in a message is data: text is escaped, an image is drawn only from its own bytes (a
 ``data:`` URL of a raster format), never fetched.

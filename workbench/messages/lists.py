@@ -89,7 +89,7 @@ def filter_messages(
     exclude_ids: Collection[str] | None = None,
     exclude_tool_calls: bool | Collection[str] | None = None,
 ) -> Any:
-    """The messages that no *exclude* names and, where there is any *include*, at least one of them does.
+    """The messages that match no *exclude* and, if there is an *include*, match at least one of them.
 
     exclude_tool_calls: True leaves out requests to call tools and the tools' answers; ids only those calls.
 

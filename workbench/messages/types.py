@@ -1,4 +1,4 @@
-"""The kinds of messages: who speaks, and what is said.
+"""The kinds of messages, by who speaks.
 
 Content is text, or a list of parts: text, or dicts such as ``{"type": "text", "text": ...}`` and
 ``{"type": "image_url", "image_url": {"url": ...}}``.
@@ -105,7 +105,7 @@ _ABOUT_THE_CALL = ("id", "response_metadata", "usage_metadata", "chunk_position"
 
 
 class BaseMessage(Described):
-    """A message; its ``type`` says who speaks. Its repr says what it says; ``str`` and views also say what
+    """A message; its ``type`` names the speaker. Its repr shows the content; ``str`` and views also show what
     is known of the call that it came from.
 
     >>> from workbench import HumanMessage
@@ -166,26 +166,28 @@ class BaseMessage(Described):
         return "\n".join(_shown_part(part) for part in self.content)
 
     def __view_data__(self) -> dict[str, Any]:
-        """What a view shows: the fields that say something."""
-        return {"type": self.type, "content": self.content, **self._said()}
+        """What a view shows: the fields that are set."""
+        return {"type": self.type, "content": self.content, **self._set_fields()}
 
-    def _said(self) -> dict[str, Any]:
+    def _set_fields(self) -> dict[str, Any]:
         fields = type(self).model_fields
-        said = {}
+        shown = {}
         for name, field in fields.items():
             value = getattr(self, name)
             if name in ("content", "type") or value in (None, [], {}) or value == field.default:
                 continue
-            said[name] = value
-        return said
+            shown[name] = value
+        return shown
 
     def __repr_args__(self) -> Any:
         yield "content", self.content
-        yield from ((name, value) for name, value in self._said().items() if name not in _ABOUT_THE_CALL)
+        yield from (
+            (name, value) for name, value in self._set_fields().items() if name not in _ABOUT_THE_CALL
+        )
 
     def __str__(self) -> str:
-        said = {"content": self.content, **self._said()}
-        return " ".join(f"{key}={value!r}" for key, value in said.items())
+        shown = {"content": self.content, **self._set_fields()}
+        return " ".join(f"{key}={value!r}" for key, value in shown.items())
 
     def _repr_html_(self) -> str:
         return message_html(self)
@@ -234,8 +236,8 @@ class AIMessage(BaseMessage):
 
     @field_validator("tool_calls", mode="before")
     @classmethod
-    def _say_their_type(cls, calls: Any) -> Any:
-        """A call need not say that it is one."""
+    def _with_type(cls, calls: Any) -> Any:
+        """Calls may be given without their ``type``."""
         if not isinstance(calls, list):
             return calls
         return [{**call, "type": "tool_call"} if _is_untyped(call) else call for call in calls]

@@ -2,8 +2,8 @@
 
 Three bases to subclass. ``BaseOutputParser``: define ``parse(text)``; it gathers a stream first.
 ``BaseTransformOutputParser``: it parses every chunk of a stream by itself.
-``BaseCumulativeTransformOutputParser``: define ``parse_result(generations, partial=...)``; it is asked again,
-with all that has come, for every chunk, and what it returns goes on if it is new and not None.
+``BaseCumulativeTransformOutputParser``: define ``parse_result(generations, partial=...)``; it is called
+again for every chunk, with all that has come; what it returns is given out if it is new and not None.
 
 The parsers of the workbench read each chunk once: see ``GrowingReader``. They do their work where they are
 called; the methods of subclasses run in a worker thread under an event loop, since they may block.
@@ -75,7 +75,7 @@ class BaseLLMOutputParser(RunnableSerializable[Any, T], Generic[T]):
         return self.parse_result(result, partial=partial)
 
     def get_format_instructions(self) -> str:
-        """What to tell a model, in the prompt, of the form that is expected."""
+        """Instructions for a prompt: the form that the model's answer must have."""
         raise NotImplementedError(f"{type(self).__name__} has no format instructions")
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> T:
@@ -189,8 +189,8 @@ class GrowingList(list[Any]):
 
 
 class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):
-    """A parser whose output grows with the stream; the last is that for the whole. *diff*: a stream tells,
-    for each output, how it differs from the one before (``_diff``).
+    """A parser whose output grows with the stream; the last is that for the whole. *diff*: a stream
+    gives the difference of each output to the one before (``_diff``) in its place.
 
     >>> from workbench import BaseCumulativeTransformOutputParser
     >>> class Words(BaseCumulativeTransformOutputParser):
@@ -295,7 +295,7 @@ class StrOutputParser(BaseTransformOutputParser[str]):
 
 
 def text_to_parse(parser: Any, input: Any) -> str:
-    """The text of a message or the text itself. OutputParserError says what came otherwise."""
+    """The text of a message, or the text itself. OutputParserError for anything else."""
     if isinstance(input, BaseMessage):
         content = input.content
         return content if isinstance(content, str) else input.text

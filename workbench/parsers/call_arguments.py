@@ -71,7 +71,7 @@ def arguments_expected(kind: str, name: str, text: str, expected: str) -> Output
 
 
 def message_to_parse(parser: Any, input: Any) -> BaseMessage:
-    """The message that came; OutputParserError says what came otherwise."""
+    """The message that came; OutputParserError for anything else."""
     if isinstance(input, BaseMessage):
         return input
     raise message_expected(parser, input)

@@ -173,7 +173,7 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
 
 
 class RetryWithErrorOutputParser(RetryOutputParser[T], Generic[T]):
-    """A RetryOutputParser whose default prompt tells the error too.
+    """A RetryOutputParser whose default prompt shows the error too.
 
     >>> from workbench import DatetimeOutputParser, FakeChatModel, PromptTemplate, RetryWithErrorOutputParser
     >>> model = FakeChatModel(responses=["1969-07-20"])
@@ -190,7 +190,7 @@ class RetryWithErrorOutputParser(RetryOutputParser[T], Generic[T]):
 def _instructions(parser: Any) -> str:
     try:
         return str(parser.get_format_instructions())
-    except (AttributeError, NotImplementedError):  # a parser that has none; the error says enough
+    except (AttributeError, NotImplementedError):  # a parser that has none; the error is enough
         return "(not said)"
 
 

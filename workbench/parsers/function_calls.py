@@ -70,7 +70,7 @@ class JsonOutputFunctionsParser(CallParser):
 
 
 class JsonKeyOutputFunctionsParser(JsonOutputFunctionsParser):
-    """One of the arguments: the one named *key_name*. OutputParserError if there is no such.
+    """One of the arguments: the one named *key_name*. OutputParserError if it is missing.
 
     >>> from workbench import AIMessage, JsonKeyOutputFunctionsParser
     >>> call = {"name": "add", "arguments": '{"x": 1, "y": 2}'}

@@ -97,7 +97,7 @@ class PydanticOutputParser(JsonOutputParser, Generic[M]):
 
     A stream gives an instance as soon as there is enough for one, and again when it has changed.
     OutputParserError carries the text as ``llm_output``, and as ``observation`` what the model should have
-    written otherwise. A stream of *diff* tells of the instances as JSON.
+    written otherwise. With *diff* a stream gives the changes of the instance's JSON.
 
     >>> from pydantic import BaseModel
     >>> from workbench import PydanticOutputParser
@@ -179,7 +179,7 @@ class _ModelGrowth:
 
 
 def instructions_for(model: Any) -> str:
-    """What to tell a model so that it writes JSON of this form."""
+    """Instructions for a model to write JSON that fits *model*."""
     schema = {key: part for key, part in model.model_json_schema().items() if key not in ("title", "type")}
     return (
         "Answer with one JSON object, and nothing else. It must fit this JSON schema, which describes the "

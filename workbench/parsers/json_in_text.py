@@ -1,9 +1,10 @@
-"""Where in a model's answer the JSON is: alone, behind a fence, or somewhere in the prose.
+"""Where in a model's answer the JSON is: alone, in a code fence, or somewhere in the prose.
 
-The answer is read as it comes. What counts, in this order: an object or list that the text begins with; one
-that a fence (of ``json`` or of nothing said) begins with; the first object in the prose, or list at the
-beginning of a line. What opens like one and soon turns out to be prose (``{name}``, ``[Note]``) is passed
-over; text behind the value is not read. A text or number alone counts if it is the whole answer.
+The answer is read as it comes. The JSON is, in this order of preference: an object or list at the beginning
+of the text; one at the beginning of a code fence (for ``json``, or without a language); the first object in
+the prose, or the first list at the beginning of a line. What opens like one and soon turns out to be prose
+(``{name}``, ``[Note]``) is skipped; text after the value is not read. A text or number alone counts if it is
+the whole answer.
 """
 
 from __future__ import annotations
@@ -64,14 +65,14 @@ class JsonInText:
         return self._scalar
 
     def changes(self) -> list[dict[str, Any]]:
-        """JSON Patch operations from the value that was told last to this one."""
+        """JSON Patch operations from the value at the last call of this to the value now."""
         if self._reader is not None and (self._shown or self._reader.sure):
             return self._reader.changes()
         return [] if self._scalar is MISSING else [{"op": "replace", "path": "", "value": self._scalar}]
 
     def feed(self, text: str) -> None:
-        """Read on; ``changed`` says afterwards whether the value may have. Raises OutputParserError where the
-        JSON turns out to be none."""
+        """Read on; afterwards ``changed`` is whether the value may have changed. Raises OutputParserError
+        where the text is not JSON after all."""
         self.changed = False
         self._texts.append(text)
         at, end = 0, len(text)
@@ -84,7 +85,7 @@ class JsonInText:
         self._size += end
 
     def finish(self) -> None:
-        """Say that the answer is whole. Raises OutputParserError if there is no whole JSON in it."""
+        """Call this at the end of the answer. Raises OutputParserError if there is no whole JSON in it."""
         self.changed = False
         reader = self._reader
         if self._failure is not None:

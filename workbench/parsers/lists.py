@@ -163,7 +163,7 @@ class _CommaReader:
         self._item: list[str] = []
         self._begins = True  # nothing of the item has come
         self._quoted = False  # inside quotes
-        self._quote = False  # directly behind a quote inside quotes, which may be the first of two
+        self._quote = False  # directly after a quote inside quotes, which may be the first of two
         self._line_begins = True
 
     def feed(self, text: str) -> Iterator[str]:

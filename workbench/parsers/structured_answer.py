@@ -1,4 +1,4 @@
-"""AnswerParser: what a model was asked for by a schema, from its message; and what it did instead."""
+"""AnswerParser: reads what a model was asked for by a schema, and reports what it did instead."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ _SHOWN = 200
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     """What *reader* reads of a message. *wanted*: the name of what was asked for; *calls*: as a tool call.
 
-    OutputParserError tells a refusal, an answer without the call and one that was cut off from one that does
-    not fit.
+    The OutputParserError of a refusal, of an answer without the call and of one that was cut off says so.
     """
 
     reader: BaseCumulativeTransformOutputParser[Any]
@@ -78,7 +77,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             )
 
     def _explained(self, error: OutputParserError, message: BaseMessage | None) -> OutputParserError:
-        """The error of an answer that was cut off says so; any other is as it was."""
+        """The error, with a note if the answer was cut off."""
         if message is None or not (cut := _cut(message)):
             return error
         return OutputParserError(f"{error}{cut}", observation=error.observation, llm_output=error.llm_output)

@@ -234,8 +234,8 @@ class _CallsGrowth:
 
 
 def _pieces(message: BaseMessage) -> Iterator[tuple[Any, Mapping[str, Any]]]:
-    """The pieces of calls in a message, with what tells the calls apart: chunks, calls that are no JSON, or
-    those of a message that nobody has parsed."""
+    """The pieces of calls in a message, each with the index of its call: chunks, calls whose arguments are no
+    JSON, or those of a message that nobody has parsed."""
     chunks = getattr(message, "tool_call_chunks", None)
     if chunks:
         for chunk in chunks:

@@ -14,7 +14,7 @@ __all__ = ["DatetimeOutputParser", "EnumOutputParser", "RegexParser"]
 
 
 class EnumOutputParser(BaseOutputParser[Enum]):
-    """The member of *enum* whose value the text is, but for space around it.
+    """The member of *enum* whose value is the text, without the space around it.
 
     >>> from enum import Enum
     >>> from workbench import EnumOutputParser

@@ -146,7 +146,7 @@ class _XMLReader:
         self._texts: list[str] = []
         self._characters = 0
         self._begun = self._done = False
-        self._held: list[str] = []  # behind the last ">": no tag ends in it
+        self._held: list[str] = []  # after the last ">": no tag ends in it
         self._path: list[_Element] = []
         self._pieces: list[ElementChunk] = []
         self._expat = expat.ParserCreate("utf-8")
@@ -180,7 +180,7 @@ class _XMLReader:
         yield from self._read("".join(self._held), True)
 
     def _begin(self) -> bool:
-        """Pass over what stands before the first element; whether there is one by now."""
+        """Skip the text before the first element; whether that has begun."""
         text = "".join(self._held)
         found = _ELEMENT.search(text)
         if found is None:
@@ -196,7 +196,7 @@ class _XMLReader:
         try:
             self._expat.Parse(text, last)
         except expat.ExpatError as error:
-            if not self._done:  # else it is about what stands behind the element
+            if not self._done:  # else it is about the text after the element
                 raise self._error(f"expected well-formed XML, got {error}") from error
         except UnicodeEncodeError as error:
             raise self._error(f"expected XML, got text that is no Unicode: {error}") from error
@@ -230,7 +230,7 @@ class _XMLReader:
             self._path[-1].text.append(text)
 
     def _text_between(self) -> None:
-        """Give the text before an element or behind one, unless it is space."""
+        """Give the text before or after an element, unless it is space."""
         element = self._path[-1]
         text = "".join(element.text)
         element.text = []

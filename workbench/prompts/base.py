@@ -28,8 +28,8 @@ MESSAGES = list[AnyMessage]
 
 
 class BasePromptTemplate(RunnableSerializable[Any, PromptValue]):
-    """See the module. Input: a dict of the variables, of which there may be more; a prompt that needs one
-    variable takes its bare value too.
+    """See the module. Input: a dict of the variables, which may have other keys too; a prompt that needs
+    one variable also takes its value alone.
 
     ``input_variables`` must be given, ``optional_variables`` may. ``partial_variables`` are filled in
     already: values, or functions that give one when it is needed. ``input_types`` state the types of
@@ -141,7 +141,7 @@ class BasePromptTemplate(RunnableSerializable[Any, PromptValue]):
         )
 
     def _as_text(self, name: str) -> str | None:
-        """How a template says ``{name}`` where no variable is meant, if it can be said in its format."""
+        """How to write ``{name}`` as plain text in a template, if its format has a way."""
         return f"{{{{{name}}}}}"
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> PromptValue:
@@ -193,7 +193,7 @@ class BaseChatPromptTemplate(BasePromptTemplate):
         print(self.pretty_repr())
 
     def _preview(self) -> list[BaseMessage]:
-        """Messages that say what they will be."""
+        """Messages that stand for those to come, with their templates as content."""
         return [ChatMessage(content=repr(self), role=type(self).__name__)]
 
     def _repr_html_(self) -> str:
@@ -201,6 +201,6 @@ class BaseChatPromptTemplate(BasePromptTemplate):
 
 
 def check_declared(prompt: BasePromptTemplate, declared: Sequence[str] | None, validate: bool) -> None:
-    """ValueError if a prompt to be validated was said to have other variables than its templates have."""
+    """ValueError if *declared* variables are to be validated and are not those of the templates."""
     if validate and declared is not None and set(declared) != set(prompt.input_variables):
         raise ValueError(f"input_variables: the template has {prompt.input_variables}, got {list(declared)}")

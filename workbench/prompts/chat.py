@@ -150,7 +150,7 @@ class ChatPromptTemplate(BaseChatPromptTemplate):
         return self.messages[index]
 
     def _given(self) -> dict[str, Any]:
-        """The fields that were set, but for the messages and what follows from them."""
+        """The fields that were set, except the messages and what is derived from them."""
         derived = ("messages", "input_variables", "optional_variables")
         return {name: getattr(self, name) for name in self.model_fields_set if name not in derived}
 

@@ -41,8 +41,8 @@ def is_pair(item: Any) -> bool:
 
 
 def as_piece(item: Any, template_format: TemplateFormat) -> Any:
-    """A message, a template of one, a placeholder or a prompt, from what *item* says. TypeError or ValueError
-    says what was expected."""
+    """A message, a template of one, a placeholder or a prompt, from an *item* in one of these forms.
+    TypeError or ValueError for anything else."""
     if isinstance(item, BaseMessagePromptTemplate | BaseChatPromptTemplate | BaseMessage):
         return item
     if isinstance(item, str):

@@ -1,4 +1,4 @@
-"""Documents as text, by a prompt that says how one looks."""
+"""Documents as text, each formatted by a prompt."""
 
 from __future__ import annotations
 

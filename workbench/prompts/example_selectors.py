@@ -1,6 +1,6 @@
 """Example selectors: which examples a few-shot prompt shows for an input.
 
-An example is a dict of texts. ``LengthBasedExampleSelector`` takes as many as there is room for;
+An example is a dict of texts. ``LengthBasedExampleSelector`` takes as many as fit;
 ``SemanticSimilarityExampleSelector`` those nearest in meaning to the input, from a vector store;
 ``MaxMarginalRelevanceExampleSelector`` near ones that are unlike each other.
 """

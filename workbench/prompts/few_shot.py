@@ -1,7 +1,7 @@
 """Few-shot prompts: examples of the task before the task itself.
 
-Examples are dicts, given or chosen for each input by an example selector, and ``example_prompt`` says how one
-looks. Their values are data: braces in them are braces.
+Examples are dicts, given or chosen for each input by an example selector, and ``example_prompt`` formats
+each. Their values are data: braces in them stay braces.
 
 >>> from workbench import PromptTemplate
 >>> prompt = FewShotPromptTemplate(

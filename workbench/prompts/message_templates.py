@@ -90,7 +90,7 @@ class BaseMessagePromptTemplate(BaseModel):
         return {}
 
     def _preview(self) -> list[BaseMessage]:
-        """Messages that say what it will be."""
+        """Messages that stand for those to come, with their templates as content."""
         return [ChatMessage(content=repr(self), role=type(self).__name__)]
 
     def _repr_html_(self) -> str:

@@ -59,7 +59,7 @@ class StringPromptTemplate(BasePromptTemplate):
 class PromptTemplate(StringPromptTemplate):
     """A prompt that is one text with places for values: ``PromptTemplate.from_template("about {topic}")``.
 
-    ``input_variables`` are found in the template; with ``validate_template`` it is a ValueError to have said
+    ``input_variables`` are found in the template; with ``validate_template`` it is a ValueError to declare
     others. For ``template_format`` see ``templates``.
 
     >>> from workbench import PromptTemplate

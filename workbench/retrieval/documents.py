@@ -34,7 +34,7 @@ class Document(Described):
         super().__init__(**fields)
 
     def __view_data__(self) -> dict[str, Any]:
-        """What a view shows: the fields that say something."""
+        """What a view shows: the fields that are set."""
         return {**dict(self.__repr_args__()), **({} if self.id is None else {"id": self.id})}
 
     def __repr_args__(self) -> Any:

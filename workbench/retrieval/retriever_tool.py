@@ -42,15 +42,15 @@ def create_retriever_tool(
     'bears sleep in winter'
     """
 
-    def told(documents: list[Document]) -> Any:
+    def output(documents: list[Document]) -> Any:
         content = document_separator.join(_text(document, document_prompt) for document in documents)
         return (content, documents) if response_format == "content_and_artifact" else content
 
     def retrieve(query: str, callbacks: Callbacks | None = None) -> Any:
-        return told(retriever.invoke(query, {"callbacks": callbacks}))
+        return output(retriever.invoke(query, {"callbacks": callbacks}))
 
     async def aretrieve(query: str, callbacks: Callbacks | None = None) -> Any:
-        return told(await retriever.ainvoke(query, {"callbacks": callbacks}))
+        return output(await retriever.ainvoke(query, {"callbacks": callbacks}))
 
     return StructuredTool(
         name=name,

@@ -379,14 +379,14 @@ class Runnable(Generic[Input, Output]):
 
     @property
     def InputType(self) -> Any:
-        """The type of its input, as far as its structure tells; a subclass may state its own."""
+        """The type of its input, as far as its structure shows it; a subclass may state its own."""
         from .input_output import input_of
 
         return input_of(self).annotation
 
     @property
     def OutputType(self) -> Any:
-        """The type of its output, as far as its structure tells; a subclass may state its own."""
+        """The type of its output, as far as its structure shows it; a subclass may state its own."""
         from .input_output import output_of
 
         return output_of(self).annotation
@@ -503,7 +503,7 @@ class Runnable(Generic[Input, Output]):
         return RunnableBinding(self, config={**(config or {}), **kwargs})  # type: ignore[arg-type]
 
     def with_types(self, *, input_type: Any = None, output_type: Any = None) -> Runnable[Input, Output]:
-        """This runnable with stated types, where its schemas cannot tell them."""
+        """This runnable with stated types, where they cannot be found in its structure."""
         from .binding import RunnableBinding
 
         return RunnableBinding(self, custom_input_type=input_type, custom_output_type=output_type)
@@ -516,7 +516,7 @@ class Runnable(Generic[Input, Output]):
         on_error: Listener | None = None,
     ) -> Runnable[Input, Output]:
         """Functions to call with the ``Run`` (and, as a second argument, its config) when a run of this
-        runnable starts, ends or fails; nested runs are not told of."""
+        runnable starts, ends or fails. Nested runs do not count."""
         from .binding import RunnableBinding
         from .listeners import listening
 
@@ -546,7 +546,8 @@ class Runnable(Generic[Input, Output]):
         stop_after_attempt: int = 3,
     ) -> Runnable[Input, Output]:
         """This runnable, called up to *stop_after_attempt* times while it fails with one of the given
-        types (or while a function of the exception says so). Streams are not repeated."""
+        types, or while a function of the exception returns True. A stream that has given a chunk is not
+        repeated."""
         from .retry import RunnableRetry
 
         return RunnableRetry(
@@ -684,7 +685,7 @@ class Runnable(Generic[Input, Output]):
         return input
 
     def _recorded_input(self, input: Any) -> Any:
-        """The input as its runs keep it for whoever observes: without what must stay secret."""
+        """The input as its runs record it for observers: without what must stay secret."""
         return input
 
     def _steps_inside(self) -> Sequence[Runnable[Any, Any]]:
@@ -692,7 +693,7 @@ class Runnable(Generic[Input, Output]):
         return ()
 
     def _stand_ins(self) -> Sequence[Runnable[Any, Any]]:
-        """The runnables one of which does its work, on its own input: its schemas are theirs."""
+        """The runnables of which one does its work, with the same input: it has their schemas."""
         inside = self._steps_inside()
         return inside if len(inside) == 1 else ()
 

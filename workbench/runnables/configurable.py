@@ -32,17 +32,17 @@ Input = TypeVar("Input")
 Output = TypeVar("Output")
 
 _KEPT = 16
-"""Differently configured copies that are kept for the next call; a copy of a model owns connections."""
+"""How many differently configured copies are kept for later calls; a copy of a model owns connections."""
 
 
 class DynamicRunnable(Runnable[Input, Output]):
-    """A runnable that a call's config decides on. Attributes are the default one's; a method that is
-    given ``config=`` is called on the one the config decides on."""
+    """A runnable that stands for others: the config of a call selects one. Attributes are those of the
+    default one; a method that is given ``config=`` is called on the one that the config selects."""
 
     default: Runnable[Input, Output]
 
     def prepare(self, config: RunnableConfig | None = None) -> tuple[Runnable[Input, Output], RunnableConfig]:
-        """The runnable a config decides on, and the config for it."""
+        """The runnable that a config selects, and the config for it."""
         step, scope = self._prepare(Blocking.enter(config))
         while isinstance(step, DynamicRunnable):
             step, scope = step._prepare(scope)

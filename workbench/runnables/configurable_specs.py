@@ -17,7 +17,7 @@ __all__ = [
 
 
 class ConfigurableField(NamedTuple):
-    """A value to be given at call time as ``configurable[id]``; *is_shared*: the same one everywhere.
+    """A value to be given at call time as ``configurable[id]``; *is_shared*: all steps use the same value.
 
     >>> from workbench import ConfigurableField, PromptTemplate
     >>> prompt = PromptTemplate.from_template("a joke about {topic}").configurable_fields(
@@ -61,7 +61,7 @@ class ConfigurableFieldSingleOption(NamedTuple):
 
 
 class ConfigurableFieldMultiOption(NamedTuple):
-    """Several of several named values; ``configurable[id]`` is a list of names.
+    """Some of several named values; ``configurable[id]`` is a list of names.
 
     >>> from workbench import ConfigurableFieldMultiOption, FakeListLLM
     >>> model = FakeListLLM(responses=["yes"]).configurable_fields(
@@ -90,7 +90,7 @@ AnyConfigurableField = ConfigurableField | ConfigurableFieldSingleOption | Confi
 
 
 class ConfigurableFieldSpec(NamedTuple):
-    """What a runnable says of one of its configurable values; see ``Runnable.config_specs``.
+    """The description of one configurable value of a runnable; see ``Runnable.config_specs``.
 
     >>> from workbench import ConfigurableField, PromptTemplate
     >>> prompt = PromptTemplate.from_template("a joke about {topic}").configurable_fields(

@@ -160,7 +160,7 @@ def _middle(slots: Iterable[_Slot], otherwise: int) -> int:
 
 
 def ascii_art(graph: Drawable) -> str:
-    """The graph in ASCII (but for its names): boxes from top to bottom, dotted where it is conditional."""
+    """The graph in ASCII, except for its names: boxes from top to bottom, conditional edges dotted."""
     layout = _Layout(graph)
     rows: list[list[str]] = []
     into: list[list[_Link]] = [[] for _ in layout.layers]

@@ -1,4 +1,4 @@
-"""What a function tells of its input and output: its annotations, and the keys its code reads."""
+"""What can be known of a function's input and output: its annotations, and the keys its code reads."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def input_annotation(fn: Callable[..., Any], *, streams: bool = False) -> Any:
     <class 'int'>
     """
     name = None if isinstance(fn, type) else _first_parameter(fn)
-    return _told(_hints(fn).get(name) if name else None, streams)
+    return _useful(_hints(fn).get(name) if name else None, streams)
 
 
 def output_annotation(fn: Callable[..., Any], *, streams: bool = False) -> Any:
     """The type it returns, or with *streams* of what it yields. Any if unknown."""
-    return fn if isinstance(fn, type) else _told(_hints(fn).get("return"), streams)
+    return fn if isinstance(fn, type) else _useful(_hints(fn).get("return"), streams)
 
 
 def read_keys(fn: Callable[..., Any]) -> tuple[str, ...]:
     """The keys it reads from its first argument with ``[]``; none if it does something else with them.
 
-    Read off the bytecode: it is there for lambdas and notebook cells alike, and says nothing more than
-    the source would.
+    They are read from the bytecode, which lambdas and functions of notebook cells have too, while their
+    source may be missing.
 
     >>> read_keys(lambda x: x["question"].strip() + x["language"])
     ('question', 'language')
@@ -66,8 +66,8 @@ def read_keys(fn: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _subscripts(code: CodeType, name: str) -> list[Any]:
-    """The constants that ``name[...]`` is read with, inner functions included; [None] if *name* is set
-    anew, so that later reads are of something else."""
+    """The constants that ``name[...]`` is read with, inner functions included; [None] if *name* is
+    assigned again, so that later reads are of something else."""
     keys: list[Any] = []
     steps = [step for step in dis.get_instructions(code) if step.opname != "NOP"]
     for index, step in enumerate(steps):
@@ -114,7 +114,7 @@ def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
         return {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
 
 
-def _told(annotation: Any, streams: bool) -> Any:
+def _useful(annotation: Any, streams: bool) -> Any:
     if streams and get_origin(annotation) in _STREAMS:
         annotation = (get_args(annotation) or (Any,))[0]
     elif streams:

@@ -39,7 +39,7 @@ class Graph:
         name: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Node:
-        """A new node. ValueError if there is one of that id."""
+        """A new node. ValueError if the id is taken."""
         if id is None:
             id = next(free for n in count(len(self.nodes)) if (free := str(n)) not in self.nodes)
         if id in self.nodes:

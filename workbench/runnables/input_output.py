@@ -5,7 +5,7 @@ answers by overriding one of
 
 - ``InputType``, ``OutputType``: it takes or gives one type;
 - ``_input_shape``, ``_output_shape``: it depends on its parts. *wanted* is what must come out, *given* what
-  goes in: what lets values by (passthrough, assign, pick) hands them on;
+  goes in: passthrough, assign and pick, which do not change all values, hand them on;
 - ``_stand_ins``: one of other runnables does its work, so that theirs are its shapes.
 
 Otherwise the arguments of ``Runnable[..., ...]`` in its bases count, or the one runnable inside.

@@ -14,7 +14,7 @@ __all__ = ["lending", "lending_stream"]
 
 
 async def lending(work: Any, scope: AnyScope) -> Any:
-    """A public call made from a limited function: its place is others' meanwhile."""
+    """A public call made from a limited function: others may use its place meanwhile."""
     __tracebackhide__ = True
     if scope.lent is None:
         return await work

@@ -1,4 +1,4 @@
-"""Listeners: functions that are told when one runnable's own runs start, end or fail.
+"""Listeners: functions that are called when a runnable's own runs start, end or fail.
 
 A listener is an observer that follows the first run which starts under it, and no nested one. What it
 raises is raised by the call, as with every observer; where the call is failing already, it goes into a
@@ -32,32 +32,32 @@ _NAMES = {"start": "on_start", "end": "on_end", "error": "on_error"}
 def listening(
     listeners: Mapping[str, Callable[..., Any] | None], *, asynchronous: bool = False
 ) -> Callable[[RunnableConfig], RunnableConfig]:
-    """What adds listeners (``on_start``, ``on_end``, ``on_error``) to a call's config. TypeError for what
-    is no function of the kind asked for."""
-    told = {
+    """A function that adds listeners (``on_start``, ``on_end``, ``on_error``) to the config of a call.
+    TypeError for a listener that is not a function, or is of the other kind (synchronous or not)."""
+    by_kind = {
         kind: _checked(name, listener, asynchronous)
         for kind, name in _NAMES.items()
         if (listener := listeners.get(name)) is not None
     }
     observer = _AsyncOwnRun if asynchronous else _OwnRun
-    return lambda config: {"callbacks": [observer(told, config)]}
+    return lambda config: {"callbacks": [observer(by_kind, config)]}
 
 
 class _OwnRun:
-    """The observer of one call: tells of the first run that starts under it."""
+    """The observer of one call: it calls the listeners for the first run that starts under it."""
 
-    def __init__(self, told: Mapping[str, Callable[..., Any]], config: RunnableConfig) -> None:
-        self._told = told
+    def __init__(self, listeners: Mapping[str, Callable[..., Any]], config: RunnableConfig) -> None:
+        self._listeners = listeners
         self._config = config
         self._run: Run | None = None
 
     def __call__(self, event: RunEvent) -> None:
         if self._run is None and event.kind == "start":
             self._run = event.run
-        if event.run is self._run and (tell := self._told.get(event.kind)) is not None:
-            self._tell(event.run, tell(event.run, self._config))
+        if event.run is self._run and (listener := self._listeners.get(event.kind)) is not None:
+            self._called(event.run, listener(event.run, self._config))
 
-    def _tell(self, run: Run, returned: Any) -> None:
+    def _called(self, run: Run, returned: Any) -> None:
         """The listener has been called."""
 
 
@@ -65,11 +65,11 @@ class _AsyncOwnRun(_OwnRun):
     """The same with asynchronous listeners: the work waits for them. Where nothing can be awaited, a
     thread runs them to their end."""
 
-    def __init__(self, told: Mapping[str, Callable[..., Any]], config: RunnableConfig) -> None:
-        super().__init__(told, config)
+    def __init__(self, listeners: Mapping[str, Callable[..., Any]], config: RunnableConfig) -> None:
+        super().__init__(listeners, config)
         self._begun: list[tuple[Coroutine[Any, Any, Any], BaseException | None]] = []
 
-    def _tell(self, run: Run, returned: Coroutine[Any, Any, Any]) -> None:
+    def _called(self, run: Run, returned: Coroutine[Any, Any, Any]) -> None:
         if run.pending is None:
             _run_in_thread(returned)
             return
@@ -79,13 +79,13 @@ class _AsyncOwnRun(_OwnRun):
 
     async def settled(self) -> None:
         while self._begun:
-            listener, told_of = self._begun.pop(0)
+            listener, error_of_run = self._begun.pop(0)
             try:
                 await listener
             except Exception as error:
-                if told_of is None:
+                if error_of_run is None:
                     raise
-                told_of.add_note(f"a listener to this raised {type(error).__name__}: {error}")
+                error_of_run.add_note(f"a listener to this raised {type(error).__name__}: {error}")
 
 
 def _checked(name: str, listener: Callable[..., Any], asynchronous: bool) -> Callable[..., Any]:

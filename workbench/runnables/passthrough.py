@@ -1,4 +1,5 @@
-"""What lets values by: RunnablePassthrough, RunnableAssign (adds keys), RunnablePick (takes some)."""
+"""Runnables that hand values on: RunnablePassthrough (all), RunnableAssign (adds keys), RunnablePick (takes
+some)."""
 
 from __future__ import annotations
 
@@ -103,10 +104,12 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
         from .shapes import Shape, merged
 
         needed = input_of(self.mapper, config)
-        let_by = {key: field for key, field in (wanted.fields or {}).items() if key not in self.mapper.steps}
-        title = "" if let_by.keys() - (needed.fields or {}).keys() else needed.title
+        handed_on = {
+            key: field for key, field in (wanted.fields or {}).items() if key not in self.mapper.steps
+        }
+        title = "" if handed_on.keys() - (needed.fields or {}).keys() else needed.title
         # It takes nothing but dicts, whatever the mapper would.
-        return merged(title, [Shape.keyed("", needed.fields or {}), Shape.keyed("", let_by)])
+        return merged(title, [Shape.keyed("", needed.fields or {}), Shape.keyed("", handed_on)])
 
     def _output_shape(self, config: RunnableConfig | None, given: Shape) -> Shape:
         from .input_output import output_of

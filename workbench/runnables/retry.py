@@ -44,7 +44,7 @@ class RunnableRetry(Runnable[Input, Output]):
     """What ``with_retry`` returns. Each attempt is a nested run, tagged ``retry:attempt:N`` from the
     second on.
 
-    A stream is repeated as long as no chunk has gone out, since those cannot be taken back; input chunks
+    A stream is repeated as long as it has not given a chunk, since a chunk cannot be taken back; input chunks
     that were taken by then are given again, added up. In a batch each input is retried on its own. While
     it waits it holds no place under ``max_concurrency``, and it can be cancelled.
 

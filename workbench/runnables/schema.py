@@ -85,7 +85,7 @@ def model_of(shape: Shape) -> type[BaseModel]:
         return annotation
     fields = None if shape.fields is None else tuple(shape.fields.items())
     try:
-        # Union[int, str] equals Union[str, int] but has another schema: their reprs tell them apart.
+        # Union[int, str] equals Union[str, int] but has another schema; their reprs differ.
         return _made_once(shape.title, annotation, fields, repr((annotation, fields)))
     except TypeError:  # a default or an annotation that is not hashable
         return _made(shape.title, annotation, fields)
@@ -106,8 +106,8 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 def config_model(
     title: str, specs: Sequence[ConfigurableFieldSpec], include: Sequence[str]
 ) -> type[BaseModel]:
-    """A model of a config: what *specs* say is configurable, and the keys to *include*. ValueError names the
-    keys there are."""
+    """A model of a config: the configurable values of *specs*, and the keys to *include*. ValueError names
+    the keys there are."""
     if unknown := [key for key in include if key not in KEYS]:
         raise ValueError(f"include: unknown key {unknown[0]!r}, expected one of {', '.join(sorted(KEYS))}")
     hints = get_type_hints(RunnableConfig)
@@ -133,8 +133,8 @@ def _made(title: str, annotation: Any, fields: Fields | None, _: str = "") -> ty
     except Exception:  # pydantic's own, or whatever an annotation's hooks raise
         if fields is None:
             return _model(title, _describable(annotation), None)
-        told = [(name, replace(key, annotation=_describable(key.annotation))) for name, key in fields]
-        return _model(title, annotation, told)
+        describable = [(name, replace(key, annotation=_describable(key.annotation))) for name, key in fields]
+        return _model(title, annotation, describable)
 
 
 _made_once = lru_cache(maxsize=512)(_made)

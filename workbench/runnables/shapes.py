@@ -25,7 +25,7 @@ class Key:
 class Shape:
     """A type with a title, or with *fields* a dict of these keys (and perhaps more).
 
-    Without a title it is what later steps need, let by: the sequence gives it its own.
+    A shape without a title is what later steps need and this one hands on: the sequence gives it a title.
     """
 
     title: str
@@ -51,7 +51,7 @@ class Shape:
 
     @property
     def known(self) -> bool:
-        """Whether it says anything."""
+        """Whether anything is known."""
         return self.annotation is not Any
 
     def titled(self, title: str) -> Shape:
@@ -62,9 +62,9 @@ ANY = Shape("Any")
 
 
 def merged(title: str, shapes: Iterable[Shape], *, alternatives: bool = False) -> Shape:
-    """What suits all of *shapes*: the keys of all, or their one type; Any where they disagree.
+    """The shape that fits all of *shapes*: the keys of all, or the type they share; Any where they disagree.
 
-    Of *alternatives* only one has to be suited: a key is required if all of them require it.
+    With *alternatives* it needs to fit only one of them: a key is required if all of them require it.
     """
     known = [shape for shape in shapes if shape.known]
     if not known or all(shape.annotation == known[0].annotation and not shape.fields for shape in known):

@@ -1,8 +1,8 @@
-"""The arguments of a tool: the model they are checked against, and the part of it that a model is told of.
+"""The arguments of a tool: the pydantic model they are checked against, and the part that a chat model sees.
 
 They come from a function's signature and its docstring, or from a pydantic model, or (unchecked but for
 missing keys) from a JSON schema. An argument whose annotation is ``Annotated[..., InjectedToolArg]`` is
-given by the program: it is checked, and not told.
+given by the program: it is checked, and the chat model does not see it.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ __all__ = [
     "injected_fields",
     "is_secret",
     "named",
-    "told_model",
+    "seen_by_models",
 ]
 
 _ENGINES = ("run_manager", "callbacks")
-"""Parameters that people's tools have for the engine."""
+"""Parameters that the engine fills, in functions that have them."""
 
 
 class InjectedToolArg:
-    """Marks an argument that the program gives and the model is not told of:
+    """Marks an argument that the program gives and the model does not see:
     ``user: Annotated[str, InjectedToolArg]``.
 
     >>> from typing import Annotated
@@ -86,7 +86,7 @@ class Parameters:
     @classmethod
     def of(cls, fn: Callable[..., Any], name: str, *, has_schema: bool = False) -> Parameters:
         """Raises TypeError for what a model cannot fill: a parameter without a name, or of an unknown type
-        (unless a schema tells the types)."""
+        (unless a schema has the types)."""
         hints, fields, config, engine, more = _hints(fn, name, has_schema), {}, [], [], False
         for parameter in inspect.signature(fn).parameters.values():
             annotation = hints.get(parameter.name, Any)
@@ -142,8 +142,8 @@ def arguments_model(
             annotation = Annotated[annotation, default]
         elif default is not inspect.Parameter.empty:
             options["default"] = default
-        told = [text for text in _metadata(annotation) if isinstance(text, str)]
-        if text := (told[0] if told else (descriptions or {}).get(key)):
+        texts = [text for text in _metadata(annotation) if isinstance(text, str)]
+        if text := (texts[0] if texts else (descriptions or {}).get(key)):
             options["description"] = text
         fields[key] = (annotation, options)
     model = keyed_model(name, fields, OpenArguments if parameters.takes_more else Keyed)
@@ -157,7 +157,7 @@ class Arguments:
 
     ``model`` is titled with the tool's name (for a JSON schema it has no fields, and *required* are the keys
     that must be there); *names*: the parameter that each field is for; *call_id*: the keys that get the id of
-    the tool call; *injected*: the keys that a model is not told of; *apart*: those of them that only the
+    the tool call; *injected*: the keys that a model does not see; *apart*: those of them that only the
     function marks, and not the model; *secret*: the keys whose values no log may have (pydantic's SecretStr
     is in their types).
     """
@@ -286,8 +286,8 @@ def _is_mark(mark: Any, kind: type[InjectedToolArg]) -> bool:
 
 
 @lru_cache(maxsize=512)
-def told_model(model: type[BaseModel]) -> type[BaseModel]:
-    """The model without its injected fields. It describes; it has not the validators of the other."""
+def seen_by_models(model: type[BaseModel]) -> type[BaseModel]:
+    """The model without its injected fields. It only describes: the validators are left out."""
     hidden = injected_fields(model)
     if not hidden:
         return model
@@ -295,6 +295,6 @@ def told_model(model: type[BaseModel]) -> type[BaseModel]:
         name: (field.annotation, field) for name, field in model.model_fields.items() if name not in hidden
     }
     config = ConfigDict(**{**model.model_config, "arbitrary_types_allowed": True})
-    told: type[BaseModel] = create_model(model.__name__, __config__=config, **fields)
-    told.__doc__ = model.__doc__
-    return told
+    seen: type[BaseModel] = create_model(model.__name__, __config__=config, **fields)
+    seen.__doc__ = model.__doc__
+    return seen

@@ -17,14 +17,14 @@ from ..runnables.schema import model_of
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.shapes import Key, Shape
 from ..runnables.signatures import is_async
-from .arguments import Arguments, Parameters, arguments_model, told_model
+from .arguments import Arguments, Parameters, arguments_model, seen_by_models
 from .calls import ToolRequest, without_hidden
 
 __all__ = ["ArgsSchema", "BaseTool", "ResponseFormat", "extras_of"]
 
 ArgsSchema = type[BaseModel] | dict[str, Any]
-"""A pydantic model, or a JSON schema (then the arguments are not checked, save that none is missing). A tool
-of a function also takes a TypedDict, of which it makes a model."""
+"""A pydantic model, or a JSON schema (then the arguments are not checked, except that none is missing). A
+tool of a function also takes a TypedDict, of which it makes a model."""
 
 ResponseFormat = Literal["content", "content_and_artifact"]
 
@@ -34,7 +34,7 @@ class BaseTool(RunnableSerializable[Any, Any]):
 
     The arguments are *args_schema*, or read off ``_run``. ``response_format="content_and_artifact"``: the
     function returns a pair, what the model reads and what the program gets as ``ToolMessage.artifact``.
-    ``return_direct`` says that the output is the answer; it is for whoever runs the loop.
+    ``return_direct``: the output is the answer, for the code that runs the loop of model and tools.
 
     ``handle_tool_error`` is for a ToolException, ``handle_validation_error`` for arguments that do not fit:
     False raises them; otherwise they become the output: True a short text, a text itself, a function what
@@ -79,8 +79,8 @@ class BaseTool(RunnableSerializable[Any, Any]):
 
     @property
     def tool_call_schema(self) -> ArgsSchema:
-        """What a model is told of the arguments: all but the injected ones."""
-        return self.args_schema if isinstance(self.args_schema, dict) else told_model(self._model())
+        """The arguments that a model gives: all except the injected ones."""
+        return self.args_schema if isinstance(self.args_schema, dict) else seen_by_models(self._model())
 
     def _model(self) -> type[BaseModel]:
         """The model of all arguments. Not for a tool whose args_schema is a dict."""
@@ -111,7 +111,7 @@ class BaseTool(RunnableSerializable[Any, Any]):
     def _recorded_input(self, input: Any) -> Any:
         try:
             arguments = self._arguments()
-        except Exception:  # its schema cannot be made, as the call itself will say
+        except Exception:  # its schema cannot be made: the call itself will raise that
             return type(input).__name__
         return without_hidden(input, arguments.injected, arguments.secret)
 

@@ -1,4 +1,4 @@
-"""What a function says of itself: its name, its docstring, and what that says of the arguments."""
+"""A function's name and docstring, and the descriptions of its arguments in the docstring."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ class StructuredTool(BaseTool):
         Without *name* and *description* they are the function's name and docstring (or the schema's).
         *parse_docstring* takes what the arguments are from its ``Args:`` section (Google's style); without
         such a section that is a ValueError if *error_on_invalid_docstring*. Without *infer_schema* the
-        arguments are not taken from the signature: *args_schema* must say them. *options* are other fields.
-        ValueError if there is nothing to tell a model.
+        arguments are not taken from the signature: they are those of *args_schema*. *options* are other
+        fields. ValueError if there is no description for a model.
         """
         fn = func if func is not None else coroutine
         if not callable(fn):
@@ -118,7 +118,7 @@ _KEY = "tool_input"
 
 
 class ToolInput(BaseModel):
-    """The one argument of a tool that does not say more of it."""
+    """The one argument of a tool that does not describe it."""
 
     tool_input: Annotated[Any, WithJsonSchema({"type": "string"})]
 

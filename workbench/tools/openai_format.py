@@ -1,4 +1,4 @@
-"""What OpenAI-compatible models are told of tools."""
+"""Tools in the form in which OpenAI-compatible servers take them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..runnables.schema import json_schema
-from .arguments import Parameters, arguments_model, told_model
+from .arguments import Parameters, arguments_model, seen_by_models
 from .base import BaseTool
 from .docstrings import described_arguments, function_doc, function_name
 from .typed_dicts import typed_dict_model
@@ -23,7 +23,7 @@ __all__ = ["convert_to_openai_function", "convert_to_openai_tool", "parameters_o
 def convert_to_openai_tool(
     thing: BaseTool | type[BaseModel] | FunctionType | Mapping[str, Any] | Any, *, strict: bool | None = None
 ) -> dict[str, Any]:
-    """What OpenAI-compatible models are told of a tool: ``{"type": "function", "function": {...}}``.
+    """A tool as OpenAI-compatible servers take it: ``{"type": "function", "function": {...}}``.
 
     *thing*: a tool, a function, a pydantic model or TypedDict, a JSON schema with a title, or a dict that
     is one already; tools of the server's own (``{"type": "web_search"}``) stay as they are. *strict* asks the
@@ -93,7 +93,7 @@ def _openai_function(thing: Any) -> dict[str, Any]:
     elif callable(thing) and not isinstance(thing, type) and (name := function_name(thing)) is not None:
         parameters = Parameters.of(thing, name)
         doc, described = described_arguments(function_doc(thing), parameters.fields, name)
-        return _function(name, doc, told_model(arguments_model(name, parameters, described)))
+        return _function(name, doc, seen_by_models(arguments_model(name, parameters, described)))
     raise TypeError(
         "convert_to_openai_tool: expected a tool, a function with a name, a pydantic model, a TypedDict or a "
         f"JSON schema with a title, got {type(thing).__name__}: {thing!r:.80}"

@@ -1,4 +1,4 @@
-"""Tools as text, for prompts of models that are not told of tools in any other way."""
+"""Tools as text, for the prompts of models that cannot be given tools in another way."""
 
 from __future__ import annotations
 

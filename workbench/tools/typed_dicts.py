@@ -16,7 +16,7 @@ __all__ = ["absent", "typed_dict_model"]
 
 
 def typed_dict_model(kind: Any, *, nested: bool = False) -> type[BaseModel]:
-    """A TypedDict as a model: its keys with what its docstring or their annotations say of them.
+    """A TypedDict as a model: its keys, described by its docstring or by their annotations.
 
     An annotation may be ``Annotated[int, "what"]``, or ``Annotated[int, default, "what"]`` with ``...`` for
     no default. *nested*: TypedDicts inside become models too.

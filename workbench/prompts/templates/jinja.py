@@ -1,4 +1,4 @@
-"""Jinja2 templates in a box: conditions, loops and filters over values, and nothing of Python behind them.
+"""Jinja2 templates in a sandbox: conditions, loops and filters over values, without access to Python.
 
 No attribute of any value is ever read (``{{ user["name"] }}`` is an item of a dict, ``{{ user.name }}`` is
 refused; ``loop.index`` and its like are Jinja's own), no value is ever called, and there are no imports or
@@ -31,7 +31,7 @@ _FILTERS = (
     "string striptags sum title trim truncate unique upper urlencode wordcount wordwrap"
 )
 _LIMITED = ("batch", "center", "indent", "slice", "tojson")
-"""Filters whose numbers say how much they make."""
+"""Filters whose numeric argument sets the size of their output."""
 _LOOP = "cycle changed depth depth0 first index index0 last length nextitem previtem revindex revindex0"
 _WIDEST = 1_000
 _LONGEST = 10_000
@@ -40,7 +40,7 @@ _LONGEST_TEXT = 10_000_000
 """Characters of what ``replace`` makes longer."""
 
 
-class _Box(SandboxedEnvironment):
+class _Sandbox(SandboxedEnvironment):
     """An environment whose templates see only the items of what they are given."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
@@ -124,8 +124,8 @@ def _limited(make: Any) -> Any:
 
 
 @lru_cache(maxsize=1)
-def _box() -> _Box:
-    return _Box()
+def _box() -> _Sandbox:
+    return _Sandbox()
 
 
 class JinjaTemplate(Template):

@@ -1,12 +1,13 @@
-"""Mustache templates (mustache(5)): logic by what there is in the values.
+"""Mustache templates (mustache(5)): sections depend on the values.
 
 ``{{name}}``, ``{{{name}}}`` and ``{{&name}}`` put a value in (as it is: a prompt is no HTML, nothing is
-escaped). ``{{#name}}...{{/name}}`` is there for each item of a list, or once for what is true;
-``{{^name}}...{{/name}}`` where there is nothing. ``{{.}}`` is the item itself, ``{{a.b}}`` the ``b`` of the
-dict ``a``, ``{{a.0}}`` the first of a list. ``{{! ... }}`` is a comment, ``{{=<% %>=}}`` sets other braces.
+escaped). ``{{#name}}...{{/name}}`` is repeated for each item of a list, or appears once for a true value;
+``{{^name}}...{{/name}}`` appears for an empty or false one. ``{{.}}`` is the item itself, ``{{a.b}}`` the
+``b`` of the dict ``a``, ``{{a.0}}`` the first of a list. ``{{! ... }}`` is a comment, ``{{=<% %>=}}`` sets
+other braces.
 
 Names are looked up in dicts and positions in lists only, never as attributes, and a function among the
-values is never called. What is not there is empty. Partials (``{{> name}}``) are refused.
+values is never called. A missing value is empty. Partials (``{{> name}}``) are refused.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class VectorStore:
 
     @property
     def embeddings(self) -> Embeddings | None:
-        """What makes its vectors, if it says."""
+        """The embeddings that make its vectors, if they are known."""
         return getattr(self, "_embedding", None)
 
     # What a store defines
@@ -229,7 +229,7 @@ class VectorStore:
     def similarity_search_with_score_by_vector(
         self, embedding: Vector, k: int = 4, *, filter: Filter | None = None
     ) -> list[tuple[Document, float]]:
-        """The same with their scores; the class says whether near is high or low."""
+        """The same with their scores; whether near is high or low, the class documents."""
         return [(found.document, found.score) for found in self._search(embedding, k, filter)]
 
     def max_marginal_relevance_search_by_vector(
@@ -276,7 +276,7 @@ class VectorStore:
     def similarity_search_with_score(
         self, query: str, k: int = 4, **options: Any
     ) -> list[tuple[Document, float]]:
-        """The same with their scores; the class says whether near is high or low."""
+        """The same with their scores; whether near is high or low, the class documents."""
         return self.similarity_search_with_score_by_vector(self._embedding.embed_query(query), k, **options)
 
     def similarity_search_with_relevance_scores(

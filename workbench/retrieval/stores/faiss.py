@@ -42,7 +42,7 @@ class FAISS(VectorStore):
             raise ValueError(f"distance: expected one of {', '.join(get_args(Distance))}, got {distance!r}")
         _faiss()
         self.distance = distance
-        self.index: Any = None  # made with the first vector, which tells the dimension
+        self.index: Any = None  # made with the first vector, which has the dimension
         self._documents: list[Document] = []  # at the places of their vectors in the index
         self._ids: set[str | None] = set()
         self._lock = threading.Lock()
