@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...runnables.base import Runnable
@@ -14,6 +14,7 @@ from ...views.panes import CHOICES
 from ..session import named_chains, runs
 from .cell_inputs import variables
 from .cell_line import OPTIONS
+from .options import Option
 from .timing_line import TIMING_OPTIONS
 
 __all__ = ["candidates", "install"]
@@ -22,7 +23,7 @@ _LINE = re.compile(r"\s*(?P<magic>%%?chains?|%runs|%%?timechain)(?P<rest>\s.*)\Z
 
 
 def install(shell: Any) -> None:
-    """Teach the shell's completer; twice does no harm."""
+    """Add ours to the shell's completer; a second call changes nothing."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     completer = shell.Completer
@@ -85,47 +86,56 @@ def _texts(
     if word.startswith("--view="):
         yield from (f"--view={pane}" for pane in CHOICES)
     elif word.startswith("-"):
-        given = {text[2:].partition("=")[0] for text in earlier if text.startswith("--")}
-        yield from (f"--{option.name}" for option in OPTIONS if option.name not in given)
+        yield from _options_left(OPTIONS, earlier)
     elif previous == "--view":
         yield from CHOICES
     elif previous in ("--input", "--batch", "--config"):
-        yield from (name for name in namespace if not name.startswith("_"))
+        yield from _public(namespace)
     elif "=" not in word:
         name = next((text for text in earlier if text.isidentifier()), None)
         if not earlier:
             yield from _names(namespace)
-        given = {text.partition("=")[0] for text in earlier}
         body = cell.partition("\n")[2] if magic == "%%chain" else ""
-        yield from (f"{key}=" for key in _variables(name, body, namespace) if key not in given)
+        yield from _keys_left(_variables(name, body, namespace), earlier)
 
 
 def _timing_texts(
     word: str, previous: str, earlier: list[str], magic: str, namespace: dict[str, Any]
 ) -> Iterator[str]:
     if word.startswith("-"):
-        given = {text[2:].partition("=")[0] for text in earlier if text.startswith("--")}
-        yield from (f"--{option.name}" for option in TIMING_OPTIONS if option.name not in given)
+        yield from _options_left(TIMING_OPTIONS, earlier)
     elif previous == "--strategies":
         *listed, _ = word.split(",")
         before = "".join(f"{name}," for name in listed)
         names = (name.replace(" ", "-") for name in STRATEGIES)
         yield from (before + name for name in names if name not in listed)
     elif previous in ("--inputs", "--config"):
-        yield from (name for name in namespace if not name.startswith("_"))
+        yield from _public(namespace)
     elif "=" not in word:
         named = [text for text in earlier if text.isidentifier()]
         if magic == "%timechain":
             yield from (name for name in _names(namespace) if name not in named)
-        given = {text.partition("=")[0] for text in earlier}
-        keys = [key for name in named for key in _variables(name, "", namespace)]
-        yield from (f"{key}=" for key in dict.fromkeys(keys) if key not in given)
+        yield from _keys_left([key for name in named for key in _variables(name, "", namespace)], earlier)
+
+
+def _options_left(options: Iterable[Option], earlier: list[str]) -> Iterator[str]:
+    given = {text[2:].partition("=")[0] for text in earlier if text.startswith("--")}
+    return (f"--{option.name}" for option in options if option.name not in given)
+
+
+def _keys_left(keys: Iterable[str], earlier: list[str]) -> Iterator[str]:
+    given = {text.partition("=")[0] for text in earlier}
+    return (f"{key}=" for key in dict.fromkeys(keys) if key not in given)
+
+
+def _public(names: Iterable[str]) -> Iterator[str]:
+    return (name for name in names if not name.startswith("_"))
 
 
 def _names(namespace: dict[str, Any]) -> Iterator[str]:
     yield from named_chains
-    for name, value in namespace.items():
-        if isinstance(value, Runnable) and not name.startswith("_") and name not in named_chains:
+    for name in _public(namespace):
+        if isinstance(namespace[name], Runnable) and name not in named_chains:
             yield name
 
 
