@@ -5,7 +5,7 @@ from typing import Any
 
 import workbench
 from workbench.timing.comparison import Comparison
-from workbench.timing.experiment import experiment_on
+from workbench.timing.experiment import experiment_of_chains
 
 __all__ = ["batch_against_one_by_one", "compare", "parallel_against_alone"]
 
@@ -18,4 +18,4 @@ def compare(chains: Any, inputs: Any = None, **options: Any) -> Comparison:
     if not given:
         return workbench.compare(chains, inputs, live=False, **options)
     rounds = {name: options.pop(name) for name in ("repeats", "warmup") if name in options}
-    return experiment_on(chains, inputs, **options).run(**rounds, **given)
+    return experiment_of_chains(chains, inputs, **options).run(**rounds, **given)

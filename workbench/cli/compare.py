@@ -57,7 +57,7 @@ def _compare(options: Namespace) -> int:
 
     from ..notebook.compare import run_under_a_view
     from ..serve.server.command import load_chain
-    from ..timing.experiment import experiment_on
+    from ..timing.experiment import experiment_of_chains
     from ..timing.timeline.timeline import Timeline
 
     named = [load_chain(target) for target in options.chains]
@@ -71,7 +71,7 @@ def _compare(options: Namespace) -> int:
     title = f"{', '.join(chains)}: {count} of {options.inputs}"
     timeline = Timeline()
     try:
-        experiment = experiment_on(chains, inputs, baseline=options.baseline, title=title, **given)
+        experiment = experiment_of_chains(chains, inputs, baseline=options.baseline, title=title, **given)
         found = run_under_a_view(
             experiment,
             live=not options.quiet,

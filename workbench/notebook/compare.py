@@ -26,7 +26,7 @@ from ..engine.limits import Stop
 from ..engine.loop_thread import GRACE_S, SLICE_S
 from ..runnables.base import Runnable
 from ..timing.comparison import Comparison
-from ..timing.experiment import Experiment, branches_experiment, experiment_on
+from ..timing.experiment import Experiment, experiment_of_branches, experiment_of_chains
 from ..timing.measuring.rounds import Progress, check_number
 from ..timing.timeline.timeline import Timeline
 from .display import View, in_kernel
@@ -69,7 +69,7 @@ def compare(
     (['one by one', 'batch'], True)
     """
     __tracebackhide__ = True
-    experiment = experiment_on(
+    experiment = experiment_of_chains(
         chains,
         inputs,
         strategies=strategies,
@@ -105,7 +105,7 @@ def parallel_against_alone(
     (['joke alone', 'poem alone', 'one after another', 'in parallel'], True)
     """
     __tracebackhide__ = True
-    experiment = branches_experiment(branches, input)
+    experiment = experiment_of_branches(branches, input)
     return run_under_a_view(
         experiment,
         experiment.title,
@@ -139,7 +139,10 @@ def batch_against_one_by_one(
     __tracebackhide__ = True
     if max_concurrency is not None:
         check_number("max_concurrency", max_concurrency, 1)
-    experiment, title = experiment_on(chain, inputs, concurrency=max_concurrency), "batch against one by one"
+    experiment, title = (
+        experiment_of_chains(chain, inputs, concurrency=max_concurrency),
+        "batch against one by one",
+    )
     return run_under_a_view(
         experiment, title, live, repeats=repeats, warmup=warmup, config=config, on_progress=on_progress
     )

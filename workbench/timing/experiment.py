@@ -19,7 +19,7 @@ from .measuring.measurement import Measurement, Sample
 from .measuring.rounds import Progress, Rounds, Watcher, check_number
 from .measuring.strategies import TOGETHER, Case, cases_of, checked_strategies
 
-__all__ = ["Experiment", "branches_experiment", "experiment_on"]
+__all__ = ["Experiment", "experiment_of_branches", "experiment_of_chains"]
 
 AFTER = "one after another"
 
@@ -62,7 +62,7 @@ class Experiment:
         return Comparison(tuple(rows), self.baselines, self.title, interrupted, self.confidence)
 
 
-def experiment_on(
+def experiment_of_chains(
     chains: Any,
     inputs: Sequence[Any] | None,
     *,
@@ -99,8 +99,8 @@ def experiment_on(
     return Experiment(tuple(cases), baselines, title or _title(inputs), confidence, tuple(summed))
 
 
-def branches_experiment(branches: Mapping[str, Any], input: Any) -> Experiment:
-    """Each branch alone, and a RunnableParallel of them; their sum is the baseline."""
+def experiment_of_branches(branches: Mapping[str, Any], input: Any) -> Experiment:
+    """Each branch alone, and a RunnableParallel of them all; the sum of those alone is the baseline."""
     if not isinstance(branches, Mapping):
         raise TypeError(
             f"branches: expected a dict of runnables, got {type(branches).__name__}: {branches!r:.80}"

@@ -92,7 +92,10 @@ class Rounds:
         self._done = 0
 
     def run(self) -> bool:
-        """Whether it was stopped or interrupted; an interrupt before anything was measured is raised."""
+        """Measure; returns whether it was stopped or interrupted.
+
+        An interrupt before anything was measured is raised.
+        """
         __tracebackhide__ = True
         if self._watcher is not None:
             self._watcher.plan(self._cases)
@@ -178,9 +181,11 @@ class Rounds:
             return time.perf_counter() - start
 
     def _awaited(self, work: Coroutine[Any, Any, float]) -> float:
-        """The result of *work*, on a loop of our own: one may be running here already. A Ctrl-C while this
-        waits cancels the work and goes on as KeyboardInterrupt; a stop cancels it too, and CancelledError is
-        raised."""
+        """The result of *work*, on a loop of our own: one may be running here already.
+
+        A Ctrl-C while this waits cancels the work and is raised as KeyboardInterrupt; a stop cancels it too,
+        and CancelledError is raised.
+        """
         __tracebackhide__ = True
         future = asyncio.run_coroutine_threadsafe(work, self._loop_thread.loop)
 

@@ -16,7 +16,7 @@ from workbench.timing.comparison import Comparison
 from workbench.timing.measuring.measurement import Measurement, Sample
 from workbench.timing.runs.rows import TimingRow
 
-from .test_comparison import FACTS
+from ..test_comparison import FACTS
 
 
 def row(name: str, start: float, wall: float, parent: int | None = None, **about: Any) -> TimingRow:

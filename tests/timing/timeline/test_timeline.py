@@ -18,8 +18,8 @@ from workbench.timing.colours import COLOURS, OTHER
 from workbench.timing.timeline.timeline import Timeline
 from workbench.views import web
 
-from ..notebook.timing_kit import nap
-from .experiments import compare
+from ...notebook.timing_kit import nap
+from ..experiments import compare
 
 LANE, ITEM, STEP, START, FIRST, END, STATUS = range(7)
 
