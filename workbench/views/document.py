@@ -49,8 +49,6 @@ class StepRow(NamedTuple):
     """The place of its root among the ``runs`` of the document."""
     number: int | None
     """The number by which that root is shown, from 1; None where there is only one."""
-    key: str | None
-    """Its key among the ``logs`` of the root, None for the root."""
     around: StepRow | None
     """The run that it is in."""
     level: int
@@ -69,6 +67,9 @@ class StepRow(NamedTuple):
     call: Mapping[str, Any]
     """What is known of a model's call, at least its usage."""
     error: Mapping[str, Any] | None
+
+    def __repr__(self) -> str:
+        return f"<StepRow {' > '.join(row.name for row in self.path())[:200]!r}: {self.status}>"
 
     @property
     def is_over(self) -> bool:
@@ -115,7 +116,7 @@ def rows_of(document: Document) -> list[StepRow]:
     numbers = root_numbers(document)
     for place in _in_item_order(runs):
         run = runs[place]
-        root = _row(run, place, numbers[place] if len(runs) > 1 else None, None, None)
+        root = _row(run, place, numbers[place] if len(runs) > 1 else None, None)
         rows.append(root)
         logs = run.get("logs") or {}
         inside: dict[str | None, list[str]] = {}
@@ -125,7 +126,7 @@ def rows_of(document: Document) -> list[StepRow]:
         waiting = [(key, root) for key in reversed(_in_branch_order(inside.get(None, []), logs, run))]
         while waiting:
             key, around = waiting.pop()
-            row = _row(logs[key], place, root.number, key, around)
+            row = _row(logs[key], place, root.number, around)
             rows.append(row)
             if key in inside:
                 keys = _in_branch_order(inside[key], logs, logs[key])
@@ -267,13 +268,12 @@ def seconds(iso: str | None) -> float | None:
     return datetime.fromisoformat(iso).timestamp() if iso else None
 
 
-def _row(run: Run, root: int, number: int | None, key: str | None, around: StepRow | None) -> StepRow:
+def _row(run: Run, root: int, number: int | None, around: StepRow | None) -> StepRow:
     first, end = seconds(run["first_chunk_time"]), seconds(run["end_time"])
     return StepRow(
         run,
         root,
         number,
-        key,
         around,
         0 if around is None else around.level + 1,
         run["name"],
