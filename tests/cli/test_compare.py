@@ -55,6 +55,7 @@ def run(folder: Path, *arguments: str, input: str | None = None) -> subprocess.C
     )
 
 
+@pytest.mark.slow
 def test_it_prints_a_table_tells_its_progress_and_writes_a_page(folder: Path):
     done = run(
         folder,
@@ -87,6 +88,7 @@ def test_one_input_and_several_chains_are_compared_in_parallel(folder: Path):
     assert "together, parallel" in done.stdout
 
 
+@pytest.mark.timed
 def test_an_interrupt_keeps_what_was_measured(folder: Path):
     arguments = ("chains:slow", "--inputs", "topics.json", "--repeat", "50", "--out", "report.html")
     process = subprocess.Popen(

@@ -96,6 +96,7 @@ def test_an_example_shows_the_name_it_is_about() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in workbench.__all__ if cell_of(doc_of(name))])
+@pytest.mark.slow
 def test_an_example_for_a_cell_runs_in_ipython(name: str, tmp_path: Path) -> None:
     cell = tmp_path / "example.ipy"
     cell.write_text(cell_of(doc_of(name)) or "", encoding="utf-8")

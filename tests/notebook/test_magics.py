@@ -427,6 +427,7 @@ def test_a_failure_in_the_main_thread_names_its_step(run, shell):
     assert workbench.runs[-1].status == "failed"
 
 
+@pytest.mark.timed
 def test_a_blocked_main_thread_is_stopped_within_a_second(run, shell):
     run(
         "import time, threading\nbegun = threading.Event()\n"
@@ -481,6 +482,7 @@ def eval_last(source, namespace):
     return eval(compile(ast.Expression(last.value), "copied", "eval"), names)
 
 
+@pytest.mark.timed
 def test_an_interrupt_cancels_the_request(run, shell):
     """Ctrl-C, as the main thread gets it: the run and its HTTP request end, the shell goes on."""
     with ChatServer([f"t{n} " for n in range(1000)], token_delay_s=0.005) as server:

@@ -147,6 +147,7 @@ print(peak - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("observed", [False, True])
 @pytest.mark.parametrize("run", ["chain.batch(inputs, config)", "asyncio.run(chain.abatch(inputs, config))"])
+@pytest.mark.slow
 def test_a_batch_of_ten_thousand_stays_small(run, observed):
     script = BATCH.replace("RUN", run).replace("OBSERVED", str(observed))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
@@ -193,6 +194,7 @@ def test_an_abatch_of_a_thousand_synchronous_calls_starts_a_bounded_number_of_th
     assert max(seen) - before <= MANY + 40  # one more for every 50 ms that calls have waited
 
 
+@pytest.mark.slow
 def test_calls_that_wait_for_calls_in_the_queue_do_not_deadlock():
     async def main():
         loop = asyncio.get_running_loop()

@@ -41,6 +41,7 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+@pytest.mark.slow
 def test_no_request_that_a_generator_makes_ends_in_a_server_error(case):
     response = case.call()
     assert response.status_code < 500, response.text

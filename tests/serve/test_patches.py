@@ -70,6 +70,7 @@ def comparable(state):
 
 @in_time
 @given(chains())
+@pytest.mark.slow
 def test_what_comes_over_http_builds_the_state_of_the_same_run_made_here(switch, drawn):
     chain, value = drawn
     url, chain = serve(switch, chain)
@@ -91,6 +92,7 @@ def added(patches):
 
 @in_time
 @given(chains())
+@pytest.mark.slow
 def test_a_service_gives_what_its_chain_gives_watched_or_not(switch, drawn):
     chain, value = drawn
     expected = chain.invoke(value)
@@ -107,6 +109,7 @@ def test_a_service_gives_what_its_chain_gives_watched_or_not(switch, drawn):
     assert len(started) == len(set(started)) and set(started) == set(ended) and len(ended) == len(started)
 
 
+@pytest.mark.slow
 def test_two_hundred_logs_at_once_lose_and_reorder_nothing(switch):
     async def letters(text):
         for letter in text:

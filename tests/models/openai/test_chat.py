@@ -198,6 +198,7 @@ def test_one_model_serves_several_event_loops_and_threads():
         assert [m.content for m in model.batch(["hi"] * 8)] == ["ok"] * 8
 
 
+@pytest.mark.slow
 def test_a_batch_runs_side_by_side_and_obeys_max_concurrency():
     with ChatServer(["ok"], delay_s=0.3) as server:  # long enough for all to arrive on a busy machine
         chat(server).batch(["hi"] * 12)

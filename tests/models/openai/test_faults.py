@@ -78,6 +78,7 @@ def test_an_unknown_model_is_named_with_its_address(run_chain):
     assert f"model 'm' at {server.base_url}" in notes(caught)
 
 
+@pytest.mark.slow
 def test_retry_after_is_waited_for_by_the_server_s_clock(run_chain):
     with ChatServer(script=[failing(429, "slow down", retry_after="1"), saying("fine")]) as server:
         assert run_chain(chat(server, max_retries=1), "hi").content == "fine"

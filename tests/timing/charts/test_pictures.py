@@ -162,6 +162,7 @@ def test_what_cannot_be_drawn_is_told():
         functions.steps("f")
 
 
+@pytest.mark.slow
 def test_charts_are_saved_as_html_without_network_as_png_and_as_svg(comparison: Comparison, tmp_path: Path):
     pytest.importorskip("vl_convert", reason="vl-convert-python is not installed")
     chart = comparison.speed_up_chart()
