@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from pydantic import BaseModel
