@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from functools import partial
 from importlib import import_module
 from json import dumps, loads
@@ -72,14 +72,11 @@ class EventStream:
         """The events, a list for each network read. A stop of the surrounding work ends a read that waits."""
         pieces = self._response.iter_bytes()
         with ended_by_stop(partial(shut, self._response)):
-            try:
+            with self._cut_raised():
                 for piece in pieces:
                     yield self.feed(piece)
                     if self.over:
                         break
-            except Exception as error:
-                if not self.finished:
-                    raise self.cut(error) from error
             self.check()
             yield self.end()
             self.check()
@@ -88,14 +85,11 @@ class EventStream:
     async def abatches(self) -> AsyncGenerator[list[dict[str, Any]], None]:
         """``batches`` on an event loop, where a read that waits is cancelled."""
         async with aclosing(self._response.aiter_bytes()) as pieces:
-            try:
+            with self._cut_raised():
                 async for piece in pieces:
                     yield self.feed(piece)
                     if self.over:
                         break
-            except Exception as error:
-                if not self.finished:
-                    raise self.cut(error) from error
             self.check()
             yield self.end()
             self.check()
@@ -154,6 +148,15 @@ class EventStream:
             f"the answer of {self._label} was cut off after {self._number} events, "
             f"before the model had finished{why}{stray}"
         )
+
+    @contextmanager
+    def _cut_raised(self) -> Iterator[None]:
+        """Raise ``cut`` for a read that fails before the model has finished; ignore one that fails later."""
+        try:
+            yield
+        except Exception as error:
+            if not self.finished:
+                raise self.cut(error) from error
 
     def _fail(self, failure: Exception) -> None:
         self.over, self._failure = True, failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -15,7 +16,7 @@ from ...runnables.schema import Described
 from ...tracing.log.patches import RunLogPatch
 from ..wire.extensions import FILTERS
 from ..wire.patches import PatchReader
-from ..wire.run_records import RunReader, as_cancelled
+from ..wire.run_records import RunReader
 from ..wire.values import from_wire, to_wire
 from .transport import ServedBatch
 
@@ -128,13 +129,17 @@ async def patches_of(
 async def observed_chunks(batches: ChunkStream, scope: AnyScope, label: str) -> AsyncGenerator[Any, None]:
     """The chunks of a run, whose nested runs are reported to the observers of the call."""
     __tracebackhide__ = True
-    reader: _Records | _Patches | None = None
+    reader: RunReader | _Patches | None = None
     error: BaseException | None = None
     try:
         async with aclosing(batches):
             async for batch in batches:
                 if reader is None:
-                    reader = _Records(scope) if batch.wire == "runs" else _Patches(scope)
+                    reader = (
+                        RunReader(scope.observers, scope.run, _error_of, blocking=scope.blocking)
+                        if batch.wire == "runs"
+                        else _Patches(scope)
+                    )
                 for data in _data(batch):
                     with _reading(label):
                         chunks = reader.take(json.loads(data))
@@ -151,26 +156,12 @@ async def observed_chunks(batches: ChunkStream, scope: AnyScope, label: str) -> 
             reader.end(error)
 
 
-class _Records:
-    """Reads records of runs, which our servers send."""
-
-    def __init__(self, scope: AnyScope) -> None:
-        def error_of(data: dict[str, Any]) -> BaseException:
-            if (cancelled := as_cancelled(data)) is not None:
-                return cancelled
-            kind, traceback = data.get("type"), data.get("traceback")
-            return RemoteChainError(f"{kind}: {data.get('message')}", type=kind, traceback=traceback)
-
-        self._reader = RunReader(scope.observers, scope.run, error_of, blocking=scope.blocking)
-
-    def take(self, data: Any) -> list[Any]:
-        return self._reader.take(data)
-
-    async def settle(self) -> None:
-        await self._reader.settle()
-
-    def end(self, error: BaseException | None) -> None:
-        self._reader.end_all(error)
+def _error_of(data: dict[str, Any]) -> BaseException:
+    """The error of a nested run from its data."""
+    kind, message = data.get("type"), data.get("message")
+    if kind == "CancelledError":
+        return asyncio.CancelledError(message)
+    return RemoteChainError(f"{kind}: {message}", type=kind, traceback=data.get("traceback"))
 
 
 class _Patches:

@@ -13,7 +13,6 @@ A record is a list. Runs are numbered in the order they start; ``at`` is millise
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -139,7 +138,7 @@ class RunReader:
             if run.pending:
                 await run.settle()
 
-    def end_all(self, error: BaseException | None) -> None:
+    def end(self, error: BaseException | None) -> None:
         """End what is open, the innermost first: with what it has if *error* is None."""
         for number, run in self._rebuilt.runs.items():
             if run.ended is None:
@@ -180,8 +179,3 @@ class RunReader:
     def _total(self, number: int) -> Any:
         total = self._totals.get(number)
         return None if total is None else total.value
-
-
-def as_cancelled(error: dict[str, Any]) -> BaseException | None:
-    """The error of a run that was stopped, None for any other."""
-    return asyncio.CancelledError(error.get("message")) if error.get("type") == "CancelledError" else None
