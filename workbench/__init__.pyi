@@ -343,7 +343,7 @@ from .notebook.compare import (
 from .notebook.display import (
     display as display,
 )
-from .notebook.nested import (
+from .notebook.nested_loops import (
     allow_nested_loops as allow_nested_loops,
 )
 from .notebook.session import (
