@@ -229,7 +229,7 @@ class Environment:
         subprocess.run(command, check=True, capture_output=True)
 
     def install(self, wheel: Path) -> None:
-        self.pip("install", "--no-index", "--no-deps", "--force-reinstall", str(wheel))
+        self.pip("install", "--no-compile", "--no-index", "--no-deps", "--force-reinstall", str(wheel))
 
     def load_ext(self, name: str) -> str:
         script = (
