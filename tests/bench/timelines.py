@@ -52,8 +52,8 @@ def overhead(name: str, figure: Callable[[], float], target: float, *, repeats: 
 
 
 def measuring() -> float:
-    """A chain under everything that ``compare`` looks on with, over the same unobserved; medians of runs in
-    turn."""
+    """A chain under everything that ``compare`` observes it with, divided by the same unobserved; medians of
+    runs in turn."""
     from workbench import RunnableLambda, compare
 
     def nap(value: Any) -> Any:

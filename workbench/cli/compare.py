@@ -85,7 +85,7 @@ def _compare(options: Namespace) -> int:
         raise WorkbenchError(_explained(error)) from error
     except Exception as error:
         if isinstance(error, WorkbenchError) or type(error).__module__.startswith("openai"):
-            raise  # what they say is enough, or is shown by who calls this
+            raise  # their message is enough; ``main`` prints it
         raise WorkbenchError(_explained(error)) from error
     console = Console()
     if console.is_terminal:

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not type(error).__module__.startswith("openai"):
             raise
-        # An answer of the server, or none: what it says is of more use than our frames.
+        # The server's error, or a failed connection: its message is of more use than our frames.
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         print(f"workbench: {type(error).__name__}: {error}{notes}", file=sys.stderr)
         return 1

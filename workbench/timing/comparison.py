@@ -28,8 +28,8 @@ class Comparison(MeasuredCases):
     """Measurements side by side.
 
     ``baselines``: for each label the label that its speed-up refers to; a single label is that of all.
-    ``interrupted`` says that not all repeats were run. It shows itself as a table in a notebook, in a
-    terminal and as text; ``verdicts`` says in words what the intervals allow to say, ``advice`` what follows.
+    ``interrupted``: not all repeats were run. It shows itself as a table in a notebook, in a terminal and as
+    text. ``verdicts`` are sentences no bolder than the intervals; ``advice`` is what follows from the runs.
 
     >>> from workbench import FakeChatModel, compare
     >>> model = FakeChatModel(delay_s=0.01)

@@ -52,7 +52,7 @@ def table_rich(measured: MeasuredCases, width: int) -> RenderResult:
     yield table
     yield from (Text(remark, "dim") for remark in measured.remarks)
     if left_out:
-        yield Text(f"left out for want of room: {', '.join(left_out)}", "dim")
+        yield Text(f"left out for lack of room: {', '.join(left_out)}", "dim")
 
 
 def table_html(measured: MeasuredCases) -> str:
@@ -80,7 +80,7 @@ def table_html(measured: MeasuredCases) -> str:
 
 
 def _cells(measured: MeasuredCases) -> tuple[list[str], list[list[str]]]:
-    """Names of the columns that have something to say, and a line of cells a row."""
+    """Names of the columns that are not empty, and for each row its label and cells."""
     columns = {name: [cell(measured, row) for row in measured.rows] for name, cell in _COLUMNS.items()}
     shown = [name for name, cells in columns.items() if name in _ALWAYS or any(cells)]
     lines = [

@@ -163,7 +163,7 @@ def _pair(comparison: MeasuredCases, label: str | None, against: str | None) -> 
             raise ValueError("no two runs to draw against each other")
         best = min(drawable, key=lambda row: row.median)
         label = best.label
-    comparison[label]  # which says what labels there are
+    comparison[label]  # or KeyError, which lists the labels
     if against is None:
         base = comparison.baseline_of(label)
         others = [row.label for row in drawable if row.label != label]

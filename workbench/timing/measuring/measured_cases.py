@@ -18,10 +18,10 @@ _RECORDED = ("ideal_s", "efficiency", "peak", "waited_s", "tokens", "tokens_per_
 
 @dataclass(frozen=True, repr=False)
 class MeasuredCases:
-    """A comparison's figures and what they say; ``Comparison`` adds how it is shown.
+    """A comparison's figures and what follows from them; ``Comparison`` adds how they are shown.
 
     ``baselines``: for each label the label that its speed-up refers to; a single label is that of all.
-    ``interrupted`` says that not all repeats were run.
+    ``interrupted``: not all repeats were run.
     """
 
     rows: tuple[Measurement, ...]
