@@ -20,7 +20,7 @@ def unescape(part: str) -> str:
     >>> unescape("a~1b~0c")
     'a/b~c'
     """
-    return part.replace("~1", "/").replace("~0", "~") if "~" in part else part
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def parts(pointer: str) -> list[str]:
@@ -29,4 +29,7 @@ def parts(pointer: str) -> list[str]:
     >>> parts(""), parts("/logs/a~1b/-")
     ([], ['logs', 'a/b', '-'])
     """
-    return [unescape(part) for part in pointer[1:].split("/")] if pointer else []
+    if not pointer:
+        return []
+    keys = pointer[1:].split("/")
+    return [unescape(key) for key in keys] if "~" in pointer else keys
