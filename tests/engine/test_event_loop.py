@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from workbench import RunnableGenerator, RunnableParallel, RunnablePassthrough
-from workbench.engine.event_loop import end_tasks
+from workbench.engine.tasks import end_tasks
 
 
 async def many(chunks):

@@ -15,10 +15,11 @@ from . import threads
 from .chunks import ChunkStream, Once
 from .limits import Stop, TaskWaiter
 from .scope import Scope, current
+from .tasks import end_tasks
 from .threaded_steps import Puller, ThreadedSteps
 from .user_code import AHEAD, Branch, as_current, context_of
 
-__all__ = ["EventLoop", "end_tasks"]
+__all__ = ["EventLoop"]
 
 T = TypeVar("T")
 
@@ -225,22 +226,3 @@ async def _first_failure(tasks: Sequence[asyncio.Task[Any]]) -> None:
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     for task in done:
         task.result()
-
-
-async def end_tasks(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait until they have ended: to the last one, even if the waiting is cancelled too."""
-    pending = [task for task in tasks if not task.done()]
-    for task in pending:
-        task.cancel()
-    cancelled: asyncio.CancelledError | None = None
-    while pending:
-        try:
-            await asyncio.wait(pending)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        pending = [task for task in pending if not task.done()]
-    for task in tasks:
-        if not task.cancelled():
-            task.exception()  # seen: the first failure is the one that is raised
-    if cancelled is not None:
-        raise cancelled

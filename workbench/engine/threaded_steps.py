@@ -13,6 +13,7 @@ from . import threads
 from .chunks import MISSING, ChunkStream
 from .limits import Stop
 from .scope import Scope
+from .tasks import wait_for_all
 from .user_code import AHEAD, close, context_of, in_context
 
 __all__ = ["Puller", "ThreadedSteps"]
@@ -76,10 +77,10 @@ class ThreadedSteps:
         if self._puller is not None:
             self._puller.cancel()
         self._room.release()
-        cancelled = await _wait_for(self._over)
+        cancelled = await wait_for_all([self._over])
         if self._puller is not None:
             if (pull := self._puller.task) is not None:  # a source that still ends cannot be closed
-                cancelled = await _wait_for(pull) or cancelled
+                cancelled = await wait_for_all([pull]) or cancelled
             await self._puller.source.aclose()
         if cancelled is not None:
             raise cancelled
@@ -170,15 +171,3 @@ class Puller:
     async def _next(self) -> Any:
         self.task = asyncio.current_task()
         return await anext(self.source, MISSING)
-
-
-async def _wait_for(step: asyncio.Future[Any]) -> asyncio.CancelledError | None:
-    """Wait until a pending step has ended, whatever its end is. A cancellation does not cut that short, and
-    is returned."""
-    cancelled: asyncio.CancelledError | None = None
-    while not step.done():
-        try:
-            await asyncio.wait([step])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled

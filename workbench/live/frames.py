@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ..engine.config import RunnableConfig, merge_configs
-from ..engine.event_loop import end_tasks
+from ..engine.tasks import end_tasks
 from ..patch.operations import Op
 from ..runnables.base import Runnable
 from .codec import FrameCodec

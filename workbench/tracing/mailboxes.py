@@ -16,10 +16,10 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from ..engine import threads
-from ..engine.event_loop import end_tasks
 from ..engine.limits import Gate, Stop
 from ..engine.modes import Blocking
 from ..engine.scope import current
+from ..engine.tasks import end_tasks
 
 __all__ = ["CLOSE_S", "Mailbox", "ThreadMailbox"]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
-from ...engine.event_loop import end_tasks
 from ...engine.limits import TaskWaiter
+from ...engine.tasks import end_tasks
 from ...http.event_stream import PING, event_bytes
 from ..wire.values import dumps
 from .options import ActiveRuns
