@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from base64 import b64decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from workbench.views.web.bundle import bundle, loader, make_bundle, source_of
 from workbench.views.web.modules import join_modules
+from workbench.views.web.shrink import shrink_css, shrink_js
 
 ROOT = Path(__file__).parents[2]
 WIDGETS = ROOT / "workbench/views/web"
@@ -109,6 +114,85 @@ def test_the_joined_module_is_one_that_node_accepts(tmp_path: Path) -> None:
     )
     shown = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, text=True)
     assert shown.stdout.strip() == "[ 'default' ] [ 'initialize', 'render' ]", shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "small"),
+    [
+        ("  a = 1; // why\n    b();\n", "a = 1;\nb();\n"),
+        ("/* a\n b */ c();\n", "\nc();\n"),
+        ("const url = 'http://x'; // y\n", "const url = 'http://x';\n"),
+        ("const a = `\n  // kept\n${b ? `  /* kept */ ${c /* gone */}` : {d: 1}}\n  `;\n", None),
+        ("const a = /[/*]\\/\\/ `/; // gone\n", "const a = /[/*]\\/\\/ `/;\n"),
+        ("const a = b / c; // d / e\n  f(/\\s+/g, 2 / 3);\n", "const a = b / c;\nf(/\\s+/g, 2 / 3);\n"),
+        ("const a = 'it\\'s // kept';\n", "const a = 'it\\'s // kept';\n"),
+    ],
+)
+def test_only_comments_and_indentation_are_taken_out(source: str, small: str | None) -> None:
+    expected = source.replace("/* gone */", " ") if small is None else small
+    assert shrink_js(source) == expected
+    assert source.count("\n") == expected.count("\n")
+
+
+def test_styles_lose_comments_but_no_text() -> None:
+    sheet = 'a::before {\n  content: "/* kept */  x"; /* gone */\n}\n'
+    assert shrink_css(sheet) == 'a::before {\ncontent: "/* kept */  x";\n}\n'
+
+
+@pytest.mark.parametrize("name", ["run_view", "timeline"])
+def test_what_a_page_gets_is_small_and_each_of_its_lines_can_be_found(name: Any) -> None:
+    made = bundle(name)
+    assert bundle(name) is made
+    assert made.code.endswith(f"//# sourceURL=workbench/{name}.js\n")
+    lines = made.code.splitlines()
+    assert not [line for line in lines if line.startswith((" ", "/*"))]
+    files = {
+        path: (WIDGETS / path).read_text().split("\n") for path in re.findall("^// (.*)$", made.code, re.M)
+    }
+    looked_at = 0
+    for number in range(1, len(lines) - 2, 7):
+        path, _, line = source_of(name, number).partition(":")
+        if int(line):
+            text = re.sub(r"/\*.*?\*/", " ", files[path][int(line) - 1])
+            assert lines[number - 1] in text, (number, path, line)
+            looked_at += lines[number - 1] != ""
+    assert looked_at > 100
+    assert len(loader()) < 3_200
+
+
+def test_a_readable_front_end_has_a_source_map_of_its_files() -> None:
+    made = make_bundle("timeline", readable=True)
+    about = json.loads(b64decode(made.code.rpartition("base64,")[2]))
+    groups = about["mappings"].split(";")
+    source = line = 0
+    found = []
+    for group in groups:
+        if group:
+            column, one, down, _ = _numbers(group)
+            source, line = source + one, line + down
+            assert column == 0
+        found.append((source, line) if group else None)
+    lines = made.code.splitlines()
+    assert found[0] is None and lines[0].startswith("// ")
+    for number, place in enumerate(found):
+        if place is not None:
+            text = about["sourcesContent"][place[0]].split("\n")[place[1]]
+            assert lines[number] in text or text.startswith(("import", "}", " ")), (number, place)
+    assert about["sources"][-1] == "workbench/timeline.js"
+
+
+def _numbers(group: str) -> list[int]:
+    """The numbers of a mapping of a source map."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    numbers, value, shift = [], 0, 0
+    for letter in group:
+        digit = letters.index(letter)
+        value |= (digit & 31) << shift
+        shift += 5
+        if not digit & 32:
+            numbers.append(-(value >> 1) if value & 1 else value >> 1)
+            value = shift = 0
+    return numbers
 
 
 @node

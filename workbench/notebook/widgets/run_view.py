@@ -30,21 +30,16 @@ from ...live.state import OVER, LiveState, outcome
 from ...views.export import export_file, save
 from ...views.static.html import placeholder, static_html
 from ...views.static.text import plain_text
-from ...views.web.modules import join_modules
 from ..session import settings
+from .front_end import LoadedView
 from .sender import Sender, answer_on_any_subshell
-from .twin import TwinWidget
 
 __all__ = ["RunView"]
 
 VIEWS = ("stream", "tree", "time", "all")
-OTHER_VIEWS = ("timeline",)
-"""Style sheets of widgets that are not this one."""
-
-_WEB = Path(__file__).parents[2] / "views" / "web"
 
 
-class RunView(TwinWidget):
+class RunView(LoadedView):
     """A live view of *live*. *on_stop* and *on_rerun* are called when the reader presses Stop and Run again,
     on any thread; without *on_rerun* there is no such button. *python* is the text of "Copy as Python",
     *view* the pane to begin with: stream, tree, time or all. *pinned* is the snapshot of a run to compare
@@ -55,12 +50,7 @@ class RunView(TwinWidget):
     another run, ``save(path)`` writes what it shows.
     """
 
-    _esm = join_modules(_WEB / "run_view.js")
-    _css = "\n".join(
-        path.read_text(encoding="utf-8")
-        for path in sorted((_WEB / "styles").glob("*.css"))
-        if path.stem not in OTHER_VIEWS
-    )
+    bundle_name = "run_view"
 
     title = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
@@ -181,6 +171,8 @@ class RunView(TwinWidget):
         kind = content.get("k")
         if kind == "here":
             self._is_shown = True
+        elif kind == "front_end":
+            self._send_front_end()
         elif kind == "sync":
             self.send({"k": "snap", **self._whole()})
         elif kind == "stop":

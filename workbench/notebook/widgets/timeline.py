@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import traitlets
@@ -20,25 +19,19 @@ import traitlets
 from ...timing.timeline.html import lanes_html, lanes_text
 from ...timing.timeline.timeline import Timeline
 from ...views.static.html import HIDE_WIDGET_ERROR, placeholder
-from ...views.web.modules import join_modules
+from .front_end import LoadedView
 from .sender import Sender, answer_on_any_subshell
-from .twin import TwinWidget
 
 __all__ = ["TimelineView"]
 
-_WEB = Path(__file__).parents[2] / "views" / "web"
 
-
-class TimelineView(TwinWidget):
+class TimelineView(LoadedView):
     """A live view of *timeline*. *on_stop* is called when the reader presses Stop, on any thread.
 
     ``show()`` puts it into the current output, ``finish()`` sends what is left and fills in the twin.
     """
 
-    _esm = join_modules(_WEB / "timeline.js")
-    _css = "\n".join(
-        (_WEB / f"styles/{name}.css").read_text(encoding="utf-8") for name in ("run_view", "timeline")
-    )
+    bundle_name = "timeline"
 
     title = traitlets.Unicode().tag(sync=True)
     snapshot = traitlets.Dict().tag(sync=True)
@@ -95,7 +88,9 @@ class TimelineView(TwinWidget):
 
     def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         kind = content.get("k")
-        if kind == "sync":
+        if kind == "front_end":
+            self._send_front_end()
+        elif kind == "sync":
             self.send({"k": "snap", **self._whole()})
         elif kind == "stop":
             self.send({"k": "ack", "of": "stop"})

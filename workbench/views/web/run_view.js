@@ -38,8 +38,8 @@ const SYNCED = ["title", "view", "python", "can_rerun", "pinned"];
 
 /** What all views of a model share. */
 class Session {
-  /** @param {Model} model */
-  constructor(model) {
+  /** @param {Model} model @param {unknown[]} early messages that came before this was there */
+  constructor(model, early) {
     this.model = model;
     this.store = new Store((have) => this.send({ k: "sync", have }));
     this._answers = 0;
@@ -48,6 +48,7 @@ class Session {
     this.store.load(model.get("snapshot"));
     model.on("change:snapshot", () => this.store.load(model.get("snapshot")));
     model.on("msg:custom", (message) => this._receive(message));
+    for (const message of early) this._receive(message);
     this.store.subscribe(() => this._keep());
     // Not at once: the first message of a comm waits for the cell to end even where later ones do not.
     this._here = setTimeout(() => this.send({ k: "here" }), HERE_MS);
@@ -341,9 +342,9 @@ export default () => {
   /** @type {Session} */
   let session;
   return {
-    /** @param {{model: Model}} context */
-    initialize({ model }) {
-      session = new Session(model);
+    /** @param {{model: Model, early?: unknown[]}} context */
+    initialize({ model, early = [] }) {
+      session = new Session(model, early);
       return () => session.close();
     },
 

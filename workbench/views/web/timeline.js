@@ -29,14 +29,15 @@ const MOST_STEPS = 12;
 
 /** What all views of a model share. */
 class TimelineSession {
-  /** @param {Model} model */
-  constructor(model) {
+  /** @param {Model} model @param {unknown[]} early messages that came before this was there */
+  constructor(model, early) {
     this.model = model;
     this.store = new TimelineStore(() => this.send({ k: "sync" }));
     this._answered = false;
     this.store.load(model.get("snapshot"));
     model.on("change:snapshot", () => this.store.load(model.get("snapshot")));
     model.on("msg:custom", (message) => this._receive(message));
+    for (const message of early) this._receive(message);
   }
 
   /** @param {object} content */
@@ -235,9 +236,9 @@ export default () => {
   /** @type {TimelineSession} */
   let session;
   return {
-    /** @param {{model: Model}} context */
-    initialize({ model }) {
-      session = new TimelineSession(model);
+    /** @param {{model: Model, early?: unknown[]}} context */
+    initialize({ model, early = [] }) {
+      session = new TimelineSession(model, early);
       return () => session.store.close();
     },
 
