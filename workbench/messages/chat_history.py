@@ -102,7 +102,7 @@ class InMemoryChatMessageHistory(BaseChatMessageHistory):
 
 
 class RunnableWithMessageHistory(Runnable[Input, Output]):
-    """A runnable that is given the messages of earlier calls, and whose own are remembered.
+    """A runnable that gets the messages of earlier calls, and whose own messages are kept for later ones.
 
     *get_session_history* makes or finds a ``BaseChatMessageHistory`` from what the call gives as
     ``config["configurable"]["session_id"]`` (or other keys: *history_factory_config*). Where the
@@ -258,7 +258,7 @@ def _as_messages(value: Any, kind: type[BaseMessage]) -> list[BaseMessage]:
 
 
 def _whole(message: BaseMessage) -> BaseMessage:
-    """A message, also where it comes as the sum of a stream's chunks."""
+    """The message as no chunk: a stream's sum is one."""
     if not isinstance(message, AIMessageChunk):
         return message
     return AIMessage(**{name: getattr(message, name) for name in AIMessage.model_fields})

@@ -114,7 +114,7 @@ class ChatMessageChunk(ChatMessage, BaseMessageChunk):
 
 
 class ToolMessageChunk(ToolMessage, BaseMessageChunk):
-    """A piece of a tool's result; an error in one piece is one of the whole.
+    """A piece of a tool's result; if one piece is an error, the whole is one.
 
     >>> from workbench import ToolMessageChunk
     >>> ToolMessageChunk("4", tool_call_id="call-1") + ToolMessageChunk("2", tool_call_id="call-1")
@@ -198,7 +198,7 @@ class AIMessageChunk(AIMessage, BaseMessageChunk):
 
 
 def message_chunk_to_message(chunk: BaseMessage) -> BaseMessage:
-    """The whole message that a chunk stands for; a message that is none comes back as it is.
+    """The whole message that a chunk stands for; any other message is returned as it is.
 
     >>> from workbench import AIMessageChunk, message_chunk_to_message
     >>> message_chunk_to_message(AIMessageChunk("Hel") + AIMessageChunk("lo"))
@@ -294,7 +294,7 @@ def _merge_list(items: Sequence[Any]) -> list[Any]:
 
 
 def _merge_dicts(dicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Values by key: texts join, lists and dicts merge, what names something stays, all else is replaced."""
+    """Values by key: texts join, lists and dicts merge, names and ids stay, all else is replaced."""
     values: dict[str, list[Any]] = {}
     for item in dicts:
         for key, value in item.items():

@@ -1,4 +1,4 @@
-"""Parts of a message's content that are no text, in the forms in which people write them.
+"""Parts of a message's content that are not text, in the forms in use.
 
 An image may be ``{"type": "image_url", "image_url": {"url": ...}}``, as OpenAI's API has it, or an "image"
 with a ``url``, with its ``base64`` (or ``data``) and ``mime_type``, or with a ``source`` of these.

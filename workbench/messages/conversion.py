@@ -103,7 +103,7 @@ def convert_to_message(thing: Any) -> BaseMessage:
 
 def convert_to_messages(things: Any) -> list[BaseMessage]:
     """A list of messages from what models accept: text, a prompt value, or a list of messages, pairs and
-    dicts. TypeError says what came otherwise.
+    dicts. TypeError for anything else.
 
     >>> from workbench import convert_to_messages
     >>> convert_to_messages([("system", "Be brief."), {"role": "user", "content": "hi"}])
@@ -124,7 +124,8 @@ def message_to_openai(message: BaseMessage) -> dict[str, Any]:
     """A message as the chat completions API takes it. Images of every form go in the API's own, other parts
     of the content as they are.
 
-    A system message that came in the role "developer" goes in it, as does ``ChatMessage(role="developer")``.
+    A system message that was given in the role "developer" is sent in it, as is
+    ``ChatMessage(role="developer")``.
     """
     role = message.role if isinstance(message, ChatMessage) else _OPENAI_ROLES.get(message.type)
     if role is None:
@@ -184,7 +185,7 @@ def messages_to_dict(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
 
 
 def messages_from_dict(messages: Sequence[Mapping[str, Any]]) -> list[BaseMessage]:
-    """Messages from what ``messages_to_dict`` gave. ValueError says what came otherwise.
+    """Messages from what ``messages_to_dict`` gave. ValueError for anything else.
 
     >>> from workbench import HumanMessage, messages_from_dict, messages_to_dict
     >>> messages_from_dict(messages_to_dict([HumanMessage("hi")]))

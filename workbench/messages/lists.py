@@ -193,7 +193,7 @@ def _longest_start(
 
 
 def _parts(message: BaseMessage, split: Callable[[str], list[str]], *, last: bool) -> Iterator[BaseMessage]:
-    """The message with ever less of its content, from its start or (*last*) from its end."""
+    """The message with less and less of its content, from its start or (*last*) from its end."""
     content = message.content
     pieces: list[Any] = split(content) if isinstance(content, str) else list(content)
     for many in range(len(pieces) - 1, 0, -1):

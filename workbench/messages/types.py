@@ -283,7 +283,7 @@ class ToolMessage(BaseMessage):
     @field_validator("tool_call_id", mode="before")
     @classmethod
     def _as_id(cls, id: Any) -> Any:
-        """Programs that number their calls, or name them by a UUID, need not write it out."""
+        """Ids may be given as numbers or UUIDs."""
         return str(id) if isinstance(id, int | float | UUID) else id
 
 

@@ -83,7 +83,7 @@ class BaseLLMOutputParser(RunnableSerializable[Any, T], Generic[T]):
         return await self._parsed(input, scope)
 
     async def _parsed(self, input: Any, scope: AnyScope, **partial: bool) -> T:
-        """What came as a whole, or with ``partial=True`` so far."""
+        """The parsed form of the whole input, or with ``partial=True`` of what has come so far."""
         __tracebackhide__ = True
         result = [generation_of(self, input)]
         if not self._blocks:
@@ -180,7 +180,7 @@ class GrowingReader(Protocol):
 
 
 class GrowingList(list[Any]):
-    """A list as far as it has come in a stream: the next one replaces it, rather than being added to it."""
+    """The items of a list so far in a stream: the next such list replaces it, and is not added to it."""
 
     __latest__ = True
 
@@ -206,7 +206,7 @@ class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):
         raise NotImplementedError(f"{type(self).__name__} must define _diff(prev, next) for diff=True")
 
     def _reader(self) -> GrowingReader | None:
-        """What reads a stream; None to ask ``parse_result`` again for every chunk."""
+        """The reader of one stream; None to call ``parse_result`` again for every chunk."""
         return None
 
     async def _transform(

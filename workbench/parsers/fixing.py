@@ -57,7 +57,7 @@ Answer again, in that form and with nothing else.
 
 
 class _AskingAgain(BaseOutputParser[T], Generic[T]):
-    """*parser* has the form; *retry_chain* gives another text, up to *max_retries* times."""
+    """*parser* parses; where it fails, *retry_chain* gives another text, up to *max_retries* times."""
 
     parser: Any = Field(repr=False)
     retry_chain: Any = Field(repr=False)
@@ -97,8 +97,8 @@ class _AskingAgain(BaseOutputParser[T], Generic[T]):
 
 
 class OutputFixingParser(_AskingAgain[T], Generic[T]):
-    """*parser*, and where it fails what it makes of a text that *retry_chain* gives for ``instructions``,
-    ``completion`` and ``error``.
+    """Parses as *parser* does. Where that fails, it parses the text that *retry_chain* gives for
+    ``instructions``, ``completion`` and ``error``.
 
     A stream is gathered. Raises the last OutputParserError.
 
@@ -110,7 +110,7 @@ class OutputFixingParser(_AskingAgain[T], Generic[T]):
 
     @classmethod
     def from_llm(cls, llm: Any, parser: Any, prompt: Any = None, max_retries: int = 1) -> Self:
-        """*prompt*: a template with any of the three."""
+        """*prompt*: a template that may use these three variables."""
         return cls._asking(llm, parser, prompt, _FIX, max_retries)
 
     def parse(self, text: str) -> T:
@@ -125,8 +125,9 @@ class OutputFixingParser(_AskingAgain[T], Generic[T]):
 
 
 class RetryOutputParser(_AskingAgain[T], Generic[T]):
-    """*parser*, and where it fails what it makes of a text that *retry_chain* gives for ``prompt``,
-    ``completion`` and ``error``: ``{"completion": chain, "prompt_value": prompt} | retry_parser``.
+    """Parses as *parser* does. Where that fails, it parses the text that *retry_chain* gives for
+    ``prompt``, ``completion`` and ``error``. In a chain:
+    ``{"completion": chain, "prompt_value": prompt} | retry_parser``.
 
     A stream is gathered. Raises the last OutputParserError.
 
@@ -144,7 +145,7 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
 
     @classmethod
     def from_llm(cls, llm: Any, parser: Any, prompt: Any = None, max_retries: int = 1) -> Self:
-        """*prompt*: a template with any of the three."""
+        """*prompt*: a template that may use these three variables."""
         return cls._asking(llm, parser, prompt, cls._template(), max_retries)
 
     @classmethod

@@ -19,7 +19,8 @@ _SHOWN = 200
 
 
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
-    """What *reader* reads of a message. *wanted*: the name of what was asked for; *calls*: as a tool call.
+    """What *reader* reads from a message. *wanted*: the name of the schema that was asked for; *calls*: the
+    answer is a tool call.
 
     The OutputParserError of a refusal, of an answer without the call and of one that was cut off says so.
     """
@@ -84,7 +85,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
 
 class _CheckedGrowth:
-    """Reads a stream, and looks at the whole message before it believes the end of it."""
+    """Reads a stream, and checks the whole message at its end."""
 
     def __init__(self, parser: AnswerParser, inner: GrowingReader) -> None:
         self._parser = parser

@@ -1,4 +1,4 @@
-"""Parsers of one value in a model's text: one of a few, a date, or what a pattern finds."""
+"""Parsers of one value in a model's text: a member of an enum, a date, the groups of a pattern."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class EnumOutputParser(BaseOutputParser[Enum]):
 
 
 class DatetimeOutputParser(BaseOutputParser[datetime]):
-    """A date and time in *format*, which is in the language of ``strptime``.
+    """A date and time in *format*, which is a format of ``strptime``.
 
     >>> from workbench import DatetimeOutputParser
     >>> DatetimeOutputParser(format="%Y-%m-%d").invoke("1969-07-20")
@@ -73,9 +73,9 @@ class DatetimeOutputParser(BaseOutputParser[datetime]):
 
 
 class RegexParser(BaseOutputParser[dict[str, str]]):
-    """The groups of *regex*, where it is first found in the text, under *output_keys* in their order.
+    """The groups of the first match of *regex* in the text, under *output_keys* in their order.
 
-    Text that it is not found in is an error, or with *default_output_key* goes under this key, all others
+    Text without a match is an error, or with *default_output_key* goes under this key, all others
     being empty.
 
     >>> RegexParser(regex=r"Score: (\\d+)", output_keys=["score"]).parse("Well done. Score: 9")

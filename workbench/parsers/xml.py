@@ -60,7 +60,7 @@ def _copied(content: Any) -> Any:
 
 
 def _merge(total: dict[str, Any], tag: str, content: Any, places: tuple[int, ...]) -> None:
-    """Put a piece into the document: down along the elements that are there, and then what is new."""
+    """Put a piece into the document, inside the elements that it has already."""
     for place in places:
         inside = total.setdefault(tag, [])
         if place == len(inside):
@@ -78,7 +78,7 @@ class XMLOutputParser(BaseTransformOutputParser[dict[str, Any]]):
     elements.
 
     *tags* are for the format instructions. *max_depth*: of elements; *max_characters*: of the whole text.
-    *parser* changes nothing: both of the known values read with the same care.
+    *parser* changes nothing: documents are read in the same safe way with both values.
 
     >>> from workbench import XMLOutputParser
     >>> XMLOutputParser().invoke("Here you are: <joke><setup>Knock, knock.</setup></joke>")

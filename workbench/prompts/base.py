@@ -1,4 +1,4 @@
-"""What all prompts share: variables, partials, what is missing, schemas.
+"""What all prompts share: variables, values filled in before, errors for missing ones, schemas.
 
 A prompt of your own subclasses ``StringPromptTemplate`` and defines ``format``, or ``BaseChatPromptTemplate``
 and defines ``format_messages``.
@@ -62,7 +62,7 @@ class BasePromptTemplate(RunnableSerializable[Any, PromptValue]):
         return copied
 
     def _derive(self) -> None:
-        """Set what follows from the fields; called when they are set."""
+        """Set what is derived from the fields; called when a field is set."""
 
     @property
     def OutputType(self) -> Any:

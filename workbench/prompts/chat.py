@@ -206,8 +206,8 @@ def _how(kind: Hashable) -> Literal["as it is", "directly", "by its method"]:
 def _for(
     piece: BaseMessagePromptTemplate | BaseChatPromptTemplate, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The values that a part of a prompt knows of; for a prompt that names none, as one that chooses examples
-    may, all of them."""
+    """The values for the variables of a part; all values for a prompt that names no variables, as one that
+    chooses examples may."""
     if isinstance(piece, BaseChatPromptTemplate) and not piece.input_variables:
         return dict(values)
     optional = getattr(piece, "optional_variables", ())

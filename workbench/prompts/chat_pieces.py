@@ -33,7 +33,7 @@ _KINDS: dict[str, type[MessageTemplate]] = {
 
 
 def is_pair(item: Any) -> bool:
-    """Whether a tuple is a ``(role, template)`` pair, and no list of two messages."""
+    """Whether *item* is a ``(role, template)`` pair, rather than a tuple of two messages."""
     if not isinstance(item, tuple) or len(item) != 2:
         return False
     role = item[0]

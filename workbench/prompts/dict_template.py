@@ -14,7 +14,7 @@ __all__ = ["DictPromptTemplate"]
 
 class DictPromptTemplate(RunnableSerializable[Any, dict[str, Any]]):
     """A dict whose texts, however deep, are templates: a part of a message such as
-    ``{"type": "image_url", "image_url": {"url": "{url}"}}``. Keys are no templates, and nothing is loaded
+    ``{"type": "image_url", "image_url": {"url": "{url}"}}``. Keys are not templates, and nothing is loaded
     from a path or a URL.
 
     >>> from workbench import DictPromptTemplate

@@ -63,7 +63,7 @@ class BaseExampleSelector(ABC):
 
 
 def count_words(text: str) -> int:
-    """Words of a text, an empty one between any two blanks or line ends.
+    """The number of words in a text, split at each blank and line end.
 
     >>> count_words("two words")
     2
@@ -175,7 +175,7 @@ class _StoreExampleSelector(BaseModel, BaseExampleSelector):
     def _split(
         cls, k: int, input_keys: list[str] | None, options: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The fields of a selector, and what is for the store."""
+        """The options that are fields of a selector, and those for the store."""
         own = {name: value for name, value in options.items() if name in cls.model_fields}
         others = {name: value for name, value in options.items() if name not in own}
         return {**own, "k": k, "input_keys": input_keys}, others

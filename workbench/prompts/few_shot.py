@@ -61,7 +61,7 @@ class _FewShot(BasePromptTemplate):
         return self._known(await self.example_selector.aselect_examples(values))
 
     def _known(self, examples: Sequence[Mapping[str, Any]]) -> list[Example]:
-        """What the prompt for one example needs of each. ValueError if it is not there."""
+        """Of each example the values that ``example_prompt`` needs. ValueError if one is missing."""
         needed = self.example_prompt.input_variables
         for number, example in enumerate(examples):
             if missing := [name for name in needed if name not in example]:

@@ -1,4 +1,4 @@
-"""Parts of chat prompts: what becomes a message, or a list of them, once there are values.
+"""Parts of chat prompts: each becomes a message, or a list of messages, when values are filled in.
 
 >>> HumanMessagePromptTemplate.from_template("tell me about {topic}").format(topic="bears")
 HumanMessage(content='tell me about bears')
@@ -100,7 +100,7 @@ class BaseMessagePromptTemplate(BaseModel):
 class MessagesPlaceholder(BaseMessagePromptTemplate):
     """A place for a list of messages in a chat prompt: ``MessagesPlaceholder("history", optional=True)``.
 
-    ``n_messages`` keeps only the last so many. What can be made into messages is made into them.
+    ``n_messages``: only the last n messages are kept. Pairs, dicts and the like are converted to messages.
 
     >>> from workbench import ChatPromptTemplate, MessagesPlaceholder
     >>> prompt = ChatPromptTemplate([MessagesPlaceholder("history", n_messages=1), ("human", "{question}")])

@@ -90,7 +90,7 @@ class PromptTemplate(StringPromptTemplate):
         partial_variables: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> Self:
-        """A prompt of a template; *kwargs* are more of its fields."""
+        """A prompt of a template; *kwargs* are other fields of the prompt."""
         partials = dict(partial_variables or {})
         return cls(template, template_format=template_format, partial_variables=partials, **kwargs)
 
@@ -135,7 +135,7 @@ class PromptTemplate(StringPromptTemplate):
         return super()._as_text(name) if self.template_format == "f-string" else None
 
     def __add__(self, other: Any) -> PromptTemplate:
-        """A prompt of this text and another, or a template in the same format, behind it."""
+        """A prompt of this text and another, or a template in the same format, after it."""
         if isinstance(other, str):
             other = PromptTemplate(other, template_format=self.template_format)
         if not isinstance(other, PromptTemplate):

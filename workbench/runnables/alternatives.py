@@ -55,7 +55,7 @@ class RunnableConfigurableAlternatives(DynamicRunnable[Input, Output]):
 
     @property
     def config_specs(self) -> list[ConfigurableFieldSpec]:
-        """Of alternatives that are functions, only once they have been made."""
+        """Those of an alternative that is a function are known only after it has been made."""
         which, keys = self.which, [*self.alternatives, self.default_key]
         annotation = which.annotation or literal(keys)
         own = ConfigurableFieldSpec(

@@ -32,7 +32,7 @@ class RunnableBinding(Runnable[Input, Output]):
     """What ``bind``, ``with_config``, ``with_listeners`` and ``with_types`` return.
 
     Attributes and methods of the bound one pass through; a method that takes ``config`` gets the bound
-    config. The factories are asked at every call, in order; what they give is merged onto ``config``.
+    config. The factories are called for every call, in order; their results are merged onto ``config``.
 
     >>> from workbench import RunnableLambda
     >>> def add(number, to=0):
@@ -76,7 +76,7 @@ class RunnableBinding(Runnable[Input, Output]):
         return self._with(config={**self.config, **(config or {}), **kwargs})
 
     def with_config_factory(self, factory: ConfigFactory) -> Self:
-        """One more factory, asked after the others."""
+        """With one more factory, called after the others."""
         return self._with(config_factories=[*self.config_factories, factory])
 
     def with_types(self, *, input_type: Any = None, output_type: Any = None) -> Self:

@@ -1,4 +1,4 @@
-"""RunnableBranch: the first branch whose condition holds."""
+"""RunnableBranch: the first branch whose condition is true."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RunnableBranch(Runnable[Input, Output]):
     """``RunnableBranch((is_question, answer), (is_order, confirm), smalltalk)``: pairs of a condition and
     a branch, then the default.
 
-    Conditions are asked in order, up to the first that holds; each gets the whole input, so a stream is
+    Conditions are called in order, up to the first that is true; each gets the whole input, so a stream is
     gathered before them. The chosen branch streams.
 
     >>> from workbench import RunnableBranch

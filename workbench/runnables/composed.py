@@ -1,6 +1,6 @@
-"""ComposedStep: a runnable as the modules that ``base`` is built on see it: they open its runs and call it.
+"""ComposedStep: what the modules that ``base`` imports need to know of a runnable.
 
-It is a protocol, so that they need not import the class that is made with their help.
+It is a protocol, so that they need not import ``Runnable``, which is built on them.
 """
 
 from __future__ import annotations

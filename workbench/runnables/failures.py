@@ -1,5 +1,5 @@
-"""Saying which step failed: an exception leaves a chain with a note such as
-``in RunnableSequence > my_llm``, read off its traceback, so that nothing is paid until something fails."""
+"""Which step failed: an exception leaves a chain with a note such as ``in RunnableSequence > my_llm``. The
+note is made from the traceback, so that it costs nothing until something fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENTRIES = {
 
 
 def explain(error: Exception) -> None:
-    """Note on an error the step it came from; the outermost call does so, once."""
+    """Add a note to an error, with the step it came from; only the outermost call does so, once."""
     if current.get() is not None or getattr(error, "_workbench_explained", False):
         return
     path = failed_path(error)

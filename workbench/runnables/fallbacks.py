@@ -23,7 +23,7 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
     """What ``with_fallbacks`` returns: tries its runnables in order, and raises the first one's error when
     all have failed.
 
-    A stream falls back as long as no chunk went out; a later error is raised. With *exception_key*, a
+    A stream falls back as long as it has not given a chunk; a later error is raised. With *exception_key*, a
     dict input gets the last error under that key. Attributes are the first runnable's; a method that
     makes a new runnable (``bind_tools``) is called on all of them.
 

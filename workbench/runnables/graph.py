@@ -1,8 +1,9 @@
 """The steps of a runnable as a graph: nodes in the order of the chain, and edges between them.
 
 Branches fan out from a node for their input and in to one for their output, both named after the parallel
-step; of alternatives (fallbacks, a branch on a condition) the one that was asked leads to each by a
-*conditional* edge. Wrappers show as what they wrap. A notebook draws the graph; so does ``print_ascii``.
+step; a *conditional* edge leads to each of several
+alternatives (fallbacks, branches on a condition). In place of wrappers the graph has what they wrap. A
+notebook draws the graph; so does ``print_ascii``.
 """
 
 from __future__ import annotations

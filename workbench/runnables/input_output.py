@@ -50,7 +50,7 @@ def one_of(title: str, shapes: Iterable[Shape]) -> Shape:
 
 
 def stated_input(step: Runnable[Any, Any], config: RunnableConfig | None, wanted: Shape) -> Shape:
-    """The input that a class states, or that of what stands in for it."""
+    """The input that a class states, or that of its stand-ins."""
     title = step.get_name("input")
     if type(step).InputType is not Runnable.InputType:
         return Shape.of(title, step.InputType)
@@ -67,7 +67,7 @@ def stated_input(step: Runnable[Any, Any], config: RunnableConfig | None, wanted
 
 
 def stated_output(step: Runnable[Any, Any], config: RunnableConfig | None, given: Shape) -> Shape:
-    """The output that a class states, or that of what stands in for it."""
+    """The output that a class states, or that of its stand-ins."""
     title = step.get_name("output")
     if type(step).OutputType is not Runnable.OutputType:
         return Shape.of(title, step.OutputType)

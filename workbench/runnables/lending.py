@@ -1,5 +1,5 @@
-"""A public call made from a function that runs under ``max_concurrency``: while it waits for the nested
-chain, its place under the limit is lent to others."""
+"""Calls of ``invoke`` and the like inside a function that runs under ``max_concurrency``: while the function
+waits for the nested chain, others may use its place under the limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["lending", "lending_stream"]
 
 
 async def lending(work: Any, scope: AnyScope) -> Any:
-    """A public call made from a limited function: others may use its place meanwhile."""
+    """Do *work*, and let others use the place of the function that called meanwhile."""
     __tracebackhide__ = True
     if scope.lent is None:
         return await work

@@ -108,8 +108,8 @@ async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
 
 
 def _recorded(total: Fold) -> Any:
-    """What a stream adds up to, for its run; None where adding fails, which must neither hide why the stream
-    ended nor fail a stream only because somebody observes it."""
+    """The sum of a stream's chunks, for its run; None where adding fails. An error in adding must not hide
+    why the stream ended, nor fail a stream only because somebody observes it."""
     try:
         return total.value
     except Exception:  # whatever the chunks' own `+` raises
@@ -142,7 +142,7 @@ class _Tap:
 
 
 class _Resumed(_Tap):
-    """A stream whose first chunk was pulled already, and which is added up elsewhere."""
+    """A stream whose first chunk was pulled already, and whose sum is kept elsewhere."""
 
     __slots__ = ("_pull", "_sum")
 

@@ -23,7 +23,7 @@ Other = TypeVar("Other")
 
 
 class RunnablePassthrough(Runnable[Other, Other]):
-    """The input, unchanged and chunk by chunk; ``func`` (or ``afunc``) is called on the whole of it.
+    """The input, unchanged and chunk by chunk; ``func`` (or ``afunc``) is called with the whole input.
 
     >>> from workbench import RunnableParallel, RunnablePassthrough
     >>> RunnableParallel(question=RunnablePassthrough(), length=len).invoke("why?")

@@ -1,4 +1,4 @@
-"""Functions of upper floors that a method down here calls: ``chain.view()``, ``chain.as_tool()``,
+"""Functions of upper floors that methods of lower ones call: for ``chain.view()``, ``chain.as_tool()`` and
 ``message + "..."``.
 
 Such a method stands in its class, where help(), tab completion and type checkers look for it, but its work is
@@ -19,10 +19,10 @@ _loaders: dict[str, Callable[[], Any]] = {}
 
 
 def provide(name: str, load: Callable[[], Any]) -> None:
-    """Say how to get the function (or class) *name*; *load* is called when it is needed."""
+    """Register *load*, which returns the function or class *name*; it is called when that is needed."""
     _loaders[name] = load
 
 
 def provided(name: str) -> Any:
-    """What was provided under *name*."""
+    """The function or class that was provided under *name*."""
     return _loaders[name]()

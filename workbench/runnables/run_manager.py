@@ -1,4 +1,4 @@
-"""What the functions of tools and retrievers are given as ``run_manager``: the run they work in."""
+"""StepRun: the argument ``run_manager`` of the functions of tools and retrievers, which is their run."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ __all__ = [
 
 
 class _Lenient(GenerateJsonSchema):
-    """What has no JSON form is anything."""
+    """A type without a JSON form gets the empty schema, which allows any value."""
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}
 
@@ -68,7 +68,7 @@ def without_examples(schema: JsonSchemaValue) -> None:
 
 
 class Keyed(Described):
-    """Base of the models that are made of keys. A key that pydantic would not take as the name of a field is
+    """Base of the models that are made from dict keys. A key that cannot be the name of a pydantic field is
     the field's alias."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, protected_namespaces=())
@@ -79,7 +79,7 @@ class _Whole(Described, RootModel[Any]):
 
 
 def model_of(shape: Shape) -> type[BaseModel]:
-    """The model of a shape; where the shape is a pydantic model, that."""
+    """The model of a shape; if the shape is a pydantic model already, that model."""
     annotation = shape.annotation
     if shape.fields is None and isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
@@ -99,7 +99,7 @@ def nested(shape: Shape) -> Any:
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model, with no condition for what has no JSON form."""
+    """The JSON schema of a model, which allows any value where a type has no JSON form."""
     return model.model_json_schema(schema_generator=_Lenient)
 
 

@@ -1,4 +1,4 @@
-"""RunnableSerializable: a runnable whose options are pydantic fields. The base for components."""
+"""RunnableSerializable: a runnable whose options are pydantic fields. The base of prompts, models, tools."""
 
 from __future__ import annotations
 

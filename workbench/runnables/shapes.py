@@ -1,5 +1,5 @@
-"""Shapes: what is known of an input or output, as a type (an annotation), or for dicts of known keys a type a
-key. What nothing is known of is ``Any``."""
+"""Shapes: what is known of an input or output, as a type (an annotation), or for dicts with known keys as a
+type for each key. Where nothing is known it is ``Any``."""
 
 from __future__ import annotations
 

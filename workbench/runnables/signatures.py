@@ -1,4 +1,4 @@
-"""What a user's function is and accepts, found out once per function."""
+"""Which kind of function a user's function is, and which arguments it accepts; found out once for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BaseTool: what a tool is, how it is called, and what becomes of its errors."""
+"""BaseTool: what a tool is, how it is called, and how its errors are handled."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ __all__ = ["Template", "TemplateFormat", "compile_template", "get_template_varia
 
 
 def compile_template(source: str, template_format: str = "f-string") -> Template:
-    """The template that *source* is. ValueError names the formats, or shows what is wrong where; TypeError
-    if it is no text; MissingDependencyError if jinja2 is not installed."""
+    """The compiled template of *source*. ValueError for an unknown format, or with the place of an error in
+    the template; TypeError if it is not text; MissingDependencyError if jinja2 is not installed."""
     if template_format not in get_args(TemplateFormat):
         choices = ", ".join(map(repr, get_args(TemplateFormat)))
         raise ValueError(f"template_format: expected one of {choices}, got {template_format!r}")

@@ -1,4 +1,4 @@
-"""Template: a text that was taken apart into its fixed parts and the places for values."""
+"""Template: the base of compiled templates, which know their variables and fill in values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ TemplateFormat = Literal["f-string", "mustache", "jinja2"]
 
 
 class Template:
-    """A template, taken apart. ``variables`` in the order in which they come; ``structured`` are those whose
-    value need not be text. ValueError shows the place of what is wrong in *source*."""
+    """A compiled template. ``variables`` are in the order of their first use; ``structured`` are those whose
+    value need not be text. A ValueError shows the place of an error in *source*."""
 
     template_format: ClassVar[TemplateFormat]
     variables: tuple[str, ...] = ()

@@ -27,8 +27,8 @@ class _Field(NamedTuple):
 
 
 class FStringTemplate(Template):
-    """``{name}``, ``{name!r}``, ``{name:>10}``. A name is of letters, digits, ``_``, ``-`` and blanks inside:
-    no position, no attribute, no item."""
+    """``{name}``, ``{name!r}``, ``{name:>10}``. A name consists of letters, digits, ``_``, ``-`` and
+    inner blanks; positions, attributes and items are refused."""
 
     template_format = "f-string"
 
@@ -45,7 +45,7 @@ class FStringTemplate(Template):
             raise error
 
     def _explain(self, values: Mapping[str, Any]) -> None:
-        """Raise again what a place raises, with its text and value."""
+        """Raise the error again with the text and the value of the place that raises it."""
         for field in self._fields:
             place = f"{{{field.text}}}"
             try:

@@ -110,7 +110,7 @@ def _replaced(value: Any, s: Any, new: Any, count: int | None = None) -> str:
 
 
 def _limited(make: Any) -> Any:
-    """A filter that takes no number above the limit, nor a text as long as that in a number's place."""
+    """The filter, but refusing numbers above the limit, and texts of that length where it takes a number."""
     own = 2 if hasattr(make, "jinja_pass_arg") else 1  # the context, where it wants that, and the value
 
     @wraps(make)
