@@ -8,7 +8,9 @@ from contextvars import ContextVar
 import pytest
 
 from workbench.engine import background
-from workbench.notebook.viewed_runs import run_batch, run_chain
+from workbench.notebook.run import Job
+from workbench.notebook.view import view
+from workbench.notebook.viewed_runs import run_job
 from workbench.runnables.function import RunnableLambda
 
 WHO = ContextVar("WHO", default="-")
@@ -86,9 +88,10 @@ def test_waiting_on_the_loop_for_the_loop_is_refused():
 
 
 def test_a_chain_is_run_and_shown_where_there_is_no_notebook(capsys):
-    assert run_chain(RunnableLambda(lambda x: x + 1), 1, title="plus one") == 2
+    assert view(RunnableLambda(lambda x: x + 1), 1, title="plus one") == 2
     assert "plus one" in capsys.readouterr().out
-    assert run_batch(RunnableLambda(lambda x: x + 1), [1, 2], quiet=True) == [2, 3]
+    batch = Job(RunnableLambda(lambda x: x + 1), [1, 2], is_batch=True)
+    assert run_job(batch, view="none").output == [2, 3]
     assert capsys.readouterr().out == ""
 
 
@@ -97,5 +100,5 @@ def test_a_chain_that_fails_is_shown_as_failed(capsys):
         raise ValueError("boom")
 
     with pytest.raises(ValueError, match="boom"):
-        run_chain(RunnableLambda(boom), 1)
+        view(RunnableLambda(boom), 1)
     assert "failed" in capsys.readouterr().out

@@ -33,7 +33,7 @@ def _demo(options: argparse.Namespace) -> int:
     from ..models.factory import init_chat_model
     from ..models.local.chat import ChatLocal
     from ..notebook.compare import batch_against_one_by_one, parallel_against_alone
-    from ..notebook.viewed_runs import run_chain
+    from ..notebook.view import view
     from ..parsers.base import StrOutputParser
     from ..prompts import ChatPromptTemplate
     from ..runnables.parallel import RunnableParallel
@@ -74,9 +74,9 @@ def _demo(options: argparse.Namespace) -> int:
     if isinstance(model, ChatLocal):  # or the first chain's time would be that of fetching and loading it
         model.invoke("hi", max_tokens=1)
     heading("1. A chain, live:  prompt | model | StrOutputParser()")
-    run_chain(joke, topic, title="joke")
+    view(joke, topic, title="joke")
     heading("2. Two chains in parallel:  RunnableParallel(joke=joke, poem=poem)")
-    run_chain(both, topic, title="joke and poem")
+    view(both, topic, title="joke and poem")
     heading("3. Parallel against alone")
     alone = measured(parallel_against_alone, {"joke": joke, "poem": poem}, topic)
     topics = [{"topic": name} for name in dict.fromkeys([options.topic, *TOPICS])][: len(TOPICS)]

@@ -28,7 +28,7 @@ from ..runnables.failures import explain
 from ..views.document import figures, reached
 from .stoppable import Stoppable
 
-__all__ = ["ChainRun", "Job"]
+__all__ = ["ChainRun", "Job", "Observers"]
 
 Observers = Sequence[Callable[[RunEvent], None]]
 

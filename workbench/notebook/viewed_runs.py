@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from ..engine.runs import RunEvent
-from ..runnables.base import Runnable
 from ..views.panes import PaneOrNone
 from .display import View, finish_when_over, in_kernel, new_view
-from .run import ChainRun, Job
+from .run import ChainRun, Job, Observers
 from .session import runs
 
-__all__ = ["run_batch", "run_chain", "run_job", "show_run"]
-
-Observers = Sequence[Callable[[RunEvent], None]]
+__all__ = ["run_job", "show_run"]
 
 
 def run_job(
@@ -69,42 +64,6 @@ def show_run(run: ChainRun, view: PaneOrNone | None = None) -> None:
     """Show a run (again), with buttons that work. In a terminal it returns when the run is over; Ctrl-C
     leaves the view, and the run goes on."""
     finish_when_over(_show(run, view), run)
-
-
-def run_chain(
-    chain: Runnable[Any, Any],
-    input: Any,
-    *,
-    title: str = "",
-    quiet: bool = False,
-    max_concurrency: int | None = None,
-    observers: Observers = (),
-) -> Any:
-    """Stream a chain under a live view and return its output.
-
-    Raises what the chain raises. If it was stopped from the view, returns what there is of the output; an
-    interrupt (Ctrl-C) cancels it and goes on as KeyboardInterrupt.
-    """
-    __tracebackhide__ = True
-    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
-    job = Job(chain, input, title, config=config)
-    return run_job(job, observers=observers, view="none" if quiet else None).output
-
-
-def run_batch(
-    chain: Runnable[Any, Any],
-    inputs: Sequence[Any],
-    *,
-    title: str = "",
-    quiet: bool = False,
-    max_concurrency: int | None = None,
-    observers: Observers = (),
-) -> Any:
-    """As ``run_chain``, for many inputs side by side; one root run an input."""
-    __tracebackhide__ = True
-    config = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
-    job = Job(chain, list(inputs), title, is_batch=True, config=config)
-    return run_job(job, observers=observers, view="none" if quiet else None).output
 
 
 def _show(run: ChainRun, view: PaneOrNone | None) -> View:
