@@ -1,4 +1,4 @@
-"""init_chat_model and init_embeddings: a model from a short name, or the best one there is."""
+"""init_chat_model and init_embeddings: a model from a short name, or the best one that is available."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def init_chat_model(
     """A chat model by name: ``"openai:gpt-4o"``, ``"local:smollm2"``, ``"ollama:llama3.2"``,
     ``"azure_openai:DEPLOYMENT"``, or any name with the ``base_url`` of an OpenAI-compatible server.
 
-    Without a name: the one OPENAI_API_KEY or OPENAI_BASE_URL stand for if either is set (its name from
-    OPENAI_MODEL), else the local model; a line on stderr says which, once. A provider alone, ``"local"``, has
+    Without a name: OpenAI's model if OPENAI_API_KEY or OPENAI_BASE_URL is set (its name from OPENAI_MODEL),
+    else the local model; a line on stderr says which, once. A provider alone, ``"local"``, has
     its usual model. A name without a provider is looked for among the local models, then taken as OpenAI's.
     *options* go to the model's class.
 

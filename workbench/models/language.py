@@ -148,7 +148,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
 
     @abstractmethod
     def _marked_cached(self, answer: ModelAnswer, scope: AnyScope) -> ModelAnswer:
-        """The answer as one that was not paid for."""
+        """The answer, marked as coming from a cache."""
 
     # Calls
 
@@ -161,8 +161,8 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         return super()._pipe(source, self._described(scope, kwargs), tag, **kwargs)
 
     def _described(self, scope: AnyScope, kwargs: dict[str, Any]) -> AnyScope:
-        """With its own callbacks, and what is known of the model in the metadata of its run; the caller's own
-        entries win."""
+        """*scope* with the model's own callbacks, and with its parameters in the metadata of its run; the
+        caller's entries win."""
         if self.callbacks:
             scope = scope.configured({"callbacks": self.callbacks})
         if not scope.observers:
@@ -288,7 +288,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         return self._streams(scope)
 
     def _streams(self, scope: AnyScope) -> bool:
-        """Whether it can stream in this form."""
+        """Whether it can stream, for a call of this kind."""
         return self._has("_stream") if scope.blocking else self._has("_stream", "_astream")
 
     def _has(self, *methods: str) -> bool:

@@ -1,4 +1,4 @@
-"""LLM: models from a text to its continuation, as those before chat models are.
+"""LLM: models that continue a text, as models before chat models do.
 
 Subclass ``LLM`` and define ``_call(prompt)`` (and, as far as you have them, ``_stream``, ``_acall``,
 ``_astream``) and ``_llm_type``; or, for models that take many prompts or give many generations, ``BaseLLM``
@@ -119,7 +119,7 @@ class BaseLLM(BaseLanguageModel[str]):
         given = [request] if takes_many else request
         answer = await super()._at_once(form, given, scope, kwargs, reports)
         for generation in answer.generations[:1]:
-            _tell(scope.run, generation.generation_info)
+            _keep_info(scope.run, generation.generation_info)
         return answer
 
     async def _chunks_of(
@@ -138,7 +138,7 @@ class BaseLLM(BaseLanguageModel[str]):
                         f"{type(self).__name__}.{'_astream' if is_async else '_stream'}: expected chunks of "
                         f"text, or with a text, got {type(item).__name__}: {item!r:.80}"
                     )
-                _tell(scope.run, getattr(item, "generation_info", None))
+                _keep_info(scope.run, getattr(item, "generation_info", None))
                 yield text
 
     def _answer_of(self, result: Any, method: str) -> ModelAnswer:
@@ -166,7 +166,7 @@ class BaseLLM(BaseLanguageModel[str]):
 
     def _marked_cached(self, answer: ModelAnswer, scope: AnyScope) -> ModelAnswer:
         info = answer.generations[0].generation_info
-        _tell(scope.run, {**(info or {}), "cached": True})
+        _keep_info(scope.run, {**(info or {}), "cached": True})
         return answer
 
 
@@ -185,8 +185,8 @@ class LLM(BaseLLM):
     """
 
 
-def _tell(run: Run | None, info: dict[str, Any] | None) -> None:
-    """Text carries nothing about its call: the run does."""
+def _keep_info(run: Run | None, info: dict[str, Any] | None) -> None:
+    """Keep *info* in the metadata of the run: an output that is text has no place for it."""
     if run is not None and info:
         run.metadata["response_metadata"] = {**run.metadata.get("response_metadata", {}), **info}
 
@@ -198,7 +198,7 @@ def _texts(prompts: Sequence[str]) -> list[Any]:
 
 
 def as_prompt(input: Any) -> str:
-    """The one text that a model of text is given. TypeError says what came that is none."""
+    """An input as the one text that a model of text takes. Raises TypeError for other inputs."""
     if isinstance(input, str):
         return input
     return str(input.to_string()) if hasattr(input, "to_string") else get_buffer_string(input)

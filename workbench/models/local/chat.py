@@ -24,11 +24,11 @@ _JSON_TOKENS = 768
 
 
 class ChatLocal(ChatOpenAI):
-    """A chat model in this process, on llama.cpp; see ``workbench models list`` for what there is.
+    """A chat model in this process, on llama.cpp; see ``workbench models list`` for the models.
 
     ``max_tokens`` is 256 unless you set it, because small models tend to go on; 768 where it writes JSON.
 
-    Tools (one call at a time) and structured output are kept to by a grammar: what it writes always fits the
+    A grammar enforces tools (one call at a time) and structured output: what it writes always fits the
     schema, whether it makes sense or not. ValueError for a schema with patterns, "not" or endless recursion.
 
     >>> from workbench import ChatLocal

@@ -1,7 +1,7 @@
 """From a JSON schema to a grammar (GBNF) under which a small model can only write what fits the schema.
 
-And only so much of it: texts, lists and numbers are bounded, so that an answer ends before its tokens do. A
-model that is kept to a grammar writes on as long as the grammar lets it.
+Texts, lists and numbers are bounded, so that an answer ends before its tokens run out: under a grammar, a
+model writes on as long as the grammar lets it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Part(NamedTuple):
 
 
 class _TooDeep(Exception):
-    """A schema that holds itself was followed far enough."""
+    """A schema that contains itself was followed deep enough."""
 
 
 def json_grammar(schema: Mapping[str, Any] | None = None, *, most: int = 1500) -> str:
@@ -135,7 +135,7 @@ class _Grammar:
             return None
 
     def _together(self, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """One schema for those of ``allOf`` and what stands beside it."""
+        """One schema that joins those of ``allOf`` with the keys beside it."""
         whole: dict[str, Any] = {}
         for each in ({k: v for k, v in schema.items() if k != "allOf"}, *schema["allOf"]):
             while "$ref" in each:

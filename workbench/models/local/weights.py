@@ -163,7 +163,7 @@ def pull(name: str = "smollm2", *, progress: Progress | None = None, force: bool
 
 
 def verify(name: str = "smollm2") -> InstalledWeights:
-    """Hash the file, whatever was found before, and say what state it is in."""
+    """Hash the file, even if its digest is known, and return its state."""
     weights = _known(name)
     _verdict_of(weights).unlink(missing_ok=True)
     return _look_at(weights)
@@ -290,7 +290,7 @@ def _fetch(weights: Weights, progress: Progress) -> None:
     models = _models_dir()
     models.mkdir(parents=True, exist_ok=True)
     for abandoned in models.glob(f".pull-{weights.name}-*"):
-        # Of a process that was killed: the lock is ours, so nobody is at work in there.
+        # Left by a process that was killed: we hold the lock, so no other process works in there.
         shutil.rmtree(abandoned, ignore_errors=True)
     workplace = Path(tempfile.mkdtemp(prefix=f".pull-{weights.name}-", dir=models))
     try:

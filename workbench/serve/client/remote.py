@@ -3,8 +3,8 @@
     joke = RemoteRunnable("http://localhost:8000/joke")
     joke.invoke({"topic": "bears"})
 
-It calls what ``add_routes`` serves, and what LangServe does. Where somebody observes (a live view, a log, a
-callback handler), the runs inside the service are runs below its own.
+It calls services of ``add_routes`` and of LangServe. Where the call is observed (by a live view, a log, a
+callback handler), the runs inside the service are reported as runs below its own.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class RemoteRunnable(Runnable[Input, Output]):
     ) -> None:
         self.name = name
         address, user = _without_user(_checked_url(url))
-        if user is not None:  # an address is shown, and logged by the HTTP library
+        if user is not None:  # addresses are shown, and the HTTP library logs them
             client_options = {"auth": user, **client_options}
         self._transport = Transport(
             address,
@@ -253,7 +253,7 @@ class RemoteRunnable(Runnable[Input, Output]):
             async for event in events:
                 yield event
 
-    # What it takes and gives: asked of the service, once
+    # Schemas of input, output and config: the service is asked once
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         """The service's input as a model, whose JSON schema is the service's own."""
@@ -312,7 +312,7 @@ def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # it quotes the address, and so the password in it
+    except ValueError:  # the error would quote the address, and so the password in it
         return False
     is_http = parts.scheme in ("http", "https") and has_host
     return is_http and not parts.query and not parts.fragment and url.isprintable()
@@ -331,7 +331,8 @@ def _without_user(url: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def _checked_headers(headers: Mapping[str, str] | None, token: str | None) -> dict[str, str]:
-    """The headers of every request. ValueError for what could end a header; it does not quote the value."""
+    """The headers of every request. Raises ValueError for text that could end a header; the error does not
+    quote it."""
     given = dict(headers or {})
     if token is not None:
         if not isinstance(token, str):

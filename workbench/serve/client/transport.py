@@ -112,7 +112,6 @@ class Transport:
     def events(self, name: str, body: Any, wire: WireFormat) -> Iterator[ServedBatch]:
         """The events of a stream, up to its end. Closing it closes the connection, which stops the run."""
         for attempt in range(self._retries + 1):
-            begun = False
             with self._reaching(name, "stall_s", self._stall_s) as failure:
                 opened = self._stream_request("POST", name, body, wire, self._stall_s, failure)
                 with opened as response, ended_by_stop(partial(shut, response)):
@@ -121,7 +120,6 @@ class Transport:
                         response.read()
                     if (wait_s := self._retry_after(response, attempt)) is None:
                         answer.check()
-                        begun = True
                         try:
                             pieces = response.iter_bytes()
                             for piece in pieces:
@@ -134,8 +132,6 @@ class Transport:
                         answer.check_end()
                         return
                     failure.wait_s = wait_s
-            if begun:
-                return
             self._check(failure, attempt, "POST")
             time.sleep(failure.wait_s)
 

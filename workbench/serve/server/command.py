@@ -19,7 +19,7 @@ TOKEN_VARIABLE = "WORKBENCH_SERVE_TOKEN"
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Serve what the command line says. Raises WorkbenchError for what cannot be."""
+    """Serve the chains that the command line names. Raises WorkbenchError for those that cannot be served."""
     from .app import Limits, create_app
     from .listening import is_loopback, listen, run_server, warn_open
 

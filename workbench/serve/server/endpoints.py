@@ -266,7 +266,7 @@ class Service:
         wire: WireFormat = "values" if format_of(_header(scope, HEADER)) else ""
         try:
             text = dumps(to_wire(data, typed=wire != "", strict=True))
-        except Exception as error:  # no JSON form, too deep, or what a user's key or serializer raises
+        except Exception as error:  # no JSON form, nested too deep, or raised by a user's key or serializer
             raise self._failure(error) from None
         headers: dict[str, str] = {HEADER.lower(): wire} if wire else {}
         await answer_text(send, 200, text, headers)
@@ -300,7 +300,7 @@ class Endpoint:
 
 
 class _WholeRun:
-    """A run whose outcome is waited for."""
+    """A run that is answered as a whole, when it has ended."""
 
     def __init__(self, work: Any) -> None:
         self.task: asyncio.Task[Any] = asyncio.ensure_future(work)

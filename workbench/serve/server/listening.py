@@ -68,8 +68,8 @@ class ServedChain:
         return RemoteRunnable(self.url, **{"token": self._token, **options})
 
     def stop(self) -> None:
-        """Let what runs come to its end, for as long as was stated, and end the server. Calling it again does
-        no harm."""
+        """Let active runs come to their end, for *grace_s* seconds, and end the server. Calling it again does
+        nothing."""
         self._server.should_exit = True
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -117,7 +117,7 @@ def serve_chain(
 ) -> ServedChain:
     """Serve a chain in the background: ``service = serve_chain(joke, path="/joke")``.
 
-    Port 0 is any free one. An address other than this machine's own needs *allow_remote*, and better a
+    Port 0 is any free one. An address other than this machine's own needs *allow_remote*, and should have a
     *token* too. At ``service.stop()`` runs get *grace_s* seconds to end. *options* are those of
     ``add_routes``.
 
@@ -191,7 +191,7 @@ def warn_open(host: str) -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, whose shutdown gives runs a stated time."""
+    """uvicorn, with a shutdown that gives runs a fixed time to end."""
 
     def __init__(self, app: Any, host: str, grace_s: float, *, log_level: str) -> None:
         guarded = _LoopbackNames(app) if is_loopback(host) else app

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the served chains, made of their schemas."""
+"""The OpenAPI 3.1 document of the served chains, made from their schemas."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _success(name: str, output: dict[str, Any]) -> dict[str, Any]:
         },
         "required": ["run_ids", "responses"],
     }
-    # An output is not checked against its schema, which is what is known of it and no promise.
+    # Outputs are not checked against the output schema, which may know less than what comes.
     answer = {
         "type": "object",
         "properties": {
@@ -189,7 +189,7 @@ def _lifted(schema: dict[str, Any], prefix: str, schemas: dict[str, Any]) -> dic
 
 
 def _without_mapping(value: Any) -> Any:
-    """Without discriminator mappings, whose references are not rewritten and which are only hints."""
+    """*value* without discriminator mappings: their references are not rewritten, and they are only hints."""
     if isinstance(value, dict):
         return {key: _without_mapping(item) for key, item in value.items() if key != "discriminator"}
     return [_without_mapping(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""Requests: the body read within its limits, its input and config checked against the chain's schemas."""
+"""Reading requests: the body within its limits; its input and config checked against the chain's schemas."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Call:
         return str(self.config["run_id"])
 
     def filters(self) -> dict[str, Any]:
-        """The runs that the caller wants to hear of. Raises Fault."""
+        """The caller's filters for the runs of a log or an event stream. Raises Fault."""
         found = {}
         for name in FILTERS:
             names = self.body.get(name)
@@ -57,7 +57,8 @@ async def read_body(scope: Scope, receive: Receive, most_bytes: int) -> dict[str
     headers = dict(scope["headers"])
     kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        # Also what keeps other sites' pages out: a browser asks before it sends JSON across origins.
+        # This also keeps other sites' pages out: a browser asks for permission before it sends JSON to
+        # another origin.
         raise Fault(415, {"detail": f"expected Content-Type: application/json, got {kind[:80]!r}"})
     too_large = Fault(413, {"detail": f"the body is larger than the {most_bytes:,} bytes allowed here"})
     declared = headers.get(b"content-length", b"0")
@@ -211,8 +212,9 @@ def _input(
 
 
 def _unpacked(validated: Any, given: Any, keep: bool) -> Any:
-    """A value as chains take it: models that only describe dicts become dicts, with the keys that nobody
-    described as they came. With *keep*, models of the user's own stay: a function asked for them."""
+    """A value as chains take it: models that only describe dicts become dicts again, with the keys that the
+    schema does not have unchanged. With *keep*, models of the user's own stay, because a function takes
+    them."""
     if isinstance(validated, RootModel):
         return _unpacked(validated.root, given, keep)
     if isinstance(validated, list) and isinstance(given, list) and len(validated) == len(given):
