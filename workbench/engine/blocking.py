@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
 from typing import Any, TypeVar
 
-from .chunks import MISSING, ChunkStream
+from .chunks import MISSING, Branch, ChunkStream
 from .drive import drive_stream
 from .limits import ThreadWaiter
 from .scope import Scope, current
-from .user_code import Branch, as_current, close, needs_loop
+from .user_code import as_current, close, needs_loop
 from .worker_pool import Pool, Pumps, ThreadLock
 
 __all__ = ["BATCH_WIDTH", "Blocking"]
@@ -100,18 +99,10 @@ class Blocking(Scope):
             return [await fn(self, item) for item in items]
         return Pool(self, fn, items, limit or BATCH_WIDTH).results()
 
-    async def merge(
-        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
+    async def _merge(
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None
     ) -> AsyncGenerator[tuple[Any, Any], None]:
-        """``(key, chunk)`` of several streams, each opened by ``branch(scope)``, as chunks arrive. A single
-        stream is pulled directly, unless it is to have a thread (or task) and so a stack of its own."""
         __tracebackhide__ = True
-        if len(branches) == 1 and not own_stack:
-            key, branch = branches[0]
-            async with aclosing(branch(self)) as stream:
-                async for chunk in stream:
-                    yield key, chunk
-            return
         pumps = Pumps(self, branches, limit or BATCH_WIDTH)
         try:
             while (pair := pumps.take()) is not None:

@@ -11,12 +11,12 @@ with all classes that define no ``+``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from itertools import chain
 from typing import Any, Protocol
 
-__all__ = ["MISSING", "AddableDict", "ChunkStream", "Fold", "Once", "add", "fold"]
+__all__ = ["MISSING", "AddableDict", "Branch", "ChunkStream", "Fold", "Once", "add", "fold"]
 
 
 class ChunkStream(Protocol):
@@ -25,6 +25,10 @@ class ChunkStream(Protocol):
     def __aiter__(self) -> AsyncIterator[Any]: ...
     def __anext__(self) -> Awaitable[Any]: ...
     def aclose(self) -> Awaitable[None]: ...
+
+
+Branch = Callable[[Any], ChunkStream]
+"""Opens a stream, given the scope it is to run in."""
 
 
 class _Missing:

@@ -12,12 +12,12 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from . import threads
-from .chunks import ChunkStream, Once
+from .chunks import Branch, ChunkStream, Once
 from .limits import Stop, TaskWaiter
 from .scope import Scope, current
 from .tasks import end_tasks
 from .threaded_steps import Puller, ThreadedSteps
-from .user_code import AHEAD, Branch, as_current, context_of
+from .user_code import AHEAD, as_current, context_of
 
 __all__ = ["EventLoop"]
 
@@ -160,16 +160,10 @@ class EventLoop(Scope):
             await end_tasks(tasks)
         return results
 
-    async def merge(
-        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
+    async def _merge(
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None
     ) -> AsyncGenerator[tuple[Any, Any], None]:
         __tracebackhide__ = True
-        if len(branches) == 1 and not own_stack:
-            key, branch = branches[0]
-            async with aclosing(branch(self)) as stream:
-                async for chunk in stream:
-                    yield key, chunk
-            return
         ready: asyncio.Queue[Any] = asyncio.Queue(AHEAD)
         indexes = count()
         has_reader = True

@@ -4,19 +4,19 @@ A scope is handed down from step to step. Observing, limiting or configuring a c
 a call nobody observes, with no config, uses one shared *plain* scope and pays nothing. ``current`` holds
 the scope while user code runs, so that a chain called from a function joins the run around it.
 
-``modes`` adds the verbs (call, iterate, gather, merge, ...) in two kinds.
+The verbs of a scope (call, iterate, gather, merge, ...) come in two kinds: see ``modes``.
 """
 
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
-from .chunks import MISSING, ChunkStream
+from .chunks import MISSING, Branch, ChunkStream
 from .config import KEYS, RunnableConfig, as_list, check_config, merge_configs, unique
 from .limits import Gate, Limiter, Slot, Stop, Waiter
 from .runs import Observer, Run, run_id
@@ -270,6 +270,26 @@ class Scope:
     def _steps(
         self, fn: Callable[..., Any], is_async: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> ChunkStream:
+        raise NotImplementedError("each driver has its own")
+
+    def merge(
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None = None, *, own_stack: bool = False
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
+        """``(key, chunk)`` of several streams, each opened by ``branch(scope)``, as chunks arrive. A single
+        stream is pulled directly, unless it is to have a thread (or task) and so a stack of its own."""
+        if len(branches) == 1 and not own_stack:
+            return self._only(*branches[0])
+        return self._merge(branches, limit)
+
+    async def _only(self, key: Any, branch: Branch) -> AsyncGenerator[tuple[Any, Any], None]:
+        __tracebackhide__ = True
+        async with aclosing(branch(self)) as stream:
+            async for chunk in stream:
+                yield key, chunk
+
+    def _merge(
+        self, branches: Sequence[tuple[Any, Branch]], limit: int | None
+    ) -> AsyncGenerator[tuple[Any, Any], None]:
         raise NotImplementedError("each driver has its own")
 
     def leaf(self) -> Self:

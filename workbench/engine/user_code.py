@@ -6,16 +6,12 @@ from collections.abc import Callable
 from contextvars import Context, copy_context
 from typing import Any
 
-from .chunks import ChunkStream
 from .scope import Scope, current
 
-__all__ = ["AHEAD", "Branch", "as_current", "close", "context_of", "in_context", "needs_loop"]
+__all__ = ["AHEAD", "as_current", "close", "context_of", "in_context", "needs_loop"]
 
 AHEAD = 8
 """Chunks that branches and generator threads may produce before their reader takes them."""
-
-Branch = Callable[[Any], ChunkStream]
-"""Opens a stream, given the scope it is to run in."""
 
 
 class as_current:

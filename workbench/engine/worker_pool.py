@@ -10,10 +10,11 @@ from itertools import count
 from typing import Any
 
 from . import threads
+from .chunks import Branch
 from .drive import drive, drive_stream
 from .limits import Stop
 from .scope import Scope
-from .user_code import AHEAD, Branch, close, in_context
+from .user_code import AHEAD, close, in_context
 
 __all__ = ["Pool", "Pumps", "ThreadLock"]
 
