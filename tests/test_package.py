@@ -98,3 +98,16 @@ def test_methods_whose_work_is_done_on_an_upper_floor_need_no_other_import():
     assert run(chain + "print(chain.view([1, 2]))").endswith("2")
     message = "from workbench import HumanMessage; message = HumanMessage('a'); "
     assert run(message + "print(type(message + '{b}').__name__)") == "ChatPromptTemplate"
+
+
+def test_only_the_methods_of_runnable_import_what_is_built_on_it():
+    import grimp  # import-linter's
+
+    graph = grimp.build_graph("workbench", cache_dir=None)
+    base = "workbench.runnables.base"
+    lines = (PACKAGE / "runnables" / "base.py").read_text().splitlines()
+    for built in graph.find_modules_directly_imported_by(base):
+        details = graph.get_import_details(importer=base, imported=built)
+        if all(lines[each["line_number"] - 1].startswith(" ") for each in details):
+            graph.remove_import(importer=base, imported=built)
+    assert graph.nominate_cycle_breakers("workbench.runnables") == set()
