@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from .loop_thread import GRACE_S, SLICE_S, LoopThread
 
-__all__ = ["BackgroundTask", "start"]
+__all__ = ["BackgroundTask", "start", "when_done"]
 
 T = TypeVar("T")
 
@@ -94,3 +95,14 @@ class BackgroundTask(Generic[T]):
 def start(work: Callable[[], Coroutine[Any, Any, T]]) -> BackgroundTask[T]:
     """Run the coroutine that *work* returns on the background loop, in the caller's context."""
     return BackgroundTask(work)
+
+
+def when_done(future: concurrent.futures.Future[Any], callback: Callable[[], None]) -> None:
+    """Call *callback* when *future* is done, in a thread of its own: it may wait for the thread that ends the
+    work. At once if it is done."""
+    if future.done():
+        callback()
+        return
+    future.add_done_callback(
+        lambda _: threading.Thread(target=callback, name="workbench-over", daemon=True).start()
+    )

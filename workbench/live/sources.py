@@ -8,6 +8,7 @@ follows, and gives a ``Followed``.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import threading
@@ -38,35 +39,26 @@ class Followed:
         self.live = LiveState()
         self.error: BaseException | None = None
         self._stop: Callable[[], None] = lambda: None
-        self._over = threading.Event()
-        self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
+        self._over: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     def stop(self) -> None:
         """Stop following, and what is followed where that can be stopped. From any thread."""
-        if not self._over.is_set():
+        if not self._over.done():
             self._stop()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is over, at most *timeout* seconds; whether it is."""
-        return self._over.wait(timeout)
+        concurrent.futures.wait([self._over], timeout)
+        return self._over.done()
 
     def when_over(self, callback: Callable[[], None]) -> None:
         """Call *callback* when it is over, in a thread of its own; at once if it is over."""
-        with self._lock:
-            if not self._over.is_set():
-                self._callbacks.append(callback)
-                return
-        callback()
+        background.when_done(self._over, callback)
 
     def _end(self, status: Status, error: BaseException | None = None) -> None:
         self.error = error
         self.live.set_status(status)
-        with self._lock:
-            self._over.set()
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:  # a view's end waits for its sender, and may need the thread we are in
-            threading.Thread(target=callback, name="workbench-followed", daemon=True).start()
+        self._over.set_result(None)
 
 
 def live_from(source: Any, input: Any = _MISSING) -> LiveState | Followed:

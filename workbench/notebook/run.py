@@ -114,12 +114,7 @@ class ChainRun:
 
     def when_over(self, callback: Callable[[], None]) -> None:
         """Call *callback* when it is over, in a thread of its own; at once if it is over."""
-        if self.done():
-            callback()
-            return
-        self._future.add_done_callback(
-            lambda _: threading.Thread(target=callback, name="workbench-over", daemon=True).start()
-        )
+        background.when_done(self._future, callback)
 
     def stop(self) -> None:
         """End it and its requests; what was written is kept. From any thread; afterwards it does nothing."""
