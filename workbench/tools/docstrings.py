@@ -23,7 +23,7 @@ def function_doc(fn: Any) -> str:
     """Its docstring without the indentation; "" if it has none of its own."""
     while isinstance(fn, partial):
         fn = fn.func
-    doc = getattr(fn, "__doc__", None)
+    doc = getattr(fn, "__doc__", None) if fn is not None else None  # from Python 3.13 on None has one itself
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 
 
