@@ -1,4 +1,4 @@
-"""A run as the frames of a live view, as an event loop's stream: the messages that a notebook's view gets."""
+"""Run a chain and stream the frames of its live view: the messages that a notebook's view gets."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from ..tracing.encode import MAX_ITEMS, cut, data, key_of, text_of
 __all__ = ["GrowingOutput"]
 
 MAX_GROWING_TEXT = 1_000_000
-"""Characters of one text that grows by chunks. What comes after them is counted, not kept."""
+"""Characters kept of one text that grows by chunks; those after them are only counted."""
 
 _NOTHING: Any = object()
 
@@ -197,7 +197,7 @@ def _added(node: Any, chunk: Any) -> Any:
 
 
 class _Replaced:
-    """A node that has not yet been shown in the place of another."""
+    """A node that takes the place of another, and is not shown yet."""
 
     def __init__(self, node: Any) -> None:
         self._node = node

@@ -37,14 +37,14 @@ _MESSAGE = "Message"
 
 
 class Replay(Protocol):
-    """Takes items one by one, and at the end, with the error there was, if any."""
+    """Takes items one by one; ``end`` is called after the last, with the error of the source, if any."""
 
     def take(self, item: Any) -> None: ...
     def end(self, error: BaseException | None = None) -> None: ...
 
 
 def replay_for(item: Any, observer: Observer) -> Replay:
-    """The replay for a source whose first item is *item*. Raises TypeError for what is none of them."""
+    """The replay for a source whose first item is *item*. Raises TypeError for any other item."""
     if isinstance(item, Mapping) and "event" in item:
         return EventReplay(observer)
     if hasattr(item, "ops") or _is_op(item) or (_is_list(item) and all(map(_is_op, item))):
@@ -109,7 +109,7 @@ class _LoggedRuns(RebuiltRuns[str]):
         return self.start(key, run, at)
 
     def entry(self, key: str, entry: Mapping[str, Any], root: Run | None, now: float | None = None) -> None:
-        """A run as a log's entry has it: just begun, or with all that came of it."""
+        """Rebuild the run of a log's entry, which may have just begun or be over."""
         now = time.perf_counter() if now is None else now
         at = self.reading(entry.get("start_time"), now)
         parent = self.runs.get(str(entry.get("parent"))) or root

@@ -26,8 +26,8 @@ Root and entries have the names of ``RunState`` and ``LogEntry``; keys are ``Nam
 ``replace`` and ``remove``, and the abbreviation ``append`` (see ``operations``). ``t`` is the sender's clock
 in milliseconds. A snapshot is ``{"seq", "state"}``: the document after operation number seq.
 
-Everything is bounded (see ``encode``): a run that streams more than ``MAX_STREAMED`` characters ends in a
-remark, long texts keep head and tail.
+Everything is bounded (see ``encode``): after ``MAX_STREAMED`` characters of a run's stream comes a remark in
+place of the rest; of long texts, head and tail are kept.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ from .growing import GrowingOutput
 __all__ = ["OVER", "LiveState", "outcome"]
 
 OVER: tuple[Status, ...] = ("failed", "cancelled", "done")
-"""The statuses of what is over; of several runs, the first of these that one of them has is that of all."""
+"""Statuses of what has ended. Several runs together have the first of these that any of them has."""
 
 MAX_STREAMED = 2_000_000
-"""Characters of text that one run can stream into the document; its end is in ``final_output``."""
+"""Characters of text that one run can stream into the document; ``final_output`` has the end of the text."""
 MAX_EVENTS = 1_000
 
 OnChange = Callable[[bool], None]

@@ -16,11 +16,11 @@ Op = dict[str, Any]
 
 
 class Operations:
-    """All operations so far, for any number of readers that each know up to where they have read.
+    """All operations so far, for any number of readers. Each keeps the number up to which it has read.
 
-    What is appended to one path between two reads becomes one operation. That moves an append before
-    operations on other paths, which is no difference; before one on the same *owner* (a run's path, say) it
-    is not moved.
+    Values appended to one path between two reads become one operation. This moves an append before operations
+    on other paths, which makes no difference. It never moves one before an operation on the same *owner* (the
+    path of a run, say).
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Operations:
         self._fresh.append(op)
 
     def change(self, owner: str, op: Op) -> None:
-        """An operation on something of *owner* that may also be appended to."""
+        """Add an operation on a part of *owner* to which there may also be appends."""
         if op["op"] == "append":
             for value in op["values"]:
                 self.append(owner, op["path"], value)

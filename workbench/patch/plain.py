@@ -14,11 +14,11 @@ _OUTPUT = "/streamed_output"
 
 
 def plain_operations(ops: Iterable[Op], document: Any = None) -> Iterator[Op]:
-    """The same as plain JSON Patch, for a document that is *document* before.
+    """*ops* as plain JSON Patch, to be applied to *document*.
 
-    RFC 6902 has no way to say that a text grew, so each of its operations has the text so far. So that their
-    sum stays in proportion to the text, a text is written when it has grown by a quarter, and before anything
-    else happens to its run.
+    RFC 6902 has no operation for a text that grows, only a replacement by the whole text so far. So that the
+    sum of these stays in proportion to the text, there is one each time the text has grown by a quarter, and
+    before any other operation on its run.
 
     >>> appends = {"/t": ["b"], "/l": [1, 2]}
     >>> ops = [{"op": "append", "path": path, "values": values} for path, values in appends.items()]

@@ -1,4 +1,4 @@
-"""Text from elsewhere, made safe to look at: nothing in it is hidden, and nothing turns its direction."""
+"""Text from elsewhere, made safe to look at: control characters show, and none turns the text around."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _INVISIBLE = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""*text* with control characters, and those that turn its direction, as signs that can be seen.
+    r"""*text* with visible signs for control characters and for those that change its direction.
 
     >>> visible("a\x1b[31m\x00 b")
     'a␛[31m␀ b'

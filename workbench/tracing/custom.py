@@ -34,7 +34,7 @@ def dispatch_custom_event(name: str, data: Any, *, config: RunnableConfig | None
 
 
 async def adispatch_custom_event(name: str, data: Any, *, config: RunnableConfig | None = None) -> None:
-    """``dispatch_custom_event`` that waits until asynchronous handlers have dealt with the event.
+    """As ``dispatch_custom_event``; returns when asynchronous handlers are done with the event.
 
     >>> import asyncio
     >>> from workbench import RunnableLambda, adispatch_custom_event

@@ -19,7 +19,7 @@ from ..engine.runs import MODEL_TYPES
 __all__ = ["MAX_ITEMS", "MAX_TEXT", "chunk_text", "cut", "data", "key_of", "result", "text_of"]
 
 MAX_TEXT = 100_000
-"""Characters of one text that a view is given."""
+"""Characters of one text in a view."""
 MAX_ITEMS = 1_000
 MAX_DEPTH = 12
 MAX_VALUES = 20_000
@@ -54,7 +54,7 @@ def chunk_text(chunk: Any) -> str | None:
 
 
 def cut(text: str, most: int = MAX_TEXT) -> str:
-    """A text that can be encoded, of about *most* characters: of a longer one its head and its tail.
+    """A text that UTF-8 can encode, of at most about *most* characters: of a longer one, head and tail.
 
     >>> cut("a" * 1000 + "z", most=10)
     'aaaaaaaa… (991 characters left out) …az'
@@ -85,7 +85,7 @@ def data(value: Any) -> Any:
 
 
 class _Encoder:
-    """What is left for the rest of one structure."""
+    """Encodes one structure, and counts what it may still hold."""
 
     def __init__(self) -> None:
         self.values = MAX_VALUES
@@ -138,7 +138,7 @@ class _Encoder:
 
 
 def result(run_type: str, output: Any) -> Any:
-    """An output as ``final_output`` of a log entry has it: a dict, but for prompts their value itself."""
+    """An output as it stands in ``final_output`` of a log entry: a dict; of a prompt, its value itself."""
     if run_type in MODEL_TYPES:
         if output is None:
             return None

@@ -28,7 +28,7 @@ ErrorOf = Callable[[dict[str, Any]], BaseException]
 
 
 class RunWriter:
-    """The records of one call's runs. *shown_error* gives what the client may know of an error."""
+    """Makes the records of one call's runs. *shown_error* gives what the client may know of an error."""
 
     def __init__(self, shown_error: Callable[[BaseException], dict[str, str]]) -> None:
         self._shown_error = shown_error

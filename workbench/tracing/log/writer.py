@@ -21,7 +21,7 @@ _EVERY_RUN = Filter()
 
 
 class LogWriter:
-    """An observer that writes patches; ``on_patch`` is called with each, from whatever thread it is made in.
+    """An observer that writes patches; ``on_patch`` is called with each, in the thread of the event.
 
     Every run that started is ended in the log, failed ones with the output they had.
     """
@@ -73,7 +73,7 @@ class LogWriter:
         self._put(self._root_chunk(chunk))
 
     def _entry_on_chunk(self, path: str, text_path: str | None) -> OnChunk:
-        """Of a nested run, at the paths of its chunks and of their texts."""
+        """What writes a nested run's chunks to *path*, and their texts to *text_path*."""
         on_patch = self._on_patch
 
         def write(chunk: Any, at: float) -> None:
