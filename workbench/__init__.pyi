@@ -194,32 +194,50 @@ from .retrieval.text_splitters import (
     RecursiveCharacterTextSplitter as RecursiveCharacterTextSplitter,
     TextSplitter as TextSplitter,
 )
-from .prompts import (
-    AIMessagePromptTemplate as AIMessagePromptTemplate,
+from .prompts.base import (
     BaseChatPromptTemplate as BaseChatPromptTemplate,
-    BaseExampleSelector as BaseExampleSelector,
-    BaseMessagePromptTemplate as BaseMessagePromptTemplate,
     BasePromptTemplate as BasePromptTemplate,
-    ChatMessagePromptTemplate as ChatMessagePromptTemplate,
+)
+from .prompts.chat import (
     ChatPromptTemplate as ChatPromptTemplate,
-    ChatPromptValue as ChatPromptValue,
-    ChatPromptValueConcrete as ChatPromptValueConcrete,
+)
+from .prompts.dict_template import (
     DictPromptTemplate as DictPromptTemplate,
-    FewShotChatMessagePromptTemplate as FewShotChatMessagePromptTemplate,
-    FewShotPromptTemplate as FewShotPromptTemplate,
-    HumanMessagePromptTemplate as HumanMessagePromptTemplate,
-    LengthBasedExampleSelector as LengthBasedExampleSelector,
-    MaxMarginalRelevanceExampleSelector as MaxMarginalRelevanceExampleSelector,
-    MessagesPlaceholder as MessagesPlaceholder,
-    PromptTemplate as PromptTemplate,
-    PromptValue as PromptValue,
-    SemanticSimilarityExampleSelector as SemanticSimilarityExampleSelector,
-    StringPromptTemplate as StringPromptTemplate,
-    StringPromptValue as StringPromptValue,
-    SystemMessagePromptTemplate as SystemMessagePromptTemplate,
+)
+from .prompts.documents import (
     aformat_document as aformat_document,
     format_document as format_document,
+)
+from .prompts.example_selectors import (
+    BaseExampleSelector as BaseExampleSelector,
+    LengthBasedExampleSelector as LengthBasedExampleSelector,
+    MaxMarginalRelevanceExampleSelector as MaxMarginalRelevanceExampleSelector,
+    SemanticSimilarityExampleSelector as SemanticSimilarityExampleSelector,
+)
+from .prompts.few_shot import (
+    FewShotChatMessagePromptTemplate as FewShotChatMessagePromptTemplate,
+    FewShotPromptTemplate as FewShotPromptTemplate,
+)
+from .prompts.message_templates import (
+    AIMessagePromptTemplate as AIMessagePromptTemplate,
+    BaseMessagePromptTemplate as BaseMessagePromptTemplate,
+    ChatMessagePromptTemplate as ChatMessagePromptTemplate,
+    HumanMessagePromptTemplate as HumanMessagePromptTemplate,
+    MessagesPlaceholder as MessagesPlaceholder,
+    SystemMessagePromptTemplate as SystemMessagePromptTemplate,
+)
+from .prompts.string import (
+    PromptTemplate as PromptTemplate,
+    StringPromptTemplate as StringPromptTemplate,
+)
+from .prompts.templates import (
     get_template_variables as get_template_variables,
+)
+from .prompts.values import (
+    ChatPromptValue as ChatPromptValue,
+    ChatPromptValueConcrete as ChatPromptValueConcrete,
+    PromptValue as PromptValue,
+    StringPromptValue as StringPromptValue,
 )
 from .parsers.base import (
     BaseCumulativeTransformOutputParser as BaseCumulativeTransformOutputParser,

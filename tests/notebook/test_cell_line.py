@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from workbench import ChatPromptTemplate, MessagesPlaceholder
 from workbench.errors import ChainCellError
 from workbench.notebook.magics.cell_inputs import value_of, variables
 from workbench.notebook.magics.cell_line import read_line
 from workbench.notebook.magics.options import split_words
-from workbench.prompts import ChatPromptTemplate, MessagesPlaceholder
 from workbench.runnables.function import RunnableLambda
 from workbench.runnables.parallel import RunnableParallel
 from workbench.runnables.passthrough import RunnablePassthrough

@@ -7,9 +7,9 @@ import threading
 import pytest
 
 import workbench
+from workbench import ChatPromptTemplate
 from workbench.models.fake import FakeChatModel
 from workbench.notebook.run import ChainRun, Job
-from workbench.prompts import ChatPromptTemplate
 from workbench.runnables.function import RunnableLambda
 
 plus = RunnableLambda(lambda x: x + 1, name="plus")

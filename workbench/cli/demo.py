@@ -35,7 +35,7 @@ def _demo(options: argparse.Namespace) -> int:
     from ..notebook.compare import batch_against_one_by_one, parallel_against_alone
     from ..notebook.view import view
     from ..parsers.base import StrOutputParser
-    from ..prompts import ChatPromptTemplate
+    from ..prompts.chat import ChatPromptTemplate
     from ..runnables.parallel import RunnableParallel
 
     console = Console()

@@ -20,7 +20,7 @@ from ..engine.chunks import ChunkStream, Fold, fold
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking, EventLoop, drive
 from ..messages import AnyMessage, HumanMessage, count_tokens_approximately
-from ..prompts import ChatPromptValueConcrete, StringPromptValue
+from ..prompts.values import ChatPromptValueConcrete, StringPromptValue
 from ..runnables.lending import lending
 from ..runnables.serializable import RunnableSerializable
 from ..tools.openai_format import convert_to_openai_tool

@@ -65,7 +65,7 @@ class _AskingAgain(BaseOutputParser[T], Generic[T]):
 
     @classmethod
     def _asking(cls, llm: Any, parser: Any, prompt: Any, template: str, max_retries: int) -> Self:
-        from ..prompts import PromptTemplate
+        from ..prompts.string import PromptTemplate
 
         prompt = prompt if prompt is not None else PromptTemplate.from_template(template)
         return cls(parser=parser, retry_chain=prompt | llm | StrOutputParser(), max_retries=max_retries)
