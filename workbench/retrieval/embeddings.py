@@ -7,7 +7,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-__all__ = ["DeterministicFakeEmbedding", "Embeddings"]
+__all__ = ["DeterministicFakeEmbedding", "Embeddings", "checked_texts"]
 
 
 class Embeddings(ABC):
@@ -39,6 +39,16 @@ class Embeddings(ABC):
     async def aembed_query(self, text: str) -> list[float]:
         """``embed_query`` on the running event loop."""
         return await asyncio.to_thread(self.embed_query, text)
+
+
+def checked_texts(texts: Sequence[str]) -> list[str]:
+    """Texts to embed, as a list. Raises TypeError for what is not a list of texts."""
+    if isinstance(texts, str):
+        raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"expected texts to embed, got {type(text).__name__}: {text!r:.80}")
+    return list(texts)
 
 
 class DeterministicFakeEmbedding(Embeddings):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MissingDependencyError
-from ...retrieval.embeddings import Embeddings
+from ...retrieval.embeddings import Embeddings, checked_texts
 
 __all__ = ["LocalEmbeddings"]
 
@@ -30,15 +30,10 @@ class LocalEmbeddings(Embeddings):
     """
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        if isinstance(texts, str):
-            raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
-        for text in texts:
-            if not isinstance(text, str):
-                raise TypeError(f"expected texts to embed, got {type(text).__name__}: {text!r:.80}")
-        if not texts:
+        if not (checked := checked_texts(texts)):
             return []
         with _loading:  # the model is loaded once, and used by one thread at a time
-            vectors = _model().embed(list(texts), norm=False)
+            vectors = _model().embed(checked, norm=False)
         return [_at_length_1(vector.tolist()) for vector in vectors]
 
     def embed_query(self, text: str) -> list[float]:

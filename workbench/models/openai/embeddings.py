@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from ...errors import ModelAnswerError, ModelError
-from ...retrieval.embeddings import Embeddings
+from ...retrieval.embeddings import Embeddings, checked_texts
 from ..recorded.cassettes import current_cassette
 from .client import OpenAIClient
 
@@ -80,13 +80,9 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
                 ) from error
 
     def _parts(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        if isinstance(texts, str):
-            raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
-        for text in texts:
-            if not isinstance(text, str):
-                raise TypeError(f"expected texts to embed, got {type(text).__name__}: {text!r:.80}")
-        for start in range(0, len(texts), self.chunk_size):
-            yield list(texts[start : start + self.chunk_size])
+        checked = checked_texts(texts)
+        for start in range(0, len(checked), self.chunk_size):
+            yield checked[start : start + self.chunk_size]
 
     def _request(self, texts: list[str]) -> dict[str, Any]:
         request: dict[str, Any] = {"model": self.model, "input": texts}
