@@ -1,4 +1,4 @@
-"""The one reading of a document: all views agree on the order of the steps and on their status."""
+"""The document is read in one place: all views agree on the order of the steps and on their status."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def two_batches(config: Config) -> None:
 
 
 def shuffled(document: dict[str, Any]) -> dict[str, Any]:
-    """The document had the branches of each parallel step and the items of a batch begun in reverse order."""
+    """The document as if branches of parallel steps and items of a batch had begun in reverse order."""
     document = copy.deepcopy(document)
     document["runs"].reverse()
     for run in document["runs"]:
