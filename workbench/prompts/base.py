@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..engine.config import RunnableConfig
     from ..runnables.shapes import Shape
 
-__all__ = ["MESSAGES", "BaseChatPromptTemplate", "BasePromptTemplate", "check_declared"]
+__all__ = ["MESSAGES", "BaseChatPromptTemplate", "BasePromptTemplate", "MessagesPreview", "check_declared"]
 
 MESSAGES = list[AnyMessage]
 """The type of a variable that is a list of messages."""
@@ -158,7 +158,26 @@ class BasePromptTemplate(RunnableSerializable[Any, PromptValue]):
         yield "partial_variables", list(self.partial_variables) or None
 
 
-class BaseChatPromptTemplate(BasePromptTemplate):
+class MessagesPreview:
+    """How a chat prompt, or a part of one, is shown before values are filled in."""
+
+    def pretty_repr(self, html: bool = False) -> str:
+        """The messages to read, before values are filled in, each under a heading; with *html*, the
+        headings in bold for a terminal."""
+        return "\n\n".join(message.pretty_repr(html) for message in self._preview())
+
+    def pretty_print(self) -> None:
+        print(self.pretty_repr())
+
+    def _preview(self) -> list[BaseMessage]:
+        """Messages that stand for those to come, with their templates as content."""
+        return [ChatMessage(content=repr(self), role=type(self).__name__)]
+
+    def _repr_html_(self) -> str:
+        return messages_html(self._preview())
+
+
+class BaseChatPromptTemplate(MessagesPreview, BasePromptTemplate):
     """Base of prompts that are messages: subclass and define ``format_messages(**kwargs)``, and
     ``aformat_messages`` if it can await.
 
@@ -183,21 +202,6 @@ class BaseChatPromptTemplate(BasePromptTemplate):
 
     async def aformat_prompt(self, /, **kwargs: Any) -> ChatPromptValue:
         return ChatPromptValue(messages=await self.aformat_messages(**kwargs))
-
-    def pretty_repr(self, html: bool = False) -> str:
-        """The messages to read, before values are filled in, each under a heading; with *html*, the
-        headings in bold for a terminal."""
-        return "\n\n".join(message.pretty_repr(html) for message in self._preview())
-
-    def pretty_print(self) -> None:
-        print(self.pretty_repr())
-
-    def _preview(self) -> list[BaseMessage]:
-        """Messages that stand for those to come, with their templates as content."""
-        return [ChatMessage(content=repr(self), role=type(self).__name__)]
-
-    def _repr_html_(self) -> str:
-        return messages_html(self._preview())
 
 
 def check_declared(prompt: BasePromptTemplate, declared: Sequence[str] | None, validate: bool) -> None:

@@ -13,10 +13,9 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..messages.conversion import convert_to_messages
-from ..messages.html import messages_html
 from ..messages.types import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
 from ..runnables.provided import provided
-from .base import MESSAGES
+from .base import MESSAGES, MessagesPreview
 from .dict_template import DictPromptTemplate
 from .string import PromptTemplate, StringPromptTemplate, cut_repr
 from .templates import TemplateFormat
@@ -34,7 +33,7 @@ __all__ = [
 Part = StringPromptTemplate | DictPromptTemplate
 
 
-class BaseMessagePromptTemplate(BaseModel):
+class BaseMessagePromptTemplate(MessagesPreview, BaseModel):
     """Subclass and define ``input_variables`` and ``format_messages(**kwargs)``, which is given those.
 
     >>> from workbench import BaseMessagePromptTemplate, ChatPromptTemplate, HumanMessage
@@ -63,13 +62,6 @@ class BaseMessagePromptTemplate(BaseModel):
         """``format_messages`` on the running event loop."""
         return self.format_messages(**kwargs)
 
-    def pretty_repr(self, html: bool = False) -> str:
-        """The part under a heading; with *html*, the heading in bold for a terminal."""
-        return "\n\n".join(message.pretty_repr(html) for message in self._preview())
-
-    def pretty_print(self) -> None:
-        print(self.pretty_repr())
-
     def __add__(self, other: Any) -> Any:
         """A prompt (``ChatPromptTemplate``) of this part and what follows it."""
         return provided("ChatPromptTemplate")([self]) + other
@@ -88,13 +80,6 @@ class BaseMessagePromptTemplate(BaseModel):
     def _variable_types(self) -> dict[str, Any]:
         """The types of variables that are not text."""
         return {}
-
-    def _preview(self) -> list[BaseMessage]:
-        """Messages that stand for those to come, with their templates as content."""
-        return [ChatMessage(content=repr(self), role=type(self).__name__)]
-
-    def _repr_html_(self) -> str:
-        return messages_html(self._preview())
 
 
 class MessagesPlaceholder(BaseMessagePromptTemplate):
