@@ -22,7 +22,15 @@ ENDLESS = """step = nap(0.05, "step")
 found = compare(step, range(12), strategies=["one by one", "batch"], concurrency=4, repeats=99, warmup=0)
 print("interrupted", found.interrupted, "kept", len(found.rows[1].samples) > 0)"""
 LATER = "found"
-CELLS = [SETUP, COMPARE, ENDLESS, LATER]
+LOSE_THE_LAST = """from workbench.notebook.widgets.timeline import TimelineView
+send, lost = TimelineView.send, []
+def lossy(self, content, buffers=None):
+    (lost.append if content.get("status") == "done" else lambda _: send(self, content, buffers))(content)
+TimelineView.send = lossy
+compare(nap(0.3, "step"), range(4), strategies=["one by one"], repeats=2, warmup=0)
+TimelineView.send = send
+print("lost", len(lost))"""
+CELLS = [SETUP, COMPARE, ENDLESS, LATER, LOSE_THE_LAST]
 
 PIXELS = """(cell) => {
   const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[cell];
@@ -103,6 +111,13 @@ def test_stop_ends_the_comparison_and_what_was_measured_is_kept(notebook: Notebo
     assert "interrupted True kept True" in notebook.cell(2).inner_text()
     assert body.locator(".wb-case-dot").count() >= 2
     shoot(notebook, 2, "timeline_stopped")
+
+
+def test_a_last_frame_that_was_lost_is_mended(notebook: NotebookPage) -> None:
+    notebook.run(4)
+    assert "lost 1" in notebook.cell(4).inner_text()
+    status = notebook.cell(4).locator(".wb-body .wb-status", has_text="Done")
+    status.wait_for(timeout=15_000)
 
 
 def test_a_case_can_be_chosen_to_look_at_its_last_repeat(notebook: NotebookPage) -> None:

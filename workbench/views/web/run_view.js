@@ -6,6 +6,7 @@
  * from it, at most once per animation frame.
  */
 
+import { Channel } from "./data/channel.js";
 import { Downloads } from "./data/downloads.js";
 import { KernelWatch } from "./data/kernel_watch.js";
 import { escapeKey } from "./data/patch.js";
@@ -22,84 +23,36 @@ import { TreePane } from "./tree/tree_pane.js";
 
 /** @typedef {import("./data/store.js").State} State */
 /** @typedef {import("./panes/header.js").Panes} Panes */
-/**
- * @typedef {{get(name: string): any, set(name: string, value: any): void, send(content: object): void,
- *   on(name: string, callback: (message: any) => void): void,
- *   off?(name: string, callback: (message: any) => void): void,
- *   widget_manager?: {kernel?: import("./data/kernel_watch.js").Kernel | null}}} Model
- */
+/** @typedef {import("./data/channel.js").Model} Model */
 
 const TICK_MS = 100;
-const STOP_ANSWER_MS = 400;
 const NOTICE_MS = 6_000;
-const HERE_MS = 800;
 
 const SYNCED = ["title", "view", "python", "can_rerun", "pinned"];
 
-/** What all views of a model share. */
-class Session {
-  /** @param {Model} model @param {unknown[]} early messages that came before this was there */
-  constructor(model, early) {
-    this.model = model;
-    this.store = new Store((have) => this.send({ k: "sync", have }));
-    this._answers = 0;
+/** The channel of a run, with the files that the reader takes away.
+ * @extends {Channel<Store>} */
+class Session extends Channel {
+  /** @param {Model} model */
+  constructor(model) {
+    super(model, (askForSnapshot) => new Store(askForSnapshot));
     this.onProblem = (/** @type {string} */ problem) => console.warn(`workbench: ${problem}`);
     this.downloads = new Downloads(this.store, (content) => this.send(content), (problem) => this.onProblem(problem));
-    this.store.load(model.get("snapshot"));
-    model.on("change:snapshot", () => this.store.load(model.get("snapshot")));
-    model.on("msg:custom", (message) => this._receive(message));
-    for (const message of early) this._receive(message);
-    this.store.subscribe(() => this._keep());
-    // Not at once: the first message of a comm waits for the cell to end even where later ones do not.
-    this._here = setTimeout(() => this.send({ k: "here" }), HERE_MS);
-  }
-
-  /** The document of a run that is over becomes the model's own, which a notebook may save: Python need not
-   * send again what is here. */
-  _keep() {
-    const { state, seq, epoch } = this.store;
-    if (state.status === "waiting" || state.status === "streaming") return;
-    if (this.model.get("snapshot")?.state !== state) this.model.set("snapshot", { seq, state, e: epoch });
   }
 
   close() {
-    clearTimeout(this._here);
-    this.store.close();
+    super.close();
     this.downloads.close();
   }
 
-  /** @param {object} content */
-  send(content) {
-    try {
-      this.model.send(content);
-    } catch (error) {
-      console.warn("workbench: the kernel of this run cannot be reached:", error);
-    }
-  }
-
-  /** Ask Python to stop the run. Some kernels hear nothing while a cell runs; those are interrupted. */
-  stop() {
-    const before = this._answers;
-    this.send({ k: "stop" });
-    setTimeout(() => {
-      if (this._answers === before) this.model.widget_manager?.kernel?.interrupt?.();
-    }, STOP_ANSWER_MS);
-  }
-
   /** @param {any} message */
-  _receive(message) {
-    if (message?.k === "frame") this.store.frame(message);
-    else if (message?.k === "snap") this.store.load(message);
-    else if (message?.k === "ack") this._acknowledged(message);
-    else if (message?.k === "file") this.downloads.arrived(message);
-  }
-
-  /** @param {{of?: string, error?: string}} message */
-  _acknowledged(message) {
-    if (message.of === "stop") this._answers += 1;
-    if (typeof message.error !== "string") return;
-    if (message.of === "export") this.downloads.failed(message.error);
-    else this.onProblem(message.error);
+  receive(message) {
+    super.receive(message);
+    if (message?.k === "file") this.downloads.arrived(message);
+    else if (message?.k === "ack" && typeof message.error === "string") {
+      if (message.of === "export") this.downloads.failed(message.error);
+      else this.onProblem(message.error);
+    }
   }
 }
 
@@ -344,7 +297,8 @@ export default () => {
   return {
     /** @param {{model: Model, early?: unknown[]}} context */
     initialize({ model, early = [] }) {
-      session = new Session(model, early);
+      session = new Session(model);
+      session.open(early);
       return () => session.close();
     },
 

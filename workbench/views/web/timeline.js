@@ -5,6 +5,7 @@
  */
 
 import { visibleText } from "./content/visible_text.js";
+import { Channel } from "./data/channel.js";
 import { KernelWatch } from "./data/kernel_watch.js";
 import { duration } from "./data/values.js";
 import { element, setText } from "./parts/elements.js";
@@ -16,55 +17,11 @@ import { TimelineStore } from "./timing/timeline_store.js";
 
 /** @typedef {import("./timing/timeline_store.js").Case} Case */
 /** @typedef {import("./timing/timeline_store.js").Picture} Picture */
-/**
- * @typedef {{get(name: string): any, send(content: object): void,
- *   on(name: string, callback: (message: any) => void): void,
- *   off?(name: string, callback: (message: any) => void): void,
- *   widget_manager?: {kernel?: import("./data/kernel_watch.js").Kernel | null}}} Model
- */
+/** @typedef {import("./data/channel.js").Model} Model */
+/** @typedef {Channel<TimelineStore>} TimelineSession */
 
-const STOP_ANSWER_MS = 400;
 const TICK_MS = 33;
 const MOST_STEPS = 12;
-
-/** What all views of a model share. */
-class TimelineSession {
-  /** @param {Model} model @param {unknown[]} early messages that came before this was there */
-  constructor(model, early) {
-    this.model = model;
-    this.store = new TimelineStore(() => this.send({ k: "sync" }));
-    this._answered = false;
-    this.store.load(model.get("snapshot"));
-    model.on("change:snapshot", () => this.store.load(model.get("snapshot")));
-    model.on("msg:custom", (message) => this._receive(message));
-    for (const message of early) this._receive(message);
-  }
-
-  /** @param {object} content */
-  send(content) {
-    try {
-      this.model.send(content);
-    } catch (error) {
-      console.warn("workbench: the kernel of this comparison cannot be reached:", error);
-    }
-  }
-
-  /** Some kernels hear nothing while a cell runs; those are interrupted. */
-  stop() {
-    this._answered = false;
-    this.send({ k: "stop" });
-    setTimeout(() => {
-      if (!this._answered) this.model.widget_manager?.kernel?.interrupt?.();
-    }, STOP_ANSWER_MS);
-  }
-
-  /** @param {any} message */
-  _receive(message) {
-    if (message?.k === "frame") this.store.frame(message);
-    else if (message?.k === "snap") this.store.load(message);
-    else if (message?.k === "ack") this._answered = true;
-  }
-}
 
 /** One view of a session in a page. */
 class TimelineView {
@@ -238,8 +195,9 @@ export default () => {
   return {
     /** @param {{model: Model, early?: unknown[]}} context */
     initialize({ model, early = [] }) {
-      session = new TimelineSession(model, early);
-      return () => session.store.close();
+      session = new Channel(model, (askForSnapshot) => new TimelineStore(askForSnapshot));
+      session.open(early);
+      return () => session.close();
     },
 
     /** @param {{model: Model, el: HTMLElement}} context */

@@ -1,11 +1,6 @@
 // @ts-check
 /**
- * The document of a run as the views draw it, kept up to date by frames (see workbench/live/state.py).
- *
- * A frame applies only where the last one ended. After anything else (a lost message, an operation that
- * does not fit the document) the store asks for a snapshot, again and again but ever more slowly, and
- * ignores frames until it comes. It also asks when a run falls silent: what was lost may have been the
- * last there was to say. The frames of a view that has gone on to another run have a higher ``e``.
+ * The document of a run as the views draw it (see workbench/live/state.py), kept up to date by frames of operations.
  *
  * @typedef {"waiting" | "streaming" | "done" | "failed" | "cancelled"} Status
  * @typedef {{type: string, message: string, traceback: string}} RunError
@@ -21,93 +16,56 @@
  * @typedef {import("./patch.js").Operation} Operation
  * @typedef {[number | number[], ...unknown[]]} ShortAppend
  * @typedef {{e?: number, a: number, b: number, t?: number, ops: (Operation | ShortAppend)[]}} Frame
- * @typedef {{e?: number, seq: number, state: State, names?: Record<string, string>, t?: number}} Snapshot
- * @typedef {(touched: Set<string> | null) => void} Subscriber  paths that changed; null: everything did
  */
 
+import { FrameStore } from "./frame_store.js";
 import { applyOperation, plainOperations, valueAt } from "./patch.js";
 
 const MOST_OPERATIONS = 200_000;
-const RETRY_MS = 700;
-const LONGEST_RETRY_MS = 10_000;
-const MOST_RETRIES = 12;
-const SILENCE_MS = 3_000;
-const LONGEST_SILENCE_MS = 60_000;
 
-export class Store {
+/** @extends {FrameStore<State, Frame>} */
+export class Store extends FrameStore {
   /** @param {(have: number) => void} askForSnapshot */
   constructor(askForSnapshot = () => {}) {
-    /** @type {State} */
-    this.state = { status: "waiting", runs: [] };
-    this.seq = 0;
-    /** How many runs the view has shown before this one. */
-    this.epoch = 0;
-    /** @type {Map<number, string>} paths that have a number on the wire */
+    super({ status: "waiting", runs: [] }, askForSnapshot);
+    /** @type {Map<number, string>} paths that have a number in frames */
     this._names = new Map();
     /** @type {Operation[]} */
     this._log = [];
     this._dropped = 0;
-    /** Milliseconds this clock is ahead of the sender's; the smallest seen, since delivery only adds. */
-    this.clockOffset = 0;
-    this.resyncs = 0;
-    this._clockKnown = false;
-    this._behind = false;
-    this._askForSnapshot = askForSnapshot;
-    /** @type {ReturnType<typeof setTimeout> | null} */
-    this._retry = null;
-    this._retries = 0;
-    /** @type {ReturnType<typeof setTimeout> | null} */
-    this._silence = null;
-    /** @type {Set<Subscriber>} */
-    this._subscribers = new Set();
   }
 
-  /** @param {Subscriber} subscriber @returns {() => void} ends the subscription */
-  subscribe(subscriber) {
-    this._subscribers.add(subscriber);
-    return () => this._subscribers.delete(subscriber);
+  get isRunning() {
+    return this.state.runs.length > 0 && !this.isOver;
   }
 
-  /** @param {Frame} frame @returns {"applied" | "old" | "gap"} */
-  frame(frame) {
-    if (!isFrame(frame)) return this._resync();
-    this._clock(frame.t);
-    if (!this._isThisRun(frame)) return frame.e === undefined || frame.e < this.epoch ? "old" : this._resync();
-    if (frame.b <= this.seq && !this._behind) return "old";
-    if (frame.a !== this.seq || this._behind) return this._resync();
+  get isOver() {
+    return this.state.status !== "waiting" && this.state.status !== "streaming";
+  }
+
+  /** @param {any} state @returns {state is State} */
+  isState(state) {
+    return typeof state?.status === "string" && Array.isArray(state?.runs);
+  }
+
+  /** @param {any} frame @returns {frame is Frame} */
+  isFrame(frame) {
+    return super.isFrame(frame) && Array.isArray(frame.ops);
+  }
+
+  /** @param {Frame} frame */
+  apply(frame) {
     /** @type {Set<string>} */
     const touched = new Set();
-    try {
-      for (const operation of frame.ops) this._apply(operation, touched);
-    } catch (error) {
-      console.warn("workbench: asking for the run's state anew:", error);
-      return this._resync();
-    }
-    this.seq = frame.b;
-    this._listen(SILENCE_MS);
-    this._tell(touched.has("") ? null : touched);
-    return "applied";
+    for (const operation of frame.ops) this._apply(operation, touched);
+    return touched.has("") ? null : touched;
   }
 
-  /** Take over a snapshot unless it is older than what is here. @param {Snapshot | undefined} snapshot */
-  load(snapshot) {
-    if (!isSnapshot(snapshot)) return false;
-    this._clock(snapshot.t);
-    const epoch = snapshot.e ?? this.epoch;
-    if (epoch < this.epoch || (epoch === this.epoch && !this._behind && snapshot.seq <= this.seq)) return false;
-    this.state = structuredClone(snapshot.state); // the model keeps the original, we change ours in place
-    this.seq = snapshot.seq;
-    this._dropped = epoch === this.epoch ? Math.max(this._dropped + this._log.length, snapshot.seq) : snapshot.seq;
+  /** @param {import("./frame_store.js").AnySnapshot} snapshot @param {boolean} isSameRun */
+  taken(snapshot, isSameRun) {
+    this._dropped = isSameRun ? Math.max(this._dropped + this._log.length, snapshot.seq) : snapshot.seq;
     this._log = [];
-    this.epoch = epoch;
     this._names = new Map(Object.entries(snapshot.names ?? {}).map(([number, path]) => [Number(number), path]));
-    this._behind = false;
-    this._retries = 0;
-    if (this._retry !== null) clearTimeout(this._retry);
-    this._retry = null;
-    this._listen(SILENCE_MS);
-    this._tell(null);
-    return true;
   }
 
   /** The operations as they came, as far as they are kept, and how many came before them. The list is the
@@ -121,22 +79,6 @@ export class Store {
   patchLog() {
     if (this._dropped > 0) return [{ op: "replace", path: "", value: this.state }];
     return plainOperations(this._log, { status: "waiting", runs: [] });
-  }
-
-  close() {
-    if (this._retry !== null) clearTimeout(this._retry);
-    if (this._silence !== null) clearTimeout(this._silence);
-    this._retry = null;
-    this._subscribers.clear();
-  }
-
-  /** Whether a frame is of the run that is shown, or of a new one from its beginning. @param {Frame} frame */
-  _isThisRun(frame) {
-    const epoch = frame.e ?? this.epoch;
-    if (epoch <= this.epoch) return epoch === this.epoch;
-    if (frame.a !== 0) return false;
-    this.load({ e: epoch, seq: 0, state: { status: "waiting", runs: [] } });
-    return true;
   }
 
   /** @param {Operation | ShortAppend} packed @param {Set<string>} touched */
@@ -157,51 +99,10 @@ export class Store {
 
   /** @param {Operation} operation @param {Set<string>} touched */
   _applyPlain(operation, touched) {
-    if (operation.path === "" && operation.op !== "test" && !isState(operation.value)) throw new Error("not a document");
+    if (operation.path === "" && operation.op !== "test" && !this.isState(operation.value)) throw new Error("not a document");
     touched.add(applyOperation(this, operation));
     this._log.push(kept(operation));
     if (this._log.length > MOST_OPERATIONS) this._dropped += this._log.splice(0, MOST_OPERATIONS / 4).length;
-  }
-
-  /** @returns {"gap"} */
-  _resync() {
-    this._behind = true;
-    if (this._retry === null && this._retries < MOST_RETRIES) {
-      const wait = Math.min(RETRY_MS * 2 ** this._retries, LONGEST_RETRY_MS);
-      this._retries += 1;
-      this.resyncs += 1;
-      // The request or its answer may be lost as well, and after the last frame nothing else would notice.
-      this._retry = setTimeout(() => {
-        this._retry = null;
-        if (this._behind) this._resync();
-      }, wait);
-      this._askForSnapshot(this.seq);
-    }
-    return "gap";
-  }
-
-  /** Ask for a snapshot if nothing comes for so long, then after twice as long. @param {number} wait */
-  _listen(wait) {
-    if (this._silence !== null) clearTimeout(this._silence);
-    this._silence = null;
-    if (this.state.runs.length === 0 || !["waiting", "streaming"].includes(this.state.status)) return;
-    this._silence = setTimeout(() => {
-      this._listen(Math.min(2 * wait, LONGEST_SILENCE_MS));
-      if (!this._behind) this._askForSnapshot(this.seq);
-    }, wait);
-  }
-
-  /** @param {Set<string> | null} touched */
-  _tell(touched) {
-    for (const subscriber of this._subscribers) subscriber(touched);
-  }
-
-  /** @param {number | undefined} sent */
-  _clock(sent) {
-    if (typeof sent !== "number") return;
-    const ahead = Date.now() - sent;
-    this.clockOffset = this._clockKnown ? Math.min(this.clockOffset, ahead) : ahead;
-    this._clockKnown = true;
   }
 }
 
@@ -218,21 +119,4 @@ function withText(state, { joined, ...operation }) {
   const text = streamed.join("");
   const value = joined === "" ? text : { .../** @type {object} */ (operation.value), content: text };
   return { ...operation, value };
-}
-
-/** @param {any} frame @returns {frame is Frame} */
-function isFrame(frame) {
-  return (
-    Number.isInteger(frame?.a) && Number.isInteger(frame?.b) && frame.a <= frame.b && Array.isArray(frame.ops)
-  );
-}
-
-/** @param {any} snapshot @returns {snapshot is Snapshot} */
-function isSnapshot(snapshot) {
-  return Number.isInteger(snapshot?.seq) && isState(snapshot?.state);
-}
-
-/** @param {any} state */
-function isState(state) {
-  return typeof state?.status === "string" && Array.isArray(state?.runs);
 }

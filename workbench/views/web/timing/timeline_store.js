@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The document of a comparison as the timeline draws it (see workbench/timing/timeline/timeline.py), kept up to date by
- * frames. After a gap it asks for a snapshot, again and again but ever more slowly, until one comes.
+ * frames that name what changed.
  *
  * @typedef {[lane: number, item: number, step: number, start: number, first: number | null, end: number | null,
  *   status: string]} Bar  times in milliseconds since the case began
@@ -14,60 +14,42 @@
  *   pictures: Record<string, Picture>}} Timeline
  */
 
-const RETRY_MS = 700;
-const LONGEST_RETRY_MS = 10_000;
+import { FrameStore } from "../data/frame_store.js";
 
-export class TimelineStore {
-  /** @param {() => void} askForSnapshot */
-  constructor(askForSnapshot) {
-    /** @type {Timeline} */
-    this.state = { seq: 0, status: "waiting", now: null, progress: {}, cases: [], pictures: {} };
+/** @extends {FrameStore<Timeline, any>} */
+export class TimelineStore extends FrameStore {
+  /** @param {(have: number) => void} askForSnapshot */
+  constructor(askForSnapshot = () => {}) {
+    super({ seq: 0, status: "waiting", now: null, progress: {}, cases: [], pictures: {} }, askForSnapshot);
     /** When the last news came, on the clock of performance.now(). */
     this.newsAt = performance.now();
-    this._askForSnapshot = askForSnapshot;
-    this._behind = false;
-    this._wait = RETRY_MS;
-    /** @type {ReturnType<typeof setTimeout> | null} */
-    this._retry = null;
-    /** @type {Set<() => void>} */
-    this._subscribers = new Set();
+    this.subscribe(() => {
+      this.newsAt = performance.now();
+    });
   }
 
-  close() {
-    if (this._retry !== null) clearTimeout(this._retry);
-    this._subscribers.clear();
+  get isRunning() {
+    return this.state.status === "running";
   }
 
-  /** @param {() => void} subscriber @returns {() => void} ends the subscription */
-  subscribe(subscriber) {
-    this._subscribers.add(subscriber);
-    return () => this._subscribers.delete(subscriber);
+  get isOver() {
+    return !this.isRunning && this.state.status !== "waiting";
   }
 
-  /** @param {any} frame @returns {"applied" | "old" | "gap"} */
-  frame(frame) {
-    if (frame?.b <= this.state.seq) return "old";
-    if (frame?.a !== this.state.seq || this._behind) return this._resync();
+  /** @param {any} state @returns {state is Timeline} */
+  isState(state) {
+    return typeof state?.status === "string" && Array.isArray(state?.cases);
+  }
+
+  /** @param {any} frame */
+  apply({ status, now, progress, cases = {}, pictures = {} }) {
     const { state } = this;
-    if (frame.status !== undefined) state.status = frame.status;
-    if (frame.now !== undefined) state.now = frame.now;
-    if (frame.progress !== undefined) state.progress = frame.progress;
-    for (const [number, told] of Object.entries(frame.cases ?? {})) state.cases[Number(number)] = told;
-    for (const [number, changes] of Object.entries(frame.pictures ?? {})) this._picture(number, changes);
-    state.seq = frame.b;
-    this._tell();
-    return "applied";
-  }
-
-  /** @param {any} snapshot */
-  load(snapshot) {
-    if (!Array.isArray(snapshot?.cases) || (snapshot.seq < this.state.seq && !this._behind)) return;
-    this.state = structuredClone(snapshot); // the model keeps the original, we change ours in place
-    this._behind = false;
-    this._wait = RETRY_MS;
-    if (this._retry !== null) clearTimeout(this._retry);
-    this._retry = null;
-    this._tell();
+    if (status !== undefined) state.status = status;
+    if (now !== undefined) state.now = now;
+    if (progress !== undefined) state.progress = progress;
+    for (const [number, changed] of Object.entries(cases)) state.cases[Number(number)] = changed;
+    for (const [number, changes] of Object.entries(pictures)) this._picture(number, changes);
+    return null;
   }
 
   /** Milliseconds since the case of a picture began. @param {Picture} picture */
@@ -80,23 +62,5 @@ export class TimelineStore {
     const kept = anew ? [] : (this.state.pictures[number]?.bars ?? []);
     for (const [at, bar] of Object.entries(bars)) kept[Number(at)] = bar;
     this.state.pictures[number] = { ...about, bars: kept };
-  }
-
-  /** @returns {"gap"} */
-  _resync() {
-    this._behind = true;
-    if (this._retry !== null) return "gap";
-    this._retry = setTimeout(() => {
-      this._retry = null;
-      if (this._behind) this._resync();
-    }, this._wait);
-    this._wait = Math.min(2 * this._wait, LONGEST_RETRY_MS);
-    this._askForSnapshot();
-    return "gap";
-  }
-
-  _tell() {
-    this.newsAt = performance.now();
-    for (const subscriber of this._subscribers) subscriber();
   }
 }
