@@ -37,7 +37,7 @@ def opened(jupyter: JupyterServer, browser: Browser) -> Iterator[list[NotebookPa
 def is_drawn(page: NotebookPage, cell: int) -> bool:
     """Whether a view has come to its end, with its style: the step's row is in the tree."""
     body = page.cell(cell).locator(".wb-body[data-status=done]")
-    body.wait_for(timeout=15_000)
+    body.wait_for(timeout=45_000)
     body.locator(".wb-node", has_text="plus").first.wait_for()
     flex: bool = body.locator(".wb-header-line").first.evaluate(
         "(el) => getComputedStyle(el).display === 'flex'"

@@ -177,13 +177,13 @@ function lanesOf({ strategy, max_concurrency: limit, items, peak }) {
   return Math.max(most, peak ?? 1);
 }
 
-/** @param {Case} told @param {Picture} picture @param {number} at */
-function captionOf(told, picture, at) {
+/** @param {Case} about @param {Picture} picture @param {number} at */
+function captionOf(about, picture, at) {
   const ended = picture.bars.filter((bar) => bar[5] !== null).length;
   const which = picture.round === null ? "warm-up" : `round ${picture.round + 1}`;
   const calls = picture.bars.length + picture.left_out;
   const open = picture.bars.length - ended;
-  const words = [`${visibleText(told.label)}, ${which}`, `${calls.toLocaleString("en")} call${calls === 1 ? "" : "s"}`];
+  const words = [`${visibleText(about.label)}, ${which}`, `${calls.toLocaleString("en")} call${calls === 1 ? "" : "s"}`];
   if (picture.open) words.push(`${open} at work`);
   words.push(duration(at) || "0 ms");
   return words.join(" · ");

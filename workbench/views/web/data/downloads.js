@@ -41,7 +41,7 @@ export class Downloads {
     this._send({ k: "export", what });
   }
 
-  /** A file from Python; the other pages that hear of it did not ask for it.
+  /** A file from Python; other pages get it as well and did not ask for it.
    * @param {{what?: unknown, name?: unknown, mime?: unknown, text?: unknown}} message */
   arrived(message) {
     const what = /** @type {FileKind} */ (message.what);

@@ -1,5 +1,5 @@
 // @ts-check
-/** How a run is written: glyphs and words of its type and status, its numbers, and a label for the ear. */
+/** How a run is written: glyphs and words of its type and status, its numbers, and a label for screen readers. */
 
 import { isRunning, tokenCount } from "./run_paths.js";
 import { counted, duration, isModel, time } from "./values.js";
@@ -58,7 +58,7 @@ export function itemNumber(run) {
   return typeof run.item === "number" ? run.item + 1 : null;
 }
 
-/** A run for the ear. Numbers that still move are left out: they would be read out again and again.
+/** A run as a screen reader says it. Numbers that still move are left out: they would be read out again and again.
  * @param {Run} run @param {readonly string[]} branches @param {string} status */
 export function spokenLabel(run, branches, status) {
   const number = itemNumber(run);

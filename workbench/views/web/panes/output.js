@@ -306,7 +306,7 @@ export class Output {
   }
 }
 
-/** The keys of parallel steps: their branches are tagged with them, and their names tell them in order.
+/** The keys of parallel steps: the tags of their branches have them, and their names have them in order.
  * @param {Run} run */
 function branchKeys(run) {
   const runs = Object.values(run.logs ?? {});

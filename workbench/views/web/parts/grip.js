@@ -14,7 +14,7 @@ const HIGHEST_PX = 2_000;
 const STEP_PX = 25;
 
 export class Grip {
-  /** @param {HTMLElement} part @param {string} name of the part, also for the ear */
+  /** @param {HTMLElement} part @param {string} name of the part, also for screen readers */
   constructor(part, name) {
     this._part = part;
     this._key = `height.${name.toLowerCase()}`;

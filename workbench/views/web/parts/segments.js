@@ -4,7 +4,7 @@
 import { element, setAttribute, setText } from "./elements.js";
 
 export class Segments {
-  /** @param {string} label for the ear @param {[string, string, string][]} choices value, text, tooltip
+  /** @param {string} label for screen readers @param {[string, string, string][]} choices value, text, tooltip
    * @param {(value: string) => void} onChoose */
   constructor(label, choices, onChoose) {
     this.el = element("div", "wb-segments");

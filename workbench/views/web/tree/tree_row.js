@@ -27,7 +27,7 @@ export class TreeRow {
     this.el.setAttribute("role", "treeitem");
     this.el.tabIndex = -1;
     this._line = element("div", "wb-row");
-    this._line.setAttribute("aria-hidden", "true"); // the ear gets it in words
+    this._line.setAttribute("aria-hidden", "true"); // screen readers get it in words
     this._spoken = element("span", "wb-heard");
     this._name = element("span", "wb-cell-name");
     this._twisty = element("span", "wb-twisty");
