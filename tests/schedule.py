@@ -98,13 +98,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput["left_out"] = dict(session.config.stash.get(LEFT_OUT, {}))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Set the markers before tests are selected by them. Order the tests when pytest has put those with the
+    same parameters together, which brings some timed tests to the front."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         for marker, needs in (("browser", "browser"), ("model", "local_model"), ("slow", None)):
             if needs in fixtures or (needs is None and item.get_closest_marker("timed")):
                 item.add_marker(marker)
+    yield
     items.sort(key=_place)
     if (shared := _shared(config)) and config.workerinput["workerid"] == "gw0":  # type: ignore[attr-defined]  # xdist
         (shared / "groups.json").write_text(json.dumps({item.nodeid: _group(item) for item in items}))
