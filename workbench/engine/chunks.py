@@ -1,4 +1,4 @@
-"""Chunks of a stream: how they add up, without paying more per chunk as the stream grows.
+"""Add up the chunks of a stream, at a cost per chunk that does not grow with the stream.
 
 ``add`` joins two chunks, ``Fold`` joins any number of them in linear time, ``AddableDict`` is the dict
 that parallel branches stream, ``Once`` is the stream of one known value.

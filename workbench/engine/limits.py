@@ -1,4 +1,4 @@
-"""What makes work wait or stop: a limit on calls in flight, a gate for readers that are behind, a stop.
+"""Limits and stops: bound the calls in flight, make producers wait for a slow reader, stop work.
 
 All three work across threads and event loops. They wait by a ``Waiter``, of which there are two kinds: a
 thread blocks on one, a task awaits the other. A scope knows which kind it needs.

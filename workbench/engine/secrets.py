@@ -1,4 +1,4 @@
-"""Which options must be neither shown nor kept: values with secret names, headers and queries."""
+"""Find and mask options that may hold secrets: those with secret names, headers and query parameters."""
 
 from __future__ import annotations
 

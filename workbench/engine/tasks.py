@@ -1,4 +1,4 @@
-"""Waiting for tasks to their end, which a cancellation of the waiting does not cut short."""
+"""Wait until all of some tasks have ended, even if the task that waits is cancelled meanwhile."""
 
 from __future__ import annotations
 

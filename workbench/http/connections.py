@@ -1,5 +1,5 @@
-"""The HTTP clients that a model or a service has made: one for all threads and one for each event loop, each
-closed in time.
+"""The HTTP clients of a model or a service: a synchronous one for all threads, and for each event loop an
+asynchronous one.
 
 The synchronous one is closed with the last object that uses it. An asynchronous one must be closed by its
 loop, so an asynchronous generator of that loop owns it: the loop closes its generators when it ends

@@ -322,6 +322,7 @@ def outcome(document: Mapping[str, Any], without: Status = "done") -> Status:
 
 
 def _fields(run: Run, at: float) -> dict[str, Any]:
+    """The fields that a root run and an entry have in common, of a run that starts *at* that time."""
     fields = {
         "id": run.id,
         "name": cut(str(run.name), 200),

@@ -1,4 +1,4 @@
-"""A chat model that each call may choose: its name, and so its class, and its options."""
+"""A chat model whose name (and so its class) and options can be set for each call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models answer: generations of messages and of text, and all of one call together."""
+"""Results of model calls: a generation for each answer, be it a message or a text, and the whole result."""
 
 from __future__ import annotations
 

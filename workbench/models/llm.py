@@ -1,4 +1,4 @@
-"""LLM: models that continue a text, as models before chat models do.
+"""LLM: text-completion models, which take a text and continue it, unlike chat models.
 
 Subclass ``LLM`` and define ``_call(prompt)`` (and, as far as you have them, ``_stream``, ``_acall``,
 ``_astream``) and ``_llm_type``; or, for models that take many prompts or give many generations, ``BaseLLM``

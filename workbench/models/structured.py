@@ -1,4 +1,4 @@
-"""Tools and structured output, for models behind OpenAI's API and those that are asked in its words.
+"""Tools and structured output, for models that take requests in the format of OpenAI's API.
 
 ``bind_tools`` gives a model tools to call. ``with_structured_output`` makes a chain of the model and a
 parser: the model is given a schema, as a tool to call or as the format of its text, and the parser reads its

@@ -1,1 +1,1 @@
-"""Where people meet the workbench: magics, live views, the background loop they run on."""
+"""The notebook interface: magics, live views, and handles of the runs started there."""

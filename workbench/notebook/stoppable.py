@@ -1,4 +1,4 @@
-"""Synchronous work in the current thread that other threads can stop, as a Stop button must."""
+"""Let other threads stop synchronous work in the current thread, as a Stop button does."""
 
 from __future__ import annotations
 

@@ -60,14 +60,12 @@ class JsonInText:
     @property
     def value(self) -> Any:
         """The value so far; MISSING before there is one that is likely to be it."""
-        if self._reader is not None and (self._shown or self._reader.sure):
-            return self._reader.value
-        return self._scalar
+        return self._scalar if (reader := self._likely) is None else reader.value
 
     def changes(self) -> list[dict[str, Any]]:
         """JSON Patch operations from the value at the last call of this to the value now."""
-        if self._reader is not None and (self._shown or self._reader.sure):
-            return self._reader.changes()
+        if (reader := self._likely) is not None:
+            return reader.changes()
         return [] if self._scalar is MISSING else [{"op": "replace", "path": "", "value": self._scalar}]
 
     def feed(self, text: str) -> None:
@@ -85,18 +83,25 @@ class JsonInText:
         self._size += end
 
     def finish(self) -> None:
-        """Call this at the end of the answer. Raises OutputParserError if there is no whole JSON in it."""
-        self.changed = False
+        """Call this at the end of the answer. Raises OutputParserError if there is no whole JSON in it,
+        or with *lenient* not even the beginning of one."""
+        self.changed = False  # but for a text or number alone, which is read only here
         reader = self._reader
         if self._failure is not None:
             raise self._error(self._failure)
         if reader is None:
             self._read_scalar()
-        elif not reader.done and not (self._lenient and (self._shown or reader.sure)):
+        elif not reader.done and not (self._lenient and self._likely is not None):
             try:
                 reader.finish()
             except JsonTextError as failure:
-                raise self._error(failure, "the answer ends") from None
+                raise self._error(failure) from None
+
+    @property
+    def _likely(self) -> JsonReader | None:
+        """The reader, once what it has read is likely to be the JSON and not prose."""
+        reader = self._reader
+        return reader if reader is not None and (self._shown or reader.sure) else None
 
     def _read(self, reader: JsonReader, text: str, at: int) -> int:
         try:
@@ -157,10 +162,10 @@ class JsonInText:
             raise self._made(f"expected JSON, got {what}") from None
         self.changed = True
 
-    def _error(self, failure: JsonTextError, came: str = "") -> OutputParserError:
+    def _error(self, failure: JsonTextError) -> OutputParserError:
         at = self._start + failure.at
         rest = self.text[at : at + 20]
-        came = came or f"{rest!r} comes" if rest else "the answer ends"
+        came = f"{rest!r} comes" if rest else "the answer ends"
         return self._made(f"expected JSON with {failure.expected} at character {at}, where {came}")
 
     def _made(self, message: str) -> OutputParserError:

@@ -1,4 +1,4 @@
-"""AnswerParser: reads what a model was asked for by a schema, and reports what it did instead."""
+"""AnswerParser: parses structured output; its errors say if the model refused, or was cut off."""
 
 from __future__ import annotations
 

@@ -169,14 +169,13 @@ class _Call:
         return self._given is not MISSING or self._arguments.done
 
     def grow(self, piece: Mapping[str, Any]) -> bool:
-        """Add a piece of the call; whether that changes it."""
+        """Add a piece of the call. Returns whether its name or its arguments have changed."""
         named = False
         if not self.name and (name := piece.get("name")):
-            self._arguments.name = self.name = name
+            self._arguments.name = self.name = name  # the reader's errors show it
             named = True
         self.id = self.id or piece.get("id")
-        text = piece.get("args") or ""
-        return (text != "" and self._arguments.add(text)) or named
+        return self._arguments.add(piece.get("args") or "") or named
 
     def check(self) -> None:
         """Raises OutputParserError if the arguments are no JSON object; a call may have none."""

@@ -63,6 +63,7 @@ def create_retriever_tool(
 
 
 def _text(document: Document, prompt: Any) -> str:
+    """What the model reads of a document: its text, or *prompt* (a ``BasePromptTemplate``) filled in."""
     if prompt is None:
         return document.page_content
     values = {**document.metadata, "page_content": document.page_content}

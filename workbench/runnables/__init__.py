@@ -1,1 +1,1 @@
-"""What people compose chains of."""
+"""Runnables: the building blocks of chains."""

@@ -103,10 +103,10 @@ class RunnableConfigurableFields(DynamicRunnable[Input, Output]):
     """
 
     def __init__(self, default: Runnable[Input, Output], fields: Mapping[str, AnyConfigurableField]) -> None:
-        if not isinstance(default, BaseModel):
+        if not isinstance(default, BaseModel):  # every RunnableSerializable is one
             raise TypeError(
-                f"configurable_fields: expected a RunnableSerializable, whose options are its fields; "
-                f"{default.get_name()} is a {type(default).__name__}"
+                "configurable_fields: expected a RunnableSerializable, whose options are its fields, "
+                f"got {type(default).__name__}"
             )
         known = type(default).model_fields
         if unknown := [field for field in fields if field not in known]:
@@ -116,7 +116,7 @@ class RunnableConfigurableFields(DynamicRunnable[Input, Output]):
             )
         self.default = default
         self.fields = dict(fields)
-        self._copies: dict[Any, Runnable[Any, Any]] = {}
+        self._copies: dict[Any, Runnable[Any, Any]] = {}  # by the values that calls gave
 
     @property
     def config_specs(self) -> list[ConfigurableFieldSpec]:

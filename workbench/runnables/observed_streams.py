@@ -1,4 +1,4 @@
-"""A step's stream inside a run of its own."""
+"""The stream of one step, reported to observers as a run of its own."""
 
 from __future__ import annotations
 

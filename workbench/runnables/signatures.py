@@ -1,4 +1,4 @@
-"""Which kind of function a user's function is, and which arguments it accepts; found out once for each."""
+"""Inspect users' functions: whether they are asynchronous or generators, and which arguments they accept."""
 
 from __future__ import annotations
 

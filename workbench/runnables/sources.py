@@ -1,4 +1,4 @@
-"""Streams from what people iterate over."""
+"""Iterables as streams: synchronous ones, and asynchronous ones that have no ``aclose``."""
 
 from __future__ import annotations
 

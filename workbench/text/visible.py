@@ -1,4 +1,4 @@
-"""Text from elsewhere, made safe to look at: control characters show, and none turns the text around."""
+"""Make text from elsewhere safe to display: show control characters and those that change its direction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tool is called with, and what it answers: bare values, or a tool call and a ToolMessage."""
+"""Input and output of a tool: plain arguments and a plain result, or a tool call and a ToolMessage."""
 
 from __future__ import annotations
 

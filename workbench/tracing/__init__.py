@@ -1,1 +1,1 @@
-"""Projections of the one stream of RunEvents: logs, live state and what else shows a run."""
+"""What is made of the stream of RunEvents: the run log, the event stream, calls of callback handlers."""

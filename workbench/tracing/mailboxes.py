@@ -1,4 +1,4 @@
-"""Where the observers of a run leave items for one reader, who never falls behind by more than a bound.
+"""Queues between the observers of a run and one reader: the run waits when too many items are unread.
 
 The run is a task of the reader's event loop (``Mailbox``), or in a worker thread (``ThreadMailbox``).
 """

@@ -1,1 +1,1 @@
-"""What shows a run anywhere: words, a static page, a terminal, a web page."""
+"""Views of a run: as text, as a static page, in a terminal, in a web page."""

@@ -413,10 +413,12 @@ def _after_fork_in_child() -> None:
 
 
 def _skip_native_teardown() -> None:
-    """End this forked process without the destructors of llama.cpp's globals, which would abort or hang.
+    """Have this forked process skip the destructors of llama.cpp's globals at its exit: they would abort or
+    hang, since they join threads that only the parent has.
 
-    They join threads that only the parent has. glibc's ``on_exit`` calls ``_exit`` with the exit status when
-    Python has shut down as always; elsewhere a child forked from a process with a server should ``os._exit``.
+    What is registered by glibc's ``on_exit`` is called with the exit status after Python has shut down, and
+    before those destructors; here it is ``_exit``. Other C libraries have no ``on_exit``: there, a child
+    forked from a process with a server should end by ``os._exit``.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "on_exit"):

@@ -60,20 +60,21 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
 
     def _ask(self, texts: list[str]) -> list[list[float]]:
         client = self._connected()
-        with self._answering(client):
+        with self._expecting_embeddings(client):
             return _vectors(client.embeddings.create(**self._request(texts)), texts)
 
     async def _aask(self, texts: list[str]) -> list[list[float]]:
         client = await self._async_connected()
-        with self._answering(client):
+        with self._expecting_embeddings(client):
             return _vectors(await client.embeddings.create(**self._request(texts)), texts)
 
     @contextmanager
-    def _answering(self, client: Any) -> Iterator[None]:
+    def _expecting_embeddings(self, client: Any) -> Iterator[None]:
+        """As ``_reaching``; besides, ModelAnswerError if the response holds no embeddings."""
         with self._reaching(client):
             try:
                 yield
-            except (AttributeError, TypeError, ValueError) as error:  # as the SDK and we find out
+            except (AttributeError, TypeError, ValueError) as error:  # from the SDK or _vectors, reading it
                 raise ModelAnswerError(
                     f"{self._label(client)} did not answer with embeddings ({error}): "
                     "is the address right (most end in /v1)?"

@@ -1,1 +1,1 @@
-"""Answers kept and given again: cassettes and caches."""
+"""Record the answers of models and replay them: cassettes and caches."""

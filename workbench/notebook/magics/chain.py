@@ -30,7 +30,8 @@ __all__ = ["ChainMagics", "load"]
 
 
 def load(shell: Any) -> None:
-    """What ``%load_ext workbench`` does; twice does no harm."""
+    """What ``%load_ext workbench`` does: register the magics, the rewriting of cells that await, and Tab
+    completion. Loading again adds nothing."""
     from .completion import install
 
     shell.register_magics(ChainMagics, TimechainMagics)
@@ -40,9 +41,10 @@ def load(shell: Any) -> None:
         def awaited(lines: list[str]) -> list[str]:
             return awaited_cell(shell, lines)
 
-        awaited._workbench = True  # type: ignore[attr-defined]  # how it is known again
-        # Or a terminal would ask it whether a cell is complete, when only its first line is there.
-        awaited.has_side_effects = True  # type: ignore[attr-defined]  # IPython's word
+        awaited._workbench = True  # type: ignore[attr-defined]  # loading again finds it by this
+        # IPython leaves out transformers with this attribute when it checks whether a cell is complete. This
+        # one gives a first line an empty body: a terminal would run the cell before its body is typed.
+        awaited.has_side_effects = True  # type: ignore[attr-defined]  # the name is IPython's
         transformers.append(awaited)
     install(shell)
 
@@ -102,6 +104,8 @@ class ChainMagics(Magics):
         return self._run_built(body, await body.value(), values)
 
     def _run_built(self, body: CellBody, value: Any, values: LineValues) -> Any:
+        """Run the chain that the body gave as *value*, unless the line has ``--no-run``. A name on the line
+        is bound to it, and listed by ``%chains``."""
         __tracebackhide__ = True
         options = values.options
         chain = body.chain(value)
@@ -132,8 +136,7 @@ class ChainMagics(Magics):
         options = values.options
         values.take_rest()
         job = values.job(named, magic)
-        if options.name is not None:
-            named.last = job
+        named.last = job
         timings, observers = _timings(options)
         view = _pane(options)
         path = values.given.get("save")

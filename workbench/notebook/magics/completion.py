@@ -1,4 +1,4 @@
-"""Tab on the lines of ``%%chain`` and ``%timechain``: options, panes, names, the chain's variables."""
+"""Tab completion for ``%%chain`` and ``%timechain``: options, panes, names, the chain's variables."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ class LiveView(LoadedView):
         self.on_msg(self._on_message)
 
     def finish(self) -> None:
-        """Send what is left, keep the whole document with the widget, and fill in the static twin.
+        """Send the last changes, put the whole document into ``snapshot``, which is saved with a notebook,
+        and fill in the static twin.
 
         Calling it again does no harm.
         """
@@ -57,7 +58,7 @@ class LiveView(LoadedView):
         self._unlisten()
         self._sender.close()
         self._send_frame()
-        self._finished = True
+        self._finished = True  # from now on the twin shows the document, not a placeholder
         self.snapshot = self._document()
         self._fill_twins()
 
@@ -88,7 +89,7 @@ class LiveView(LoadedView):
         raise NotImplementedError
 
     def _unlisten(self) -> None:
-        """Leave what is shown: no more changes are to be sent."""
+        """Stop listening to what is shown, so that no more changes are reported."""
         raise NotImplementedError
 
     def _whole(self) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""How fast the same work could have gone: its calls, in the same order of dependence, each started as soon
-as its input was there and a place was free, with nothing in between.
+"""The time that the same calls would take without overhead: each starts as soon as its input is ready and
+a place under the limit is free.
 
 A run is read as a *plan*: work, plans in series, plans side by side. ``makespan`` plays plans through with
 a number of places, older items first, as a batch does. *Efficiency* is the ideal time over the measured.

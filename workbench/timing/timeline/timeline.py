@@ -1,4 +1,4 @@
-"""What goes on while cases are compared, for views that move: calls as bars in lanes, progress, figures.
+"""The state of a comparison while it runs, for live views: calls as bars in lanes, progress, figures.
 
 ``Timeline`` is a ``Watcher``. A view calls ``take()``, about thirty times a second, for a frame of what
 changed; ``picture`` says what lanes and bars are.

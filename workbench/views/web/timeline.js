@@ -106,8 +106,8 @@ class TimelineView {
       this._rows.push(row);
       this._cases.append(row.el);
     }
-    const longest = Math.max(...cases.flatMap((told) => told.samples), 1e-9) * 1.02;
-    cases.forEach((told, number) => this._rows[number].update(told, longest, {
+    const longest = Math.max(...cases.flatMap((figures) => figures.samples), 1e-9) * 1.02;
+    cases.forEach((figures, number) => this._rows[number].update(figures, longest, {
       runs: status === "running" && number === now,
       chosen: number === this._chosen,
     }));
@@ -123,22 +123,22 @@ class TimelineView {
   _paintLanes() {
     const { state } = this._store;
     const number = this._chosen ?? state.now;
-    const told = number === null ? undefined : state.cases[number];
+    const figures = number === null ? undefined : state.cases[number];
     const picture = number === null ? undefined : state.pictures[number];
-    if (!told || !picture) {
+    if (!figures || !picture) {
       this._lanes.paint(null, "");
       setText(this._caption, this._chosen === null ? "" : "This case has not run yet.");
       this._legend.replaceChildren();
       return;
     }
     const at = this._store.clock(picture);
-    const idealS = picture.ideal_s ?? (picture.open ? told.ideal_s : null);
+    const idealS = picture.ideal_s ?? (picture.open ? figures.ideal_s : null);
     const idealMs = idealS === null ? null : idealS * 1000;
-    const expectedMs = told.samples.length > 0 ? median(told.samples) * 1050 : at * 1.25;
-    const words = captionOf(told, picture, at);
+    const expectedMs = figures.samples.length > 0 ? median(figures.samples) * 1050 : at * 1.25;
+    const words = captionOf(figures, picture, at);
     setText(this._caption, words);
     this._paintLegend(picture, idealMs);
-    this._lanes.paint({ picture, at, idealMs, expectedMs: picture.open ? expectedMs : picture.at, lanes: lanesOf(told) }, words);
+    this._lanes.paint({ picture, at, idealMs, expectedMs: picture.open ? expectedMs : picture.at, lanes: lanesOf(figures) }, words);
   }
 
   /** @param {Picture} picture @param {number | null} idealMs */
@@ -171,7 +171,7 @@ function entryWith(className, text) {
   return entry;
 }
 
-/** How many calls may be at work at once in a case. @param {Case} told */
+/** How many calls may be at work at once in a case. @param {Case} figures */
 function lanesOf({ strategy, max_concurrency: limit, items, peak }) {
   const most = strategy === "one by one" ? 1 : Math.min(limit ?? items, items);
   return Math.max(most, peak ?? 1);

@@ -31,9 +31,9 @@ export function copyButton(label, title, text) {
   button.title = title;
   button.setAttribute("aria-label", title);
   button.addEventListener("click", async () => {
-    const told = (await copyText(text())) ? "Copied" : "Not copied";
-    setText(button, told);
-    button.setAttribute("aria-label", told);
+    const outcome = (await copyText(text())) ? "Copied" : "Not copied";
+    setText(button, outcome);
+    button.setAttribute("aria-label", outcome);
     setTimeout(() => {
       setText(button, label);
       button.setAttribute("aria-label", title);

@@ -318,8 +318,8 @@ function branchKeys(run) {
 
 /** @param {any} message @returns {string} */
 function refusalOf(message) {
-  const told = message.additional_kwargs?.refusal;
-  if (typeof told === "string") return told;
+  const own = message.additional_kwargs?.refusal;
+  if (typeof own === "string") return own;
   const parts = Array.isArray(message.content) ? message.content : [];
   return parts.map((/** @type {any} */ part) => (typeof part?.refusal === "string" ? part.refusal : "")).join("");
 }

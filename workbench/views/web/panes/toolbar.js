@@ -97,11 +97,11 @@ export class Toolbar {
   async _copyPython() {
     const copied = await copyText(this._actions.python());
     this._name(this._python, copied ? "Copied" : "Not copied");
-    this._python.classList.toggle("wb-told", copied);
+    this._python.classList.toggle("wb-copied", copied);
     this._python.querySelector("svg")?.replaceWith(icon(copied ? "check" : "copy")); // the name may have no room
     setTimeout(() => {
       this._name(this._python, "Copy as Python");
-      this._python.classList.remove("wb-told");
+      this._python.classList.remove("wb-copied");
       this._python.querySelector("svg")?.replaceWith(icon("copy"));
     }, TOLD_MS);
   }

@@ -30,20 +30,20 @@ export class CaseRow {
     this._drawn = "";
   }
 
-  /** @param {Case} told @param {number} longest seconds @param {{runs: boolean, chosen: boolean}} is */
-  update(told, longest, { runs, chosen }) {
+  /** @param {Case} figures @param {number} longest seconds @param {{runs: boolean, chosen: boolean}} is */
+  update(figures, longest, { runs, chosen }) {
     setAttribute(this._name, "aria-pressed", String(chosen));
     this.el.classList.toggle("wb-runs", runs);
-    const key = `${told.samples.length} ${longest} ${told.ideal_s}`;
+    const key = `${figures.samples.length} ${longest} ${figures.ideal_s}`;
     if (key === this._drawn) return;
     this._drawn = key;
-    setText(this._name, visibleText(told.label));
-    const { samples } = told;
+    setText(this._name, visibleText(figures.label));
+    const { samples } = figures;
     const at = (/** @type {number} */ seconds) => `${(100 * seconds) / longest}%`;
     const middle = median(samples);
     this._bar.style.width = samples.length > 0 ? at(middle) : "0";
-    this._ideal.hidden = told.ideal_s === null || samples.length === 0;
-    if (told.ideal_s !== null) this._ideal.style.left = at(told.ideal_s);
+    this._ideal.hidden = figures.ideal_s === null || samples.length === 0;
+    if (figures.ideal_s !== null) this._ideal.style.left = at(figures.ideal_s);
     this._dots.replaceChildren(...samples.slice(-MOST_DOTS).map((seconds) => {
       const dot = element("span", "wb-case-dot");
       dot.style.left = at(seconds);
@@ -51,9 +51,9 @@ export class CaseRow {
     }));
     setText(this._median, samples.length > 0 ? duration(middle * 1000) : "");
     const words = [`${samples.length}×`];
-    if (told.peak !== null) words.push(`${told.peak.toLocaleString("en")} at once`);
-    if (told.efficiency !== null) words.push(`efficiency ${Math.round(100 * told.efficiency)} %`);
-    setText(this._about, samples.length > 0 || told.peak !== null ? words.join(", ") : "");
+    if (figures.peak !== null) words.push(`${figures.peak.toLocaleString("en")} at once`);
+    if (figures.efficiency !== null) words.push(`efficiency ${Math.round(100 * figures.efficiency)} %`);
+    setText(this._about, samples.length > 0 || figures.peak !== null ? words.join(", ") : "");
   }
 }
 
