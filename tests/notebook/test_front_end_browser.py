@@ -156,7 +156,10 @@ def test_a_page_made_of_a_notebook_with_its_widgets_shows_the_live_view(
         pytest.skip("npm is not installed")
     packages = ["@jupyter-widgets/html-manager@1", "requirejs@2"]
     command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), *packages]
-    installed = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    try:
+        installed = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm could not install html-manager within 180 s")
     if installed.returncode != 0:
         pytest.skip(f"npm cannot install html-manager: {installed.stderr.strip()[-200:]}")
     source = make_notebook(tmp_path / "page.ipynb", [SETUP, RUN, RUN])
