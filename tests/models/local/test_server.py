@@ -119,6 +119,7 @@ def test_closing_a_stream_frees_its_slot(server: LocalServer, client: "openai.Op
     assert wait_until(lambda: server.busy() == 0, within_s=2)
 
 
+@pytest.mark.timed
 def test_closing_a_stream_whose_prompt_is_being_read_frees_its_slot_before_it_has_been_read(
     server: LocalServer, client: "openai.OpenAI"
 ) -> None:
