@@ -167,6 +167,7 @@ class MessagesPreview:
         return "\n\n".join(message.pretty_repr(html) for message in self._preview())
 
     def pretty_print(self) -> None:
+        """Print ``pretty_repr()``."""
         print(self.pretty_repr())
 
     def _preview(self) -> list[BaseMessage]:
