@@ -11,6 +11,7 @@ process load the new code and draw the state they have. Without it there is no s
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 import weakref
@@ -105,9 +106,12 @@ class _Files:
 
     @classmethod
     def _times(cls) -> dict[Path, float]:
-        return {
-            path: path.stat().st_mtime for path in cls.folder.rglob("*") if path.suffix in (".js", ".css")
-        }
+        times = {}
+        for path in cls.folder.rglob("*"):
+            if path.suffix in (".js", ".css"):
+                with contextlib.suppress(FileNotFoundError):  # an editor replaces it right now
+                    times[path] = path.stat().st_mtime
+        return times
 
     @classmethod
     def _reload(cls, name: Name, shared: FrontEnd) -> None:

@@ -26,6 +26,7 @@ import traitlets
 from ...live.codec import FrameCodec
 from ...live.state import OVER, LiveState, outcome
 from ...views.export import export_file, save
+from ...views.panes import PANES, check_pane
 from ...views.static.html import static_html
 from ...views.static.text import plain_text
 from ..session import settings
@@ -33,8 +34,6 @@ from .live_view import LiveView
 from .sender import Sender
 
 __all__ = ["RunView"]
-
-VIEWS = ("stream", "tree", "time", "all")
 
 
 class RunView(LiveView):
@@ -48,7 +47,7 @@ class RunView(LiveView):
 
     bundle_name = "run_view"
 
-    view = traitlets.Enum(VIEWS, default_value="all").tag(sync=True)
+    view = traitlets.Enum(PANES, default_value="all").tag(sync=True)
     can_rerun = traitlets.Bool(False).tag(sync=True)
     python = traitlets.Unicode().tag(sync=True)
     pinned = traitlets.Dict().tag(sync=True)
@@ -64,8 +63,7 @@ class RunView(LiveView):
         view: str = "all",
         pinned: dict[str, Any] | None = None,
     ) -> None:
-        if view not in VIEWS:
-            raise ValueError(f"view: expected one of {', '.join(VIEWS)}, got {view!r}")
+        check_pane(view)
         self._on_rerun = on_rerun
         self._follow(live)
         super().__init__(
@@ -142,7 +140,7 @@ class RunView(LiveView):
             pin({**self._live.snapshot(), "title": self.title, "run_id": self.run_id})
         elif kind == "unpin":
             pin({})
-        elif kind == "panes" and content.get("view") in VIEWS:
+        elif kind == "panes" and content.get("view") in PANES:
             self.view = settings.view = content["view"]
         elif kind == "export":
             self._export(content.get("what"))
