@@ -236,3 +236,9 @@ def test_the_modules_have_the_types_they_say() -> None:
         pytest.skip("no tsc on the PATH (npm install --global typescript, or set WORKBENCH_TSC to its file)")
     check = subprocess.run([tsc, "-p", str(JS / "tsconfig.json")], capture_output=True, text=True)
     assert check.returncode == 0, check.stdout
+
+
+@pytest.mark.parametrize("line", [0, -1, 10_000_000])
+def test_a_line_that_the_module_does_not_have_is_refused(line: int) -> None:
+    with pytest.raises(ValueError, match=f"expected a line from 1 to .*, got {line}"):
+        source_of("run_view", line)

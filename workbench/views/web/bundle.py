@@ -7,10 +7,10 @@ workbench.views.web.bundle run_view 1234`` prints the file and the line that it 
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
-import sys
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
@@ -70,9 +70,12 @@ def loader() -> str:
 
 
 def source_of(name: Name, line: int) -> str:
-    """The file and the line that a line of the joined module comes from."""
+    """The file and the line that a line of the joined module comes from; ValueError for a line it has not."""
+    lines = bundle(name).code.splitlines()
+    if not 1 <= line <= len(lines):
+        raise ValueError(f"{name}.js: expected a line from 1 to {len(lines)}, got {line}")
     start, path = 0, ""
-    for number, text in enumerate(bundle(name).code.splitlines()[:line], 1):
+    for number, text in enumerate(lines[:line], 1):
         if text.startswith("// "):
             start, path = number, text.removeprefix("// ")
     return f"{path}:{line - start}"
@@ -112,5 +115,11 @@ def _digits(number: int) -> str:
 
 
 if __name__ == "__main__":
-    chosen: Name = "timeline" if sys.argv[1].startswith("timeline") else "run_view"
-    print(source_of(chosen, int(sys.argv[2])))
+    parser = argparse.ArgumentParser(description="The file and line that a line of a stack trace comes from.")
+    parser.add_argument("view", type=lambda text: text.removesuffix(".js"), choices=list(STYLES))
+    parser.add_argument("line", type=int)
+    asked = parser.parse_args()
+    try:
+        print(source_of(asked.view, asked.line))
+    except ValueError as error:
+        parser.error(str(error))
