@@ -27,7 +27,9 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-__all__ = ["Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab", "make_notebook"]
+from .notebook_files import make_notebook
+
+__all__ = ["Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab"]
 
 CHROMIUM = (
     os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -57,17 +59,6 @@ def need_browser() -> None:
     """Skip the test where it cannot run, or fail it where WORKBENCH_TEST_BROWSER says that it must."""
     if reason := missing():
         (pytest.fail if os.environ.get("WORKBENCH_TEST_BROWSER") else pytest.skip)(f"browser tests: {reason}")
-
-
-def make_notebook(path: Path, cells: Sequence[str]) -> Path:
-    """A notebook of these code cells."""
-    import nbformat
-
-    notebook = nbformat.v4.new_notebook()
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.cells = [nbformat.v4.new_code_cell(source) for source in cells]
-    path.write_text(nbformat.writes(notebook), encoding="utf-8")
-    return path
 
 
 class JupyterServer:

@@ -12,11 +12,14 @@ import pytest
 
 from workbench.engine.chunks import Fold
 
+from . import certificates
+
 # Here for all folders: imported in the conftest of each, every folder would have a browser of its own.
 from .browser import browser, jupyter, lab
 from .local_model import local_model
 from .schedule import (
     pytest_cmdline_main,
+    pytest_collection,
     pytest_collection_modifyitems,
     pytest_configure_node,
     pytest_deselected,
@@ -38,6 +41,7 @@ __all__ = [
     "lab",
     "local_model",
     "pytest_cmdline_main",
+    "pytest_collection",
     "pytest_collection_modifyitems",
     "pytest_configure_node",
     "pytest_deselected",
@@ -51,6 +55,9 @@ __all__ = [
     "recorder",
     "run_chain",
 ]
+
+collect_ignore = ["bench"]  # its modules have no tests, and import the peer
+certificates.load_when_used()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background, as CI may be: tests of Ctrl-C, and the processes they start, need it.

@@ -29,7 +29,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..browser import Browser, JupyterServer, NotebookPage, make_notebook, missing
+from ..browser import Browser, JupyterServer, NotebookPage, missing
+from ..notebook_files import make_notebook
 from .case import Case, Kind
 from .live_view_chains import TOKEN_CHARACTERS
 

@@ -13,13 +13,12 @@ import tomllib
 from importlib import util
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from workbench.cli import main as cli
 from workbench.notebook.magics.cell_line import OPTIONS
 
+from ..notebook_files import new_notebook, run_notebook
 from .pages import ROOT, blocks
 
 README = ROOT / "README.md"
@@ -66,8 +65,8 @@ def test_its_python_runs_in_a_notebook(local_model: str, monkeypatch: pytest.Mon
         monkeypatch.delenv(name, raising=False)
     code = [block.text for block in blocks(README) if block.language == "python"]
     assert len(code) >= 4
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in code])
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    notebook = new_notebook(code)
+    run_notebook(notebook, timeout_s=120)
     shown = str(notebook.cells[1].outputs)
     assert "wb-static-" in shown and "ChatPromptTemplate" in shown
     assert "batch" in str(notebook.cells[-1].outputs)

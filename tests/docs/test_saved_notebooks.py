@@ -6,10 +6,9 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from ..notebook_files import new_notebook, new_output, read_notebook
 from .pages import ROOT
 from .saved_notebooks import WIDGET, differences, problems
 
@@ -26,20 +25,22 @@ def shown(html: str) -> list[Any]:
 
 
 def notebook_of(*outputs: Any, tags: tuple[str, ...] = ()) -> Any:
-    cell = new_code_cell("1 + 1", execution_count=1, outputs=list(outputs))
+    notebook = new_notebook(["1 + 1"])
+    cell = notebook.cells[0]
+    cell.execution_count, cell.outputs = 1, list(outputs)
     if tags:
         cell.metadata["tags"] = list(tags)
-    return new_notebook(cells=[cell])
+    return notebook
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_tutorial_is_saved_fit_to_be_read_without_a_kernel(path: Path) -> None:
-    assert problems(nbformat.read(path, as_version=4)) == []
+    assert problems(read_notebook(path)) == []
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_tutorial_begins_with_its_title_and_ends_with_something_to_change(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
     first, last = notebook.cells[0], notebook.cells[-1]
     assert first.cell_type == "markdown" and first.source.startswith("# ")
     assert last.cell_type == "markdown" and last.source.count("\n") >= 2

@@ -11,10 +11,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
 from ..browser import Browser, JupyterServer, NotebookPage
+from ..notebook_files import new_notebook, read_notebook
 from .pages import ROOT
 from .saved_notebooks import WIDGET, differences, problems
 
@@ -33,7 +33,7 @@ OVER = """() => {
 def test_a_tutorial_runs_in_jupyterlab_as_it_is_stored(
     jupyter: JupyterServer, browser: Browser, local_model: str, path: Path
 ) -> None:
-    stored = nbformat.read(path, as_version=4)
+    stored = read_notebook(path)
     copy = Path(shutil.copy(path, jupyter.root / path.name))
     lab = NotebookPage(browser, jupyter, path.name)
     try:
@@ -42,7 +42,7 @@ def test_a_tutorial_runs_in_jupyterlab_as_it_is_stored(
         lab.page.wait_for_function(OVER, timeout=180_000, polling=100)
         _shoot(lab.page, f"lab_{path.stem}")
         lab.save()
-        fresh = nbformat.read(copy, as_version=4)
+        fresh = read_notebook(copy)
         assert lab.errors == []
         assert differences(stored, fresh) == []
         assert problems(fresh) == []
@@ -56,11 +56,11 @@ def test_a_saved_tutorial_is_read_offline_without_a_kernel(
     browser: Browser, tmp_path: Path, path: Path
 ) -> None:
     """nbconvert's own page asks for a typesetter of formulas and the like; ours asks for nothing more."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
+    empty = new_notebook([])
+    empty.metadata = notebook.metadata
     page, asked = _opened(browser, _converted(notebook, tmp_path / "page.html"))
-    bare, asked_by_itself = _opened(
-        browser, _converted(nbformat.v4.new_notebook(metadata=notebook.metadata), tmp_path / "bare.html")
-    )
+    bare, asked_by_itself = _opened(browser, _converted(empty, tmp_path / "bare.html"))
     assert asked <= asked_by_itself
     views = sum(
         WIDGET in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())

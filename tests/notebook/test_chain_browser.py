@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage, make_notebook
+from ..browser import Browser, JupyterServer, NotebookPage
+from ..notebook_files import make_notebook
 from .view_page import serious
 
 SETUP = """%load_ext workbench

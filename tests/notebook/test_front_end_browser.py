@@ -15,7 +15,8 @@ from typing import Any, Literal
 import anywidget
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage, make_notebook
+from ..browser import Browser, JupyterServer, NotebookPage
+from ..notebook_files import make_notebook
 
 SETUP = "%load_ext workbench\nfrom workbench import RunnableLambda"
 RUN = "%%chain c --input 1\nRunnableLambda(lambda x: x + 1, name='plus')"

@@ -4,12 +4,13 @@ interrupt and the Tab key do (through a client)."""
 import re
 import time
 
-import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
-from nbclient import NotebookClient
 
 from tests.chat_server import ChatServer
+from tests.notebook_files import new_notebook, run_notebook
+
+pytestmark = pytest.mark.slow
 
 SETUP = """
 %load_ext workbench
@@ -33,8 +34,8 @@ def executed():
         "%%chain bad --input 1\nRunnableLambda(lambda x: x) | boom",
         "1 + 1",
     ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
-    NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    notebook = new_notebook(cells)
+    run_notebook(notebook, allow_errors=True)
     return notebook
 
 

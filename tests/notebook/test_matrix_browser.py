@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage, make_notebook, need_browser
+from ..browser import Browser, JupyterServer, NotebookPage, need_browser
 from ..chat_server import ChatServer
+from ..notebook_files import make_notebook
 
 OLD_KERNEL = "ipykernel==6.29.*"
 KITS = Path(__file__).parent

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage, make_notebook
+from ..browser import Browser, JupyterServer, NotebookPage
+from ..notebook_files import make_notebook
 from .run_view_kit import PWNED
 
 OpenLab = Callable[..., NotebookPage]

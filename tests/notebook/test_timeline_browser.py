@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage, make_notebook
+from ..browser import Browser, JupyterServer, NotebookPage
+from ..notebook_files import make_notebook
 
 SETUP = "%load_ext workbench\nfrom timing_kit import *"
 COMPARE = """chains = {"joke": nap(0.03, "fetch") | model("joke_llm"), "poem": model("poem_llm", 0.08)}

@@ -9,7 +9,6 @@ import pytest
 
 from workbench.serve.server.app import create_app
 
-from .langserve_app import langserve_app
 from .servers import chains, running
 
 __all__ = ["ours", "theirs"]
@@ -23,5 +22,7 @@ def ours() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def theirs() -> Iterator[Any]:
+    from .langserve_app import langserve_app
+
     with running(langserve_app()) as address:
         yield address
