@@ -2,9 +2,8 @@
 
 Each test has the markers that its fixtures call for: ``browser`` (a real Chromium), ``model`` (the local
 model); ``timed`` (it measures time) makes it ``slow`` too. ``pytest`` without paths runs in several processes
-(xdist): a file is run by one of them, all tests of the model by one. The timed tests come last, when the
-other processes have ended; a failed one is repeated, and skipped in the end if other programs kept the
-machine busy.
+(xdist): a file is run by one of them, all tests of the model by one. A timed test that fails beside the
+others is repeated when they have ended, and skipped in the end if other programs keep the machine busy.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ __all__ = [
     "pytest_configure_node",
     "pytest_deselected",
     "pytest_runtest_protocol",
+    "pytest_runtestloop",
     "pytest_sessionfinish",
     "pytest_sessionstart",
     "pytest_terminal_summary",
@@ -49,23 +49,25 @@ __all__ = [
 
 MARKERS = ("browser", "model", "slow", "timed")
 FAST = "not browser and not model and not slow"
-TRIES = 3
+REPEATS = 2
 BUSY_CORES = 0.5  # others use more: a measurement may be wrong for that
 MOST_PROCESSES = 6  # each may have a JupyterLab and a Chromium of its own
 SHARED = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 """A folder for what the processes tell each other: the groups of the tests, and a lock for being alone."""
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 LOCK = pytest.StashKey[TextIO]()
+AGAIN = pytest.StashKey[dict[pytest.Item, list[pytest.TestReport]]]()
+"""The timed tests that have failed, with what is reported of them if they cannot be repeated."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """A process for each core if no path is given; with paths in this one, unless ``-n`` says otherwise."""
+    """A process more than there are cores, for tests that wait; this one if paths are given. Or ``-n``."""
     if "numprocesses" not in vars(config.option) or hasattr(config, "workerinput"):
         return
     everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if config.option.numprocesses is None and everything and not config.option.usepdb:
-        config.option.numprocesses = min(max(os.cpu_count() or 1, 2), MOST_PROCESSES)
+        config.option.numprocesses = min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -116,7 +118,7 @@ def pytest_collection() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Set the markers before tests are selected by them. Order the tests when pytest has put those with the
-    same parameters together, which brings some timed tests to the front."""
+    same parameters together."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         for marker, needs in (("browser", "browser"), ("model", "local_model"), ("slow", None)):
@@ -129,16 +131,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _place(item: pytest.Item) -> int:
-    """What takes longest first, so that the processes end together; what wants to be alone last."""
-    if item.get_closest_marker("timed"):
-        return 3
+    """What takes longest first, so that the processes end together."""
     return 0 if item.get_closest_marker("model") else 1 if item.get_closest_marker("browser") else 2
 
 
 def _group(item: pytest.Item) -> str:
-    return next(
-        (name for name in ("timed", "model") if item.get_closest_marker(name)), item.nodeid.split("::")[0]
-    )
+    return "model" if item.get_closest_marker("model") else item.nodeid.split("::")[0]
 
 
 class ByGroup(LoadScopeScheduling):  # type: ignore[misc, valid-type]  # of xdist, if it is there
@@ -164,28 +162,58 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         Browser.close_all()
     if not item.get_closest_marker("timed"):
         return None
-    _wait_until_alone(item.config)
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    others = []
-    for _ in range(TRIES):
-        others_work = OthersWork()
-        reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        others.append(others_work.cores())
-        if not any(report.failed for report in reports) or (len(others) > 1 and min(others) > BUSY_CORES):
-            break
-    for report in reports:
-        report.user_properties.append(("attempts", len(others)))
-        if report.failed and min(others) > BUSY_CORES:
-            said = str(report.longrepr).splitlines()[-1]
-            reason = f"Skipped: other programs used {min(others):.1f} cores or more all the time: {said}"
-            report.outcome, report.longrepr = "skipped", (str(item.path), item.location[1] or 0, reason)
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    if any(report.failed for report in reports):
+        item.config.stash.setdefault(AGAIN, {})[item] = reports
+    else:
+        _log(item, reports)
     return True
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[object]:
+    result = yield
+    again = session.config.stash.get(AGAIN, {})
+    if again and not (session.shouldstop or session.shouldfail):
+        _wait_until_alone(session.config)
+        for item, following in zip(again, [*list(again)[1:], None], strict=True):
+            again[item] = _repeated(item, following)
+    for item, reports in again.items():
+        for plugin in session.config.pluginmanager.get_plugins():
+            if hasattr(plugin, "item_index"):  # xdist's: the test that a report is of
+                plugin.item_index = session.items.index(item)
+        _log(item, reports)
+    return result
+
+
+def _repeated(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.TestReport]:
+    """What is reported of a timed test in the end."""
+    attempts = 1
+    for _ in range(REPEATS):
+        attempts += 1
+        others_work = OthersWork()
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        busy_cores = others_work.cores()
+        if busy_cores > BUSY_CORES or not any(report.failed for report in reports):
+            break
+    for report in reports:
+        report.user_properties.append(("attempts", attempts))
+        if report.failed and busy_cores > BUSY_CORES:
+            said = str(report.longrepr).splitlines()[-1]
+            reason = f"Skipped: other programs use {busy_cores:.1f} cores: {said}"
+            report.outcome, report.longrepr = "skipped", (str(item.path), item.location[1] or 0, reason)
+    return reports
+
+
+def _log(item: pytest.Item, reports: list[pytest.TestReport]) -> None:
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
 def _wait_until_alone(config: pytest.Config) -> None:
-    """Until the other processes have ended. None of them waits for this one."""
+    """Until the other processes have ended, or wait for this as well: then one after another."""
     lock = config.stash.get(LOCK, None)
     end = time.monotonic() + 900
     while lock and time.monotonic() < end:
