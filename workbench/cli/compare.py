@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
+from ..text.excerpts import typed_repr
 
 if TYPE_CHECKING:
     from ..timing.comparison import Comparison
@@ -127,9 +128,7 @@ def read_inputs(source: str) -> list[Any]:
     except ValueError as error:
         raise WorkbenchError(f"--inputs {source}: it is no JSON: {error}") from error
     if not isinstance(found, list) or not found:
-        raise WorkbenchError(
-            f"--inputs {source}: expected a list of inputs, got {type(found).__name__}: {found!r:.80}"
-        )
+        raise WorkbenchError(f"--inputs {source}: expected a list of inputs, got {typed_repr(found)}")
     return found
 
 

@@ -11,6 +11,7 @@ from ..engine.modes import AnyScope
 from ..runnables.base import Runnable, coerce
 from ..runnables.configurable_specs import ConfigurableFieldSpec, unique_specs
 from ..runnables.signatures import is_async
+from ..text.excerpts import typed_repr
 from . import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, convert_to_messages
 
 __all__ = ["BaseChatMessageHistory", "InMemoryChatMessageHistory", "RunnableWithMessageHistory"]
@@ -248,7 +249,7 @@ def _dict_for(step: RunnableWithMessageHistory[Any, Any], input: Any) -> Mapping
     if not isinstance(input, Mapping):
         raise TypeError(
             f"{step.get_name()}: history_messages_key={step.history_messages_key!r} adds to a dict input; "
-            f"expected a dict, got {type(input).__name__}: {input!r:.80}"
+            f"expected a dict, got {typed_repr(input)}"
         )
     return input
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from ..runnables.function import RunnableLambda
+from ..text.excerpts import typed_repr
 from .chunks import BaseMessageChunk, message_chunk_to_message
 from .conversion import convert_to_messages, message_class
 from .types import AIMessage, BaseMessage, Content, SystemMessage, ToolMessage
@@ -224,7 +225,7 @@ def _checked_counter(counter: Any) -> Counter:
     if not callable(counter) or isinstance(counter, type):
         raise TypeError(
             "trim_messages: token_counter: expected a function of a list of messages, a model or "
-            f'"approximate", got {type(counter).__name__}: {counter!r:.80}'
+            f'"approximate", got {typed_repr(counter)}'
         )
     if _counts_one(counter):
         return lambda messages: sum(map(counter, messages))

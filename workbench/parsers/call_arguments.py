@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import OutputParserError
 from ..messages import BaseMessage
+from ..text.excerpts import typed_repr
 from ..text.partial_json import JsonReader, JsonTextError
 from .base import GrowingJsonParser
 
@@ -79,6 +80,6 @@ def message_to_parse(parser: Any, input: Any) -> BaseMessage:
 
 def message_expected(parser: Any, input: Any) -> OutputParserError:
     return OutputParserError(
-        f"{parser.get_name()}: expected a message of a chat model, got {type(input).__name__}: {input!r:.80}",
+        f"{parser.get_name()}: expected a message of a chat model, got {typed_repr(input)}",
         llm_output=input if isinstance(input, str) else None,
     )

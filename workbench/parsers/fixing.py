@@ -18,6 +18,7 @@ from ..messages import BaseMessage
 from ..runnables.base import Runnable
 from ..runnables.input_output import output_of
 from ..runnables.shapes import Shape
+from ..text.excerpts import typed_repr
 from .base import BaseOutputParser, StrOutputParser
 
 if TYPE_CHECKING:
@@ -165,8 +166,8 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
         __tracebackhide__ = True
         if not isinstance(input, Mapping) or not {"completion", "prompt_value"} <= set(input):
             raise TypeError(
-                f"{self.get_name()}: expected {{'completion': ..., 'prompt_value': ...}}, got "
-                f"{type(input).__name__}: {input!r:.80}"
+                f"{self.get_name()}: expected {{'completion': ..., 'prompt_value': ...}}, "
+                f"got {typed_repr(input)}"
             )
         prompt = input["prompt_value"]
         text = prompt.to_string() if hasattr(prompt, "to_string") else str(prompt)

@@ -8,6 +8,7 @@ from ..engine.modes import AnyScope
 from ..runnables.run_manager import StepRun
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.signatures import accepts
+from ..text.excerpts import typed_repr
 from .documents import Document
 
 __all__ = ["BaseRetriever"]
@@ -38,9 +39,7 @@ class BaseRetriever(RunnableSerializable[str, list[Document]]):
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> list[Document]:
         __tracebackhide__ = True
         if not isinstance(input, str):
-            raise TypeError(
-                f"{self.get_name()}: expected a query as text, got {type(input).__name__}: {input!r:.80}"
-            )
+            raise TypeError(f"{self.get_name()}: expected a query as text, got {typed_repr(input)}")
         own = type(self)
         awaits = own._aget_relevant_documents is not BaseRetriever._aget_relevant_documents
         retrieve: Any = self._get_relevant_documents

@@ -17,6 +17,7 @@ from ..runnables.schema import model_of
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.shapes import Key, Shape
 from ..runnables.signatures import is_async
+from ..text.excerpts import typed_repr
 from .arguments import Arguments, Parameters, arguments_model, seen_by_models
 from .calls import ToolRequest, without_hidden
 
@@ -173,7 +174,7 @@ class BaseTool(RunnableSerializable[Any, Any]):
         if not isinstance(output, tuple) or len(output) != 2:
             raise ValueError(
                 f"tool {self.name!r}: response_format='content_and_artifact' expected a pair (content, "
-                f"artifact), got {type(output).__name__}: {output!r:.80}"
+                f"artifact), got {typed_repr(output)}"
             )
         return request.answer(*output)
 

@@ -11,15 +11,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ...errors import ModelAnswerError
+from ...text.excerpts import begun
 from .client import OpenAIClient
 from .stream import EventStream, StreamedAnswer, server_error
 
 __all__ = ["CompletionsClient", "parsed"]
 
 Result = TypeVar("Result")
-
-_SHOWN = 200
-"""Characters of what came that an error shows."""
 
 
 class CompletionsClient(OpenAIClient):
@@ -137,7 +135,7 @@ def parsed(http: Any, label: str, result_of: Callable[[dict[str, Any]], Result])
         return result_of(answer)
     except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
         text = http.content.decode("utf-8", "replace")
-        start = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+        start = repr(begun(text))
         raise ModelAnswerError(
             f"{label} did not answer with a completion but with {start}: "
             "is the address right (most end in /v1)?"

@@ -17,6 +17,7 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable
+from ...text.excerpts import typed_repr
 from .cell_line import CellOptions
 from .options import nearest
 
@@ -85,8 +86,7 @@ def inputs_of(value: Any, option: str = "--batch") -> list[Any]:
     if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame: one input per row
         return list(value.to_dict("records"))
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
-        what = f"{type(value).__name__}: {value!r:.80}"
-        raise ChainCellError(f"{option}: expected a list of inputs, got {what}")
+        raise ChainCellError(f"{option}: expected a list of inputs, got {typed_repr(value)}")
     inputs = list(value)
     if not inputs:
         raise ChainCellError(f"{option}: there is nothing to run, the {type(value).__name__} is empty")

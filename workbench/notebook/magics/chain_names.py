@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable, coerce
+from ...text.excerpts import typed_repr
 from .options import nearest
 
 __all__ = ["chain_called"]
@@ -23,4 +24,4 @@ def chain_called(name: str, namespace: Mapping[str, Any]) -> Runnable[Any, Any]:
         return coerce(namespace[name])
     except TypeError:
         value = namespace[name]
-        raise ChainCellError(f"{name} is no chain: it is {type(value).__name__}: {value!r:.80}") from None
+        raise ChainCellError(f"{name} is no chain: it is {typed_repr(value)}") from None

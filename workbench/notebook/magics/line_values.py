@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ChainCellError
+from ...text.excerpts import typed_repr
 from ...views.export import ENDINGS
 from ..run import Job
 from ..session import NamedChain
@@ -134,7 +135,7 @@ def _path(text: str, namespace: Mapping[str, Any]) -> Path:
     """The file to write, checked before anything runs. A plain path, a name or an expression."""
     value = value_of(text, namespace, f"--save {text}")
     if not isinstance(value, str | Path):
-        raise ChainCellError(f"--save: expected a path, got {type(value).__name__}: {value!r:.80}")
+        raise ChainCellError(f"--save: expected a path, got {typed_repr(value)}")
     path = Path(value).expanduser()
     if not path.name.endswith(ENDINGS):
         raise ChainCellError(f"--save {path}: expected a name that ends in {', '.join(ENDINGS)}")

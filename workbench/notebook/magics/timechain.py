@@ -10,6 +10,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ...engine.drive import drive
 from ...errors import ChainCellError
 from ...runnables.base import Runnable, coerce
+from ...text.excerpts import typed_repr
 from ...timing.comparison import Comparison
 from ..compare import compare
 from ..display import in_kernel, show_table
@@ -116,16 +117,14 @@ def _chains(value: Any) -> dict[str, Any]:
             try:
                 coerce(chain)
             except TypeError:
-                raise ChainCellError(
-                    f"{name!r} is no chain: it is {type(chain).__name__}: {chain!r:.80}"
-                ) from None
+                raise ChainCellError(f"{name!r} is no chain: it is {typed_repr(chain)}") from None
         return {str(name): chain for name, chain in value.items()}
     try:
         chain = coerce(value)
     except TypeError:
         raise ChainCellError(
             "the cell's last expression must be a chain or a dict of chains by name; it is "
-            f"{type(value).__name__}: {value!r:.80}"
+            f"{typed_repr(value)}"
         ) from None
     return {chain.get_name(): chain}
 
