@@ -19,6 +19,9 @@ __all__ = ["CompletionsClient", "parsed"]
 
 Result = TypeVar("Result")
 
+_OURS = frozenset({"model", "streaming", "stream_usage", "include_response_headers", "model_kwargs"})
+"""Fields that are no parameters of a request, or always part of it."""
+
 
 class CompletionsClient(OpenAIClient):
     """A mixin for models behind a completions API. *asked*: the messages or prompts of a call."""
@@ -31,7 +34,14 @@ class CompletionsClient(OpenAIClient):
     _resource: ClassVar[str]
     """Where the SDK's client has the API."""
     _request_fields: ClassVar[tuple[str, ...]]
-    """Fields that go into a request where they are set; the server's own defaults are left to it."""
+    """Fields that go into a request where they are set; the server's own defaults are left to it. They are
+    those that the class of an API declares, in their order."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "_resource" in vars(cls):
+            cls._request_fields = tuple(name for name in inspect.get_annotations(cls) if name not in _OURS)
 
     def _request(
         self, asked: Any, stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False

@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError.for_extra("serving a chain", "starlette", "serve") from error
 
-from .endpoints import POSTS, SCHEMAS, Service, answer_json
+from .endpoints import POSTS, SCHEMAS, Service, answer_json, header_of
 from .openapi import openapi_document
 from .options import ActiveRuns, ConfigModifier, ErrorDetail, Limits, RouteOptions, as_tokens, checked_path
 from .playground import playground_routes
@@ -140,7 +140,7 @@ class _OpenAPI:
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorization = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"authorization"), "")
+        authorization = header_of(scope, "authorization")
         seen = [service for service in self._services if service.options.lets_in(authorization)]
         if self._services and not seen:
             body = {"detail": "expected Authorization: Bearer and a token of this service"}
