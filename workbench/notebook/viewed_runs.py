@@ -20,7 +20,7 @@ def run_job(
     view: PaneOrNone | None = None,
     in_background: bool = False,
     main_thread: bool = False,
-    when_over: Callable[[ChainRun], None] | None = None,
+    when_over: Callable[[ChainRun], object] | None = None,
 ) -> ChainRun:
     """Run *job* under a view (none with ``view="none"``) as the session's next run.
 

@@ -16,7 +16,7 @@ from ..compare import compare
 from ..display import in_kernel, show_table
 from ..session import settings
 from .cell_body import CellBody
-from .chain_names import chain_called
+from .chain_names import as_chain, chain_called
 from .timing_line import HELP, TimingLine, read_timing_line
 
 __all__ = ["TimechainMagics"]
@@ -114,10 +114,7 @@ def _chains(value: Any) -> dict[str, Any]:
         if not value:
             raise ChainCellError('the dict of chains is empty: as in {"joke": joke, "poem": poem}')
         for name, chain in value.items():
-            try:
-                coerce(chain)
-            except TypeError:
-                raise ChainCellError(f"{name!r} is no chain: it is {typed_repr(chain)}") from None
+            as_chain(chain, repr(name))
         return {str(name): chain for name, chain in value.items()}
     try:
         chain = coerce(value)
