@@ -57,14 +57,11 @@ def _compare(options: Namespace) -> int:
     from rich.console import Console
 
     from ..notebook.compare import run_under_a_view
-    from ..serve.server.command import load_chain
+    from ..serve.server.command import load_chains
     from ..timing.experiment import experiment_of_chains
     from ..timing.timeline.timeline import Timeline
 
-    named = [load_chain(target) for target in options.chains]
-    chains = dict(named)
-    if len(chains) < len(named):
-        raise WorkbenchError("two chains have the same name: give one of them another")
+    chains = load_chains(options.chains)
     out = _checked_out(options.out)
     inputs = read_inputs(options.inputs)
     given = _arguments(options, len(chains), len(inputs))

@@ -108,17 +108,9 @@ def filter_messages(
 
     def choose(given: Any) -> Iterator[BaseMessage]:
         for message in convert_to_messages(given):
-            if (
-                message.name in (exclude_names or ())
-                or message.id in (exclude_ids or ())
-                or (excluded is not None and _is(message, excluded))
-            ):
+            if _is_among(message, exclude_names, exclude_ids, excluded):
                 continue
-            if includes_any and not (
-                message.name in (include_names or ())
-                or message.id in (include_ids or ())
-                or (included is not None and _is(message, included))
-            ):
+            if includes_any and not _is_among(message, include_names, include_ids, included):
                 continue
             if left := _without_calls(message, exclude_tool_calls):
                 yield left
@@ -217,6 +209,15 @@ def _is(message: BaseMessage, kinds: tuple[type[BaseMessage], ...] | None) -> bo
     return kinds is not None and isinstance(message, kinds)
 
 
+def _is_among(
+    message: BaseMessage,
+    names: Collection[str] | None,
+    ids: Collection[str] | None,
+    kinds: tuple[type[BaseMessage], ...] | None,
+) -> bool:
+    return message.name in (names or ()) or message.id in (ids or ()) or _is(message, kinds)
+
+
 def _checked_counter(counter: Any) -> Counter:
     if isinstance(counter, str) and counter == "approximate":
         return count_tokens_approximately
@@ -274,16 +275,15 @@ def _same_speaker(one: BaseMessage, other: BaseMessage) -> bool:
 def _merged(one: BaseMessage, other: BaseMessage, separator: str) -> BaseMessage:
     """Two messages as one, as their chunks add up, with *separator* between texts."""
     kind = next(chunk for chunk in BaseMessageChunk.__subclasses__() if issubclass(chunk, type(one)))
-    fields = {
-        name: getattr(other, name) for name in type(other).model_fields if name not in ("type", "content")
-    }
     content: Content = other.content
     if isinstance(one.content, str) and isinstance(content, str) and one.content and content:
         content = separator + content
-    first: BaseMessageChunk = kind(
-        **{name: getattr(one, name) for name in type(one).model_fields if name != "type"}
-    )
-    return message_chunk_to_message(first + kind(content=content, **fields))
+    first: BaseMessageChunk = kind(**_fields(one))
+    return message_chunk_to_message(first + kind(**{**_fields(other), "content": content}))
+
+
+def _fields(message: BaseMessage) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in type(message).model_fields if name != "type"}
 
 
 def _images(content: Content) -> int:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from ..engine.modes import AnyScope
 from ..messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
+from ..messages.chunks import whole_message
 from ..runnables.base import Runnable
 from ..text.excerpts import typed_repr
 from .generations import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult, ModelAnswer
@@ -270,10 +271,7 @@ def as_chunk(message: BaseMessage) -> AIMessageChunk:
 
 def whole(chunk: Any) -> AIMessage:
     """The message that a stream's chunks add up to."""
-    if not isinstance(chunk, AIMessageChunk):
-        return chunk if chunk is not None else AIMessage(content="")
-    names = set(AIMessage.model_fields)
-    return AIMessage(**{name: getattr(chunk, name) for name in names})
+    return AIMessage(content="") if chunk is None else whole_message(chunk)
 
 
 def _lists(messages: Sequence[Sequence[Any]]) -> list[Any]:

@@ -71,9 +71,6 @@ def _show(run: ChainRun, view: PaneOrNone | None) -> View:
     current = [run]
     again_lock = threading.Lock()
 
-    def stop() -> None:
-        current[0].stop()
-
     def rerun() -> None:
         with again_lock:
             if not current[0].done():
@@ -86,7 +83,7 @@ def _show(run: ChainRun, view: PaneOrNone | None) -> View:
     shown = new_view(
         run.live,
         title=run.name,
-        on_stop=stop,
+        on_stop=lambda: current[0].stop(),
         on_rerun=rerun,
         python=run.job.python,
         view=view,

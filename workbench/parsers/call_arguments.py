@@ -5,13 +5,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from ..errors import OutputParserError
 from ..messages import BaseMessage
 from ..text.excerpts import typed_repr
 from ..text.partial_json import JsonReader, JsonTextError
 from .base import GrowingJsonParser
 
-__all__ = ["ArgumentsReader", "CallParser", "arguments_expected", "message_expected", "message_to_parse"]
+__all__ = [
+    "ArgumentsReader",
+    "CallParser",
+    "arguments_expected",
+    "arguments_misfit",
+    "message_expected",
+    "message_to_parse",
+]
 
 
 class CallParser(GrowingJsonParser):
@@ -67,6 +76,15 @@ def arguments_expected(kind: str, name: str, text: str, expected: str) -> Output
     """The error for arguments that are not as *expected*."""
     return OutputParserError(
         f"{kind} {name!r}: expected arguments as a JSON object, with {expected}; they are {text!r:.200}",
+        llm_output=text,
+    )
+
+
+def arguments_misfit(name: str, text: str, error: ValidationError) -> OutputParserError:
+    """The error for arguments that a model's checks refuse."""
+    return OutputParserError(
+        f"expected arguments that fit {name}, got {text!r:.200}: {error}",
+        observation=str(error),
         llm_output=text,
     )
 

@@ -40,11 +40,9 @@ class BaseRetriever(RunnableSerializable[str, list[Document]]):
         __tracebackhide__ = True
         if not isinstance(input, str):
             raise TypeError(f"{self.get_name()}: expected a query as text, got {typed_repr(input)}")
-        own = type(self)
-        awaits = own._aget_relevant_documents is not BaseRetriever._aget_relevant_documents
-        retrieve: Any = self._get_relevant_documents
-        if awaits := awaits and not scope.blocking:
-            retrieve = self._aget_relevant_documents
+        has_async = type(self)._aget_relevant_documents is not BaseRetriever._aget_relevant_documents
+        awaits = has_async and not scope.blocking
+        retrieve: Any = self._aget_relevant_documents if awaits else self._get_relevant_documents
         if accepts(retrieve, "run_manager"):
             kwargs["run_manager"] = StepRun(scope)
         return await scope.call(retrieve, awaits, input, **kwargs)  # type: ignore[no-any-return]  # user code

@@ -166,9 +166,8 @@ class BaseTool(RunnableSerializable[Any, Any]):
             if self.handle_tool_error is False:
                 raise
             default = str(error.args[0]) if error.args else "Tool execution error"
-            return request.answer(
-                await _handled(self.handle_tool_error, error, default, scope), None, failed=True
-            )
+            text = await _handled(self.handle_tool_error, error, default, scope)
+            return request.answer(text, None, failed=True)
         if self.response_format == "content":
             return request.answer(output, None)
         if not isinstance(output, tuple) or len(output) != 2:

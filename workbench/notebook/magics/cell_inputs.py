@@ -21,7 +21,7 @@ from ...text.excerpts import typed_repr
 from .cell_line import CellOptions
 from .options import nearest
 
-__all__ = ["check_variables", "evaluate", "inputs_of", "names_in", "value_of", "variables"]
+__all__ = ["check_variables", "config_of", "evaluate", "inputs_of", "names_in", "value_of", "variables"]
 
 _BRACED = re.compile(r"\{([^{}]+)\}")
 
@@ -63,6 +63,14 @@ def evaluate(text: str, namespace: Mapping[str, Any], what: str) -> Any:
         return eval(text.strip(), dict(namespace))
     except Exception as error:
         raise ChainCellError(f"{what}: {type(error).__name__}: {error}") from error
+
+
+def config_of(text: str, namespace: Mapping[str, Any], *, one_each: bool = False) -> Any:
+    """The config that ``--config`` stands for; with *one_each* it may be a list of them, one an input."""
+    value = evaluate(text, namespace, f"--config {text}")
+    if all(isinstance(one, Mapping) for one in (value if one_each and isinstance(value, list) else [value])):
+        return value
+    raise ChainCellError(f"--config: expected a dict such as {{'tags': ['test']}}, got {value!r:.80}")
 
 
 def names_in(text: str) -> set[str]:

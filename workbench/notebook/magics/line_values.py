@@ -12,7 +12,7 @@ from ...text.excerpts import typed_repr
 from ...views.export import ENDINGS
 from ..run import Job
 from ..session import NamedChain
-from .cell_inputs import check_variables, evaluate, inputs_of, names_in, value_of
+from .cell_inputs import check_variables, config_of, evaluate, inputs_of, names_in, value_of
 from .cell_line import CellOptions
 
 __all__ = ["LineValues"]
@@ -95,9 +95,7 @@ class LineValues:
 
 def _source(text: str, value: Any) -> str:
     """A value of key=value as Python: its own text where that is an expression, else the value."""
-    if isinstance(value, str) and not names_in(text):
-        return repr(value)
-    if isinstance(value, str) and value == text:  # a bare word
+    if isinstance(value, str) and (value == text or not names_in(text)):  # a bare word, or a literal
         return repr(value)
     return text[1:-1] if text.startswith("{") and not isinstance(value, dict | set) else text
 
@@ -107,13 +105,6 @@ def _concurrency(text: str, namespace: Mapping[str, Any]) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ChainCellError(f"--concurrency: expected a number from 1, got {value!r}")
     return value
-
-
-def _config(text: str, namespace: Mapping[str, Any]) -> Any:
-    value = evaluate(text, namespace, f"--config {text}")
-    if all(isinstance(one, Mapping) for one in (value if isinstance(value, list) else [value])):
-        return value
-    raise ChainCellError(f"--config: expected a dict such as {{'tags': ['test']}}, got {value!r:.80}")
 
 
 def _seconds(text: str, namespace: Mapping[str, Any]) -> float:
@@ -148,7 +139,7 @@ _READERS = {
     "input": lambda text, namespace: evaluate(text, namespace, f"--input {text}"),
     "batch": lambda text, namespace: inputs_of(evaluate(text, namespace, f"--batch {text}")),
     "concurrency": _concurrency,
-    "config": _config,
+    "config": lambda text, namespace: config_of(text, namespace, one_each=True),
     "timeout": _seconds,
     "time": _repeats,
     "save": _path,

@@ -11,7 +11,6 @@ from ...engine.drive import drive
 from ...errors import ChainCellError
 from ...runnables.base import Runnable, coerce
 from ...text.excerpts import typed_repr
-from ...timing.comparison import Comparison
 from ..compare import compare
 from ..display import in_kernel, show_table
 from ..session import settings
@@ -102,7 +101,7 @@ class TimechainMagics(Magics):
             return found
         show_table(found)
         if in_kernel() and settings.auto and not read.has("no-charts"):
-            _show_charts(found)
+            found.charts._ipython_display_()
         # It is shown already, so it is not printed again; `_` and Out get it all the same.
         self.shell.displayhook.update_user_ns(found)
         return None
@@ -131,10 +130,3 @@ def _title(chains: Mapping[str, Any], inputs: list[Any] | None) -> str:
     if inputs is None:
         return names
     return f"{names}: {len(inputs)} input{'' if len(inputs) == 1 else 's'}"
-
-
-def _show_charts(found: Comparison) -> None:
-    from IPython.display import display
-
-    for chart in found.charts:
-        display(chart)  # type: ignore[no-untyped-call]  # IPython's

@@ -165,7 +165,8 @@ class Transport:
 
     @property
     def _library(self) -> Any:
-        return _http_library()
+        """httpx, or its continuation, which newer releases of the ``openai`` package bring."""
+        return import_module("httpx" if find_spec("httpx") is not None else "httpx2")
 
     @property
     def _errors(self) -> Any:
@@ -372,11 +373,6 @@ class _Attempt:
         self.trace(event, info)
 
 
-def _http_library() -> Any:
-    """httpx, or its continuation, which newer releases of the ``openai`` package bring."""
-    return import_module("httpx" if find_spec("httpx") is not None else "httpx2")
-
-
 def _check_status(response: Any, label: str) -> None:
     status = response.status_code
     if status == 200:
@@ -415,7 +411,11 @@ def _error_of_event(data: str | None, label: str) -> RemoteError:
         fields = json.loads(data or "")
         status = int(fields.get("status_code", 500))
     except (ValueError, TypeError, AttributeError) as error:
-        return _malformed(label, data, error)
+        failure = RemoteStreamError(
+            f"{label} sent something that is no event of a served chain: {_shown(data)}"
+        )
+        failure.__cause__ = error
+        return failure
     if status != 500:
         return RemoteStatusError(
             f"{label}: {begun(str(fields.get('message')))}", status, fields.get("message")
@@ -441,12 +441,6 @@ def chain_error_of(fields: Mapping[str, Any], label: str) -> RemoteChainError:
     if error.traceback:
         error.add_note(f"there:\n{error.traceback}")
     return error
-
-
-def _malformed(label: str, data: str | None, error: Exception) -> RemoteStreamError:
-    failure = RemoteStreamError(f"{label} sent something that is no event of a served chain: {_shown(data)}")
-    failure.__cause__ = error
-    return failure
 
 
 def _reason(error: BaseException) -> str:
