@@ -235,7 +235,7 @@ def get_server(
     server = _servers.get(name)
     if server is not None and server.alive():
         return server
-    weights.known(name)
+    weights.known(name)  # or ValueError
     with _lock:
         server = _servers.get(name)
         if server is not None and server.alive():

@@ -59,11 +59,9 @@ class Service:
         if name == "config_schema":
             keys = [key for key in self.options.config_keys if key != "configurable"]
             return self.chain.get_config_jsonschema(include=keys)
-        return (
-            self.chain.get_input_jsonschema()
-            if name == "input_schema"
-            else self.chain.get_output_jsonschema()
-        )
+        if name == "input_schema":
+            return self.chain.get_input_jsonschema()
+        return self.chain.get_output_jsonschema()
 
     # The endpoints
 
