@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
+from ..text.excerpts import typed_repr
 
 if TYPE_CHECKING:
     from ..timing.comparison import Comparison
@@ -56,14 +57,11 @@ def _compare(options: Namespace) -> int:
     from rich.console import Console
 
     from ..notebook.compare import run_under_a_view
-    from ..serve.server.command import load_chain
+    from ..serve.server.command import load_chains
     from ..timing.experiment import experiment_of_chains
     from ..timing.timeline.timeline import Timeline
 
-    named = [load_chain(target) for target in options.chains]
-    chains = dict(named)
-    if len(chains) < len(named):
-        raise WorkbenchError("two chains have the same name: give one of them another")
+    chains = load_chains(options.chains)
     out = _checked_out(options.out)
     inputs = read_inputs(options.inputs)
     given = _arguments(options, len(chains), len(inputs))
@@ -127,9 +125,7 @@ def read_inputs(source: str) -> list[Any]:
     except ValueError as error:
         raise WorkbenchError(f"--inputs {source}: it is no JSON: {error}") from error
     if not isinstance(found, list) or not found:
-        raise WorkbenchError(
-            f"--inputs {source}: expected a list of inputs, got {type(found).__name__}: {found!r:.80}"
-        )
+        raise WorkbenchError(f"--inputs {source}: expected a list of inputs, got {typed_repr(found)}")
     return found
 
 

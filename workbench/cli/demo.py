@@ -45,12 +45,9 @@ def _demo(options: argparse.Namespace) -> int:
         model = init_chat_model(options.model, temperature=0, max_tokens=64)
     except ValueError as error:
         raise WorkbenchError(str(error)) from error
-    joke = ChatPromptTemplate.from_template("Tell me a short joke about {topic}.") | model | StrOutputParser()
-    poem = (
-        ChatPromptTemplate.from_template("Write a short poem, two lines, about {topic}.")
-        | model
-        | StrOutputParser()
-    )
+    answer = model | StrOutputParser()
+    joke = ChatPromptTemplate.from_template("Tell me a short joke about {topic}.") | answer
+    poem = ChatPromptTemplate.from_template("Write a short poem, two lines, about {topic}.") | answer
     both: RunnableParallel[Any] = RunnableParallel(joke=joke, poem=poem)
 
     def heading(text: str) -> None:

@@ -79,15 +79,13 @@ def _copy(source: Path, target: Path) -> None:
     try:
         target.mkdir(exist_ok=True)
         for path in sorted(source.glob("*.ipynb")):
+            copy = target / path.name
             try:
-                with (target / path.name).open("xb") as new:
+                with copy.open("xb") as new:
                     new.write(path.read_bytes())
                 copied += 1
             except FileExistsError:
-                if (
-                    not (target / path.name).is_file()
-                    or (target / path.name).read_bytes() != path.read_bytes()
-                ):
+                if not copy.is_file() or copy.read_bytes() != path.read_bytes():
                     kept.append(path.name)
     except OSError as error:
         raise WorkbenchError(f"the tutorials cannot be copied to {target}: {error}") from error

@@ -11,7 +11,9 @@ from ..engine.modes import AnyScope
 from ..runnables.base import Runnable, coerce
 from ..runnables.configurable_specs import ConfigurableFieldSpec, unique_specs
 from ..runnables.signatures import is_async
-from . import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, convert_to_messages
+from ..text.excerpts import typed_repr
+from . import AIMessage, BaseMessage, HumanMessage, convert_to_messages
+from .chunks import whole_message
 
 __all__ = ["BaseChatMessageHistory", "InMemoryChatMessageHistory", "RunnableWithMessageHistory"]
 
@@ -222,11 +224,9 @@ class _Turn:
     async def remember(self, output: Any, scope: AnyScope) -> None:
         __tracebackhide__ = True
         answer = _as_messages(_entry(self._step, "output", self._step.output_messages_key, output), AIMessage)
-        messages = [*self._said, *(_whole(message) for message in answer)]
-        if scope.blocking:
-            await scope.call(self._history.add_messages, False, messages)
-        else:
-            await scope.call(self._history.aadd_messages, True, messages)
+        messages = [*self._said, *map(whole_message, answer)]
+        add: Any = self._history.add_messages if scope.blocking else self._history.aadd_messages
+        await scope.call(add, not scope.blocking, messages)
 
 
 def _entry(step: Runnable[Any, Any], side: str, key: str | None, value: Any) -> Any:
@@ -248,17 +248,10 @@ def _dict_for(step: RunnableWithMessageHistory[Any, Any], input: Any) -> Mapping
     if not isinstance(input, Mapping):
         raise TypeError(
             f"{step.get_name()}: history_messages_key={step.history_messages_key!r} adds to a dict input; "
-            f"expected a dict, got {type(input).__name__}: {input!r:.80}"
+            f"expected a dict, got {typed_repr(input)}"
         )
     return input
 
 
 def _as_messages(value: Any, kind: type[BaseMessage]) -> list[BaseMessage]:
     return [kind(content=value)] if isinstance(value, str) else convert_to_messages(value)
-
-
-def _whole(message: BaseMessage) -> BaseMessage:
-    """The message as no chunk: a stream's sum is one."""
-    if not isinstance(message, AIMessageChunk):
-        return message
-    return AIMessage(**{name: getattr(message, name) for name in AIMessage.model_fields})

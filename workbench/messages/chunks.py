@@ -36,6 +36,7 @@ __all__ = [
     "begins_another_call",
     "message_chunk_to_message",
     "parse_tool_calls",
+    "whole_message",
 ]
 
 _set = object.__setattr__
@@ -209,6 +210,13 @@ def message_chunk_to_message(chunk: BaseMessage) -> BaseMessage:
     kind: type[BaseMessage] = type(chunk).__mro__[1]
     fields = {name: getattr(chunk, name) for name in kind.model_fields if name != "type"}
     return kind(**fields)
+
+
+def whole_message(value: Any) -> Any:
+    """The answer of a model that its chunks add up to; anything else is returned as it is."""
+    if not isinstance(value, AIMessageChunk):
+        return value
+    return AIMessage(**{name: getattr(value, name) for name in AIMessage.model_fields})
 
 
 def parse_tool_calls(

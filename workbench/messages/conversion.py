@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from ..text.excerpts import typed_repr
 from .chunks import (
     AIMessageChunk,
     BaseMessageChunk,
@@ -97,7 +98,7 @@ def convert_to_message(thing: Any) -> BaseMessage:
         return _from_fields(thing[0], {"content": thing[1]})
     raise TypeError(
         "expected a message, text, ('role', 'content') or {'role': ..., 'content': ...}, "
-        f"got {type(thing).__name__}: {thing!r:.80}"
+        f"got {typed_repr(thing)}"
     )
 
 
@@ -115,9 +116,7 @@ def convert_to_messages(things: Any) -> list[BaseMessage]:
         return [convert_to_message(things)]
     if isinstance(things, Sequence):
         return [convert_to_message(thing) for thing in things]
-    raise TypeError(
-        f"expected text, a list of messages or a PromptValue, got {type(things).__name__}: {things!r:.80}"
-    )
+    raise TypeError(f"expected text, a list of messages or a PromptValue, got {typed_repr(things)}")
 
 
 def message_to_openai(message: BaseMessage) -> dict[str, Any]:

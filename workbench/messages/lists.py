@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from ..runnables.function import RunnableLambda
+from ..text.excerpts import typed_repr
 from .chunks import BaseMessageChunk, message_chunk_to_message
 from .conversion import convert_to_messages, message_class
 from .types import AIMessage, BaseMessage, Content, SystemMessage, ToolMessage
@@ -107,17 +108,9 @@ def filter_messages(
 
     def choose(given: Any) -> Iterator[BaseMessage]:
         for message in convert_to_messages(given):
-            if (
-                message.name in (exclude_names or ())
-                or message.id in (exclude_ids or ())
-                or (excluded is not None and _is(message, excluded))
-            ):
+            if _is_among(message, exclude_names, exclude_ids, excluded):
                 continue
-            if includes_any and not (
-                message.name in (include_names or ())
-                or message.id in (include_ids or ())
-                or (included is not None and _is(message, included))
-            ):
+            if includes_any and not _is_among(message, include_names, include_ids, included):
                 continue
             if left := _without_calls(message, exclude_tool_calls):
                 yield left
@@ -216,6 +209,15 @@ def _is(message: BaseMessage, kinds: tuple[type[BaseMessage], ...] | None) -> bo
     return kinds is not None and isinstance(message, kinds)
 
 
+def _is_among(
+    message: BaseMessage,
+    names: Collection[str] | None,
+    ids: Collection[str] | None,
+    kinds: tuple[type[BaseMessage], ...] | None,
+) -> bool:
+    return message.name in (names or ()) or message.id in (ids or ()) or _is(message, kinds)
+
+
 def _checked_counter(counter: Any) -> Counter:
     if isinstance(counter, str) and counter == "approximate":
         return count_tokens_approximately
@@ -224,7 +226,7 @@ def _checked_counter(counter: Any) -> Counter:
     if not callable(counter) or isinstance(counter, type):
         raise TypeError(
             "trim_messages: token_counter: expected a function of a list of messages, a model or "
-            f'"approximate", got {type(counter).__name__}: {counter!r:.80}'
+            f'"approximate", got {typed_repr(counter)}'
         )
     if _counts_one(counter):
         return lambda messages: sum(map(counter, messages))
@@ -273,16 +275,15 @@ def _same_speaker(one: BaseMessage, other: BaseMessage) -> bool:
 def _merged(one: BaseMessage, other: BaseMessage, separator: str) -> BaseMessage:
     """Two messages as one, as their chunks add up, with *separator* between texts."""
     kind = next(chunk for chunk in BaseMessageChunk.__subclasses__() if issubclass(chunk, type(one)))
-    fields = {
-        name: getattr(other, name) for name in type(other).model_fields if name not in ("type", "content")
-    }
     content: Content = other.content
     if isinstance(one.content, str) and isinstance(content, str) and one.content and content:
         content = separator + content
-    first: BaseMessageChunk = kind(
-        **{name: getattr(one, name) for name in type(one).model_fields if name != "type"}
-    )
-    return message_chunk_to_message(first + kind(content=content, **fields))
+    first: BaseMessageChunk = kind(**_fields(one))
+    return message_chunk_to_message(first + kind(**{**_fields(other), "content": content}))
+
+
+def _fields(message: BaseMessage) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in type(message).model_fields if name != "type"}
 
 
 def _images(content: Content) -> int:

@@ -14,7 +14,9 @@ from uuid import uuid4
 
 from ..engine.modes import AnyScope
 from ..messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
+from ..messages.chunks import whole_message
 from ..runnables.base import Runnable
+from ..text.excerpts import typed_repr
 from .generations import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult, ModelAnswer
 from .language import BaseLanguageModel, missing
 
@@ -173,7 +175,7 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
         if not isinstance(message, AIMessageChunk):
             raise TypeError(
                 f"{type(self).__name__}.{'_astream' if is_async else '_stream'}: expected chunks of type "
-                f"ChatGenerationChunk or AIMessageChunk, got {type(message).__name__}: {message!r:.80}"
+                f"ChatGenerationChunk or AIMessageChunk, got {typed_repr(message)}"
             )
         if info := getattr(item, "generation_info", None):
             message.response_metadata = {**info, **message.response_metadata}
@@ -192,7 +194,7 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
             if not isinstance(message, BaseMessage):
                 raise TypeError(
                     f"{type(self).__name__}.{method}: expected ChatGeneration(message=AIMessage(...)), "
-                    f"got {type(message).__name__}: {message!r:.80}"
+                    f"got {typed_repr(message)}"
                 )
             if not message.id:
                 message.id = f"run-{uuid4()}"
@@ -254,9 +256,7 @@ class SimpleChatModel(BaseChatModel):
     ) -> ChatResult:
         text = self._call(messages, stop=stop, run_manager=run_manager, **kwargs)
         if not isinstance(text, str):
-            raise TypeError(
-                f"{type(self).__name__}._call: expected text, got {type(text).__name__}: {text!r:.80}"
-            )
+            raise TypeError(f"{type(self).__name__}._call: expected text, got {typed_repr(text)}")
         return ChatResult([ChatGeneration(AIMessage(content=text))])
 
 
@@ -271,10 +271,7 @@ def as_chunk(message: BaseMessage) -> AIMessageChunk:
 
 def whole(chunk: Any) -> AIMessage:
     """The message that a stream's chunks add up to."""
-    if not isinstance(chunk, AIMessageChunk):
-        return chunk if chunk is not None else AIMessage(content="")
-    names = set(AIMessage.model_fields)
-    return AIMessage(**{name: getattr(chunk, name) for name in names})
+    return AIMessage(content="") if chunk is None else whole_message(chunk)
 
 
 def _lists(messages: Sequence[Sequence[Any]]) -> list[Any]:
@@ -282,7 +279,6 @@ def _lists(messages: Sequence[Sequence[Any]]) -> list[Any]:
     for one in lists:
         if isinstance(one, str | BaseMessage):
             raise TypeError(
-                "generate: expected a list of lists of messages, got a list with a "
-                f"{type(one).__name__}: {one!r:.80}"
+                f"generate: expected a list of lists of messages, got a list with a {typed_repr(one)}"
             )
     return lists

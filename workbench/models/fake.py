@@ -14,6 +14,7 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from ..messages import AIMessage, AIMessageChunk, BaseMessage, ToolCallChunk
 from ..runnables.base import Runnable
+from ..text.excerpts import typed_repr
 from .chat import BaseChatModel, whole
 from .generations import ChatGeneration, ChatResult
 from .llm import LLM
@@ -259,8 +260,7 @@ def _check(response: Any) -> None:
     for part in parts:
         if not isinstance(part, str | Exception | BaseMessage):
             raise ValueError(
-                "expected text, messages, exceptions, or lists of these, "
-                f"got {type(part).__name__}: {part!r:.80}"
+                f"expected text, messages, exceptions, or lists of these, got {typed_repr(part)}"
             )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from ..engine.modes import AnyScope
 from ..engine.runs import Run
 from ..messages import get_buffer_string
+from ..text.excerpts import typed_repr
 from .generations import Generation, LLMResult, ModelAnswer
 from .language import BaseLanguageModel, missing
 
@@ -136,7 +137,7 @@ class BaseLLM(BaseLanguageModel[str]):
                 if not isinstance(text, str):
                     raise TypeError(
                         f"{type(self).__name__}.{'_astream' if is_async else '_stream'}: expected chunks of "
-                        f"text, or with a text, got {type(item).__name__}: {item!r:.80}"
+                        f"text, or with a text, got {typed_repr(item)}"
                     )
                 _keep_info(scope.run, getattr(item, "generation_info", None))
                 yield text
@@ -147,10 +148,7 @@ class BaseLLM(BaseLanguageModel[str]):
         if isinstance(result, LLMResult) and result.generations and result.generations[0]:
             return ModelAnswer(list(result.generations[0]), result.llm_output)
         expected = "text" if "call" in method else "an LLMResult with a generation for the prompt"
-        raise TypeError(
-            f"{type(self).__name__}.{method}: expected {expected}, "
-            f"got {type(result).__name__}: {result!r:.80}"
-        )
+        raise TypeError(f"{type(self).__name__}.{method}: expected {expected}, got {typed_repr(result)}")
 
     def _answer_of_chunks(self, total: Any) -> ModelAnswer:
         return ModelAnswer([Generation(total or "")])

@@ -22,6 +22,7 @@ from ..parsers.tool_calls import JsonOutputKeyToolsParser, PydanticToolsParser
 from ..runnables.base import Runnable
 from ..runnables.parallel import RunnableParallel
 from ..runnables.shapes import Key, Shape
+from ..text.excerpts import typed_repr
 from ..tools.openai_format import convert_to_openai_function, convert_to_openai_tool
 
 __all__ = ["Method", "structured", "tool_arguments"]
@@ -47,7 +48,7 @@ def tool_arguments(
     {'type': 'function', 'function': {'name': 'f'}}
     """
     if isinstance(tools, str | Mapping) or not isinstance(tools, Sequence):
-        raise TypeError(f"bind_tools: expected a list of tools, got {type(tools).__name__}: {tools!r:.80}")
+        raise TypeError(f"bind_tools: expected a list of tools, got {typed_repr(tools)}")
     offered = [convert_to_openai_tool(each, strict=strict) for each in tools]
     names = [each["function"]["name"] for each in offered if "function" in each]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -78,9 +79,7 @@ def _choice(given: Any, names: list[str]) -> Any:
             return dict(given)
         given = wanted
     else:
-        raise TypeError(
-            f"tool_choice: expected text, a bool or a dict, got {type(given).__name__}: {given!r:.80}"
-        )
+        raise TypeError(f"tool_choice: expected text, a bool or a dict, got {typed_repr(given)}")
     raise ValueError(
         f'tool_choice: expected "auto", "none", "any" or one of {", ".join(names) or "no tools"}, '
         f"got {given!r}"

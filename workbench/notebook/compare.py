@@ -139,10 +139,8 @@ def batch_against_one_by_one(
     __tracebackhide__ = True
     if max_concurrency is not None:
         check_number("max_concurrency", max_concurrency, 1)
-    experiment, title = (
-        experiment_of_chains(chain, inputs, concurrency=max_concurrency),
-        "batch against one by one",
-    )
+    experiment = experiment_of_chains(chain, inputs, concurrency=max_concurrency)
+    title = "batch against one by one"
     return run_under_a_view(
         experiment, title, live, repeats=repeats, warmup=warmup, config=config, on_progress=on_progress
     )

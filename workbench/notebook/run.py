@@ -11,7 +11,7 @@ import concurrent.futures
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -264,14 +264,11 @@ class ChainRun:
         limit = asyncio.timeout(self.job.timeout_s)
         try:
             async with limit:
-                return await self._call(observers)
+                return await (self._batch(observers) if self.job.is_batch else self._stream(observers))
         except TimeoutError:
             if not limit.expired():  # the chain's own
                 raise
             raise self._too_late() from None
-
-    def _call(self, observers: Observers) -> Awaitable[Any]:
-        return self._batch(observers) if self.job.is_batch else self._stream(observers)
 
     async def _stream(self, observers: Observers) -> Any:
         __tracebackhide__ = True
@@ -326,7 +323,6 @@ def _with(config: Any, observers: Observers) -> Any:
 
 def _whole(value: Any) -> Any:
     """An output as ``invoke`` gives it: chunks of a message add up to a chunk, but a message is expected."""
-    from ..messages import AIMessageChunk
-    from ..models.chat import whole
+    from ..messages.chunks import whole_message
 
-    return whole(value) if isinstance(value, AIMessageChunk) else value
+    return whole_message(value)

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from ..text.units import count, duration, money
 from ..views.document import figures
-from ..views.terminal.text import cropped, one_line
+from ..views.terminal.text import cropped, one_line, padded
 from .run import ChainRun
 
 __all__ = ["brief", "run_rows", "text_table"]
@@ -49,7 +49,7 @@ def text_table(rows: list[list[str]], width: int | None = None) -> str:
         cleaned = [
             [cropped(cell, room, "~") for cell, room in zip(row, widths, strict=True)] for row in cleaned
         ]
-    lines = ([_padded(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cleaned)
+    lines = ([padded(cell, width) for cell, width in zip(row, widths, strict=True)] for row in cleaned)
     return "\n".join("  ".join(cells).rstrip() for cells in lines)
 
 
@@ -64,10 +64,6 @@ def brief(input: Any, is_batch: bool = False) -> str:
     if isinstance(input, Mapping) and all(isinstance(key, str) for key in input):
         return " ".join(f"{key}={_value(value)}" for key, value in list(input.items())[:6])
     return _value(input)
-
-
-def _padded(cell: str, width: int) -> str:
-    return cell + " " * (width - cell_len(cell))
 
 
 def _value(value: Any) -> str:

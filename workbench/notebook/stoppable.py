@@ -65,10 +65,9 @@ class Stoppable:
             return
         deadline = time.monotonic() + _AGAIN_S
         while self._sent and not self._noticed and time.monotonic() < deadline:
+            # The signal is on its way: it belongs to this work, not to what comes after.
             with contextlib.suppress(KeyboardInterrupt):
-                time.sleep(
-                    0.001
-                )  # the signal is on its way: it belongs to this work, not to what comes after
+                time.sleep(0.001)
         signal.signal(signal.SIGINT, self._before if self._before is not None else signal.default_int_handler)
 
     def _interrupt(self) -> None:

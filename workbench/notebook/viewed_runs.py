@@ -20,7 +20,7 @@ def run_job(
     view: PaneOrNone | None = None,
     in_background: bool = False,
     main_thread: bool = False,
-    when_over: Callable[[ChainRun], None] | None = None,
+    when_over: Callable[[ChainRun], object] | None = None,
 ) -> ChainRun:
     """Run *job* under a view (none with ``view="none"``) as the session's next run.
 
@@ -71,9 +71,6 @@ def _show(run: ChainRun, view: PaneOrNone | None) -> View:
     current = [run]
     again_lock = threading.Lock()
 
-    def stop() -> None:
-        current[0].stop()
-
     def rerun() -> None:
         with again_lock:
             if not current[0].done():
@@ -86,7 +83,7 @@ def _show(run: ChainRun, view: PaneOrNone | None) -> View:
     shown = new_view(
         run.live,
         title=run.name,
-        on_stop=stop,
+        on_stop=lambda: current[0].stop(),
         on_rerun=rerun,
         python=run.job.python,
         view=view,

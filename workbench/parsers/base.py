@@ -20,6 +20,7 @@ from ..engine.modes import AnyScope
 from ..errors import OutputParserError
 from ..messages import AnyMessage, BaseMessage
 from ..runnables.serializable import RunnableSerializable
+from ..text.excerpts import typed_repr
 from ..tracing.callbacks import Generation
 
 __all__ = [
@@ -301,9 +302,7 @@ def text_to_parse(parser: Any, input: Any) -> str:
         return content if isinstance(content, str) else input.text
     if isinstance(input, str):
         return input
-    raise OutputParserError(
-        f"{parser.get_name()}: expected a message or text, got {type(input).__name__}: {input!r:.80}"
-    )
+    raise OutputParserError(f"{parser.get_name()}: expected a message or text, got {typed_repr(input)}")
 
 
 def generation_of(parser: Any, input: Any) -> Generation:

@@ -5,12 +5,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from ..errors import OutputParserError
 from ..messages import BaseMessage
+from ..text.excerpts import typed_repr
 from ..text.partial_json import JsonReader, JsonTextError
 from .base import GrowingJsonParser
 
-__all__ = ["ArgumentsReader", "CallParser", "arguments_expected", "message_expected", "message_to_parse"]
+__all__ = [
+    "ArgumentsReader",
+    "CallParser",
+    "arguments_expected",
+    "arguments_misfit",
+    "message_expected",
+    "message_to_parse",
+]
 
 
 class CallParser(GrowingJsonParser):
@@ -70,6 +80,15 @@ def arguments_expected(kind: str, name: str, text: str, expected: str) -> Output
     )
 
 
+def arguments_misfit(name: str, text: str, error: ValidationError) -> OutputParserError:
+    """The error for arguments that a model's checks refuse."""
+    return OutputParserError(
+        f"expected arguments that fit {name}, got {text!r:.200}: {error}",
+        observation=str(error),
+        llm_output=text,
+    )
+
+
 def message_to_parse(parser: Any, input: Any) -> BaseMessage:
     """The message that came; OutputParserError for anything else."""
     if isinstance(input, BaseMessage):
@@ -79,6 +98,6 @@ def message_to_parse(parser: Any, input: Any) -> BaseMessage:
 
 def message_expected(parser: Any, input: Any) -> OutputParserError:
     return OutputParserError(
-        f"{parser.get_name()}: expected a message of a chat model, got {type(input).__name__}: {input!r:.80}",
+        f"{parser.get_name()}: expected a message of a chat model, got {typed_repr(input)}",
         llm_output=input if isinstance(input, str) else None,
     )

@@ -8,7 +8,7 @@ shows it the prompt and what it wrote; ``RetryWithErrorOutputParser`` the error 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from ..messages import BaseMessage
 from ..runnables.base import Runnable
 from ..runnables.input_output import output_of
 from ..runnables.shapes import Shape
+from ..text.excerpts import typed_repr
 from .base import BaseOutputParser, StrOutputParser
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
     datetime.datetime(1969, 7, 20, 0, 0)
     """
 
+    _template: ClassVar[str] = _RETRY
+
     @property
     def InputType(self) -> Any:
         return dict[str, Any]
@@ -146,11 +149,7 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
     @classmethod
     def from_llm(cls, llm: Any, parser: Any, prompt: Any = None, max_retries: int = 1) -> Self:
         """*prompt*: a template that may use these three variables."""
-        return cls._asking(llm, parser, prompt, cls._template(), max_retries)
-
-    @classmethod
-    def _template(cls) -> str:
-        return _RETRY
+        return cls._asking(llm, parser, prompt, cls._template, max_retries)
 
     def parse(self, text: str) -> T:
         raise NotImplementedError(f"{type(self).__name__}: call parse_with_prompt(completion, prompt_value)")
@@ -165,8 +164,8 @@ class RetryOutputParser(_AskingAgain[T], Generic[T]):
         __tracebackhide__ = True
         if not isinstance(input, Mapping) or not {"completion", "prompt_value"} <= set(input):
             raise TypeError(
-                f"{self.get_name()}: expected {{'completion': ..., 'prompt_value': ...}}, got "
-                f"{type(input).__name__}: {input!r:.80}"
+                f"{self.get_name()}: expected {{'completion': ..., 'prompt_value': ...}}, "
+                f"got {typed_repr(input)}"
             )
         prompt = input["prompt_value"]
         text = prompt.to_string() if hasattr(prompt, "to_string") else str(prompt)
@@ -183,9 +182,7 @@ class RetryWithErrorOutputParser(RetryOutputParser[T], Generic[T]):
     datetime.datetime(1969, 7, 20, 0, 0)
     """
 
-    @classmethod
-    def _template(cls) -> str:
-        return _RETRY_WITH_ERROR
+    _template: ClassVar[str] = _RETRY_WITH_ERROR
 
 
 def _instructions(parser: Any) -> str:

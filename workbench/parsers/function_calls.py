@@ -11,7 +11,7 @@ from ..engine.chunks import MISSING
 from ..errors import OutputParserError
 from ..messages import BaseMessage
 from .base import BaseGenerationOutputParser, GrowingReader, Outputs
-from .call_arguments import ArgumentsReader, CallParser, message_to_parse
+from .call_arguments import ArgumentsReader, CallParser, arguments_misfit, message_to_parse
 
 __all__ = [
     "JsonKeyOutputFunctionsParser",
@@ -122,11 +122,7 @@ class PydanticOutputFunctionsParser(OutputFunctionsParser):
         try:
             return schema.model_validate_json(call["arguments"])
         except ValidationError as error:
-            raise OutputParserError(
-                f"expected arguments that fit {schema.__name__}, got {call['arguments']!r:.200}: {error}",
-                observation=str(error),
-                llm_output=call["arguments"],
-            ) from error
+            raise arguments_misfit(schema.__name__, call["arguments"], error) from error
 
 
 class PydanticAttrOutputFunctionsParser(PydanticOutputFunctionsParser):

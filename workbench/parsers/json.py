@@ -126,9 +126,6 @@ class PydanticOutputParser(JsonOutputParser, Generic[M]):
         found = super().parse_result(result, partial=True)
         return None if found is None else self._tried(found)
 
-    def get_format_instructions(self) -> str:
-        return instructions_for(self.pydantic_object)
-
     def _validated(self, found: Any, text: str) -> M:
         try:
             return self.pydantic_object.model_validate(found)

@@ -9,13 +9,11 @@ from pydantic import Field
 from ..engine.chunks import Fold
 from ..errors import OutputParserError
 from ..messages import AIMessage, BaseMessage
+from ..text.excerpts import begun
 from .base import BaseCumulativeTransformOutputParser, GrowingReader
 from .call_arguments import message_expected
 
 __all__ = ["AnswerParser"]
-
-_SHOWN = 200
-"""Characters of an answer that an error shows."""
 
 
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
@@ -107,9 +105,7 @@ class _CheckedGrowth:
 
 def _said(message: BaseMessage) -> str:
     text = message.text
-    if not text:
-        return ""
-    return f" and said {text if len(text) <= _SHOWN else f'{text[:_SHOWN]}...'!r}"
+    return f" and said {begun(text)!r}" if text else ""
 
 
 def _cut(message: BaseMessage) -> str:

@@ -16,7 +16,13 @@ from ..errors import OutputParserError
 from ..messages import BaseMessage
 from ..messages.chunks import begins_another_call
 from .base import GrowingReader, Outputs
-from .call_arguments import ArgumentsReader, CallParser, arguments_expected, message_to_parse
+from .call_arguments import (
+    ArgumentsReader,
+    CallParser,
+    arguments_expected,
+    arguments_misfit,
+    message_to_parse,
+)
 
 __all__ = ["JsonOutputKeyToolsParser", "JsonOutputToolsParser", "PydanticToolsParser"]
 
@@ -117,11 +123,7 @@ class PydanticToolsParser(JsonOutputToolsParser):
         except ValidationError as error:
             if partial:
                 return None
-            raise OutputParserError(
-                f"expected arguments that fit {call.name}, got {call.text!r:.200}: {error}",
-                observation=str(error),
-                llm_output=call.text,
-            ) from error
+            raise arguments_misfit(call.name, call.text, error) from error
         if call.whole:
             call.instance = instance
         return instance

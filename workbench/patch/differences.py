@@ -33,9 +33,8 @@ def differences(old: Any, new: Any, path: str) -> Iterator[Op]:
 
 def _dict_differences(old: dict[str, Any], new: dict[str, Any], path: str) -> Iterator[Op]:
     kept = [key for key in old if key in new]
-    if kept != list(new)[: len(kept)] or (
-        old and not kept
-    ):  # another order, which readers see, or another object
+    # Another order, which readers see, or another object.
+    if kept != list(new)[: len(kept)] or (old and not kept):
         yield _replaced(path, new)
         return
     for key in old:

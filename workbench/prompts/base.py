@@ -15,6 +15,7 @@ from ..engine.modes import AnyScope
 from ..messages.html import messages_html
 from ..messages.types import AnyMessage, BaseMessage, ChatMessage
 from ..runnables.serializable import RunnableSerializable
+from ..text.excerpts import typed_repr
 from .values import ChatPromptValue, ChatPromptValueConcrete, PromptValue, StringPromptValue
 
 if TYPE_CHECKING:
@@ -110,8 +111,7 @@ class BasePromptTemplate(RunnableSerializable[Any, PromptValue]):
         if not isinstance(given, Mapping):
             if len(self.input_variables) != 1:
                 raise TypeError(
-                    f"{self.get_name()}: expected a dict with {self.input_variables}, "
-                    f"got {type(given).__name__}: {given!r:.80}"
+                    f"{self.get_name()}: expected a dict with {self.input_variables}, got {typed_repr(given)}"
                 )
             given = {self.input_variables[0]: given}
         return self._complete(given)

@@ -13,6 +13,7 @@ from typing import Any, Literal, SupportsIndex, overload
 
 from ..engine.modes import AnyScope, drive
 from ..messages.types import BaseMessage
+from ..text.excerpts import typed_repr
 from .base import BaseChatPromptTemplate, check_declared
 from .chat_pieces import as_piece, is_pair
 from .message_templates import (
@@ -54,7 +55,7 @@ class ChatPromptTemplate(BaseChatPromptTemplate):
         if isinstance(messages, str) or not isinstance(messages, Sequence):
             raise TypeError(
                 "ChatPromptTemplate: expected a list of messages; for one text use from_template; "
-                f"got {type(messages).__name__}: {messages!r:.80}"
+                f"got {typed_repr(messages)}"
             )
         super().__init__(**{"messages": [as_piece(item, template_format) for item in messages], **fields})
         check_declared(self, fields.get("input_variables"), self.validate_template)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..messages.conversion import OPENAI_ROLE
 from ..messages.types import BaseMessage
+from ..text.excerpts import typed_repr
 from .base import BaseChatPromptTemplate
 from .message_templates import (
     AIMessagePromptTemplate,
@@ -55,7 +56,7 @@ def as_piece(item: Any, template_format: TemplateFormat) -> Any:
         return _of_role(item[0], item[1], template_format)
     raise TypeError(
         "ChatPromptTemplate: expected messages, ('role', 'template') pairs or placeholders, "
-        f"got {type(item).__name__}: {item!r:.80}"
+        f"got {typed_repr(item)}"
     )
 
 

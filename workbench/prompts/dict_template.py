@@ -7,6 +7,7 @@ from typing import Any
 
 from ..engine.modes import AnyScope
 from ..runnables.serializable import RunnableSerializable
+from ..text.excerpts import typed_repr
 from .templates import Template, TemplateFormat, compile_template
 
 __all__ = ["DictPromptTemplate"]
@@ -55,8 +56,7 @@ class DictPromptTemplate(RunnableSerializable[Any, dict[str, Any]]):
         __tracebackhide__ = True
         if not isinstance(input, Mapping):
             raise TypeError(
-                f"{self.get_name()}: expected a dict with {self.input_variables}, "
-                f"got {type(input).__name__}: {input!r:.80}"
+                f"{self.get_name()}: expected a dict with {self.input_variables}, got {typed_repr(input)}"
             )
         return self.format(**input)
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..messages.conversion import convert_to_messages
 from ..messages.types import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
 from ..runnables.provided import provided
+from ..text.excerpts import typed_repr
 from .base import MESSAGES, MessagesPreview
 from .dict_template import DictPromptTemplate
 from .string import PromptTemplate, StringPromptTemplate, cut_repr
@@ -112,8 +113,7 @@ class MessagesPlaceholder(BaseMessagePromptTemplate):
         given = values.get(self.variable_name, ()) if self.optional else values[self.variable_name]
         if isinstance(given, str | BaseMessage):
             raise TypeError(
-                f"variable {self.variable_name!r}: expected a list of messages, "
-                f"got {type(given).__name__}: {given!r:.80}"
+                f"variable {self.variable_name!r}: expected a list of messages, got {typed_repr(given)}"
             )
         try:
             messages = convert_to_messages(given)
@@ -172,9 +172,7 @@ class MessageTemplate(BaseMessagePromptTemplate):
             options: Any = {"template_format": template_format, "partial_variables": partial_variables}
             return cls(PromptTemplate.from_template(template, **options), **kwargs)
         if not isinstance(template, Sequence):
-            raise TypeError(
-                f"template: expected text or a list of parts, got {type(template).__name__}: {template!r:.80}"
-            )
+            raise TypeError(f"template: expected text or a list of parts, got {typed_repr(template)}")
         if partial_variables:
             raise ValueError(
                 "partial_variables: only for a template that is one text; see prompt.partial(...)"
@@ -299,9 +297,7 @@ def _part(part: Any, template_format: TemplateFormat) -> Part:
     if isinstance(part, str):
         return PromptTemplate(part, template_format=template_format)
     if not isinstance(part, Mapping):
-        raise TypeError(
-            f"expected text or a dict as a part of a message, got {type(part).__name__}: {part!r:.80}"
-        )
+        raise TypeError(f"expected text or a dict as a part of a message, got {typed_repr(part)}")
     if set(part) <= {"type", "text"} and isinstance(part.get("text"), str):
         return PromptTemplate(part["text"], template_format=template_format)
     if isinstance(part.get("image_url"), str):

@@ -7,6 +7,8 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from ..text.excerpts import typed_repr
+
 __all__ = ["DeterministicFakeEmbedding", "Embeddings", "checked_texts"]
 
 
@@ -47,7 +49,7 @@ def checked_texts(texts: Sequence[str]) -> list[str]:
         raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
     for text in texts:
         if not isinstance(text, str):
-            raise TypeError(f"expected texts to embed, got {type(text).__name__}: {text!r:.80}")
+            raise TypeError(f"expected texts to embed, got {typed_repr(text)}")
     return list(texts)
 
 

@@ -8,6 +8,7 @@ from ..engine.modes import AnyScope
 from ..runnables.run_manager import StepRun
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.signatures import accepts
+from ..text.excerpts import typed_repr
 from .documents import Document
 
 __all__ = ["BaseRetriever"]
@@ -38,14 +39,10 @@ class BaseRetriever(RunnableSerializable[str, list[Document]]):
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> list[Document]:
         __tracebackhide__ = True
         if not isinstance(input, str):
-            raise TypeError(
-                f"{self.get_name()}: expected a query as text, got {type(input).__name__}: {input!r:.80}"
-            )
-        own = type(self)
-        awaits = own._aget_relevant_documents is not BaseRetriever._aget_relevant_documents
-        retrieve: Any = self._get_relevant_documents
-        if awaits := awaits and not scope.blocking:
-            retrieve = self._aget_relevant_documents
+            raise TypeError(f"{self.get_name()}: expected a query as text, got {typed_repr(input)}")
+        has_async = type(self)._aget_relevant_documents is not BaseRetriever._aget_relevant_documents
+        awaits = has_async and not scope.blocking
+        retrieve: Any = self._aget_relevant_documents if awaits else self._get_relevant_documents
         if accepts(retrieve, "run_manager"):
             kwargs["run_manager"] = StepRun(scope)
         return await scope.call(retrieve, awaits, input, **kwargs)  # type: ignore[no-any-return]  # user code

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Self
 
+from ..text.excerpts import typed_repr
 from .documents import Document
 
 __all__ = ["CharacterTextSplitter", "RecursiveCharacterTextSplitter", "TextSplitter"]
@@ -107,7 +108,7 @@ class TextSplitter(ABC):
         given = list(documents)
         for each in given:
             if not isinstance(each, Document):
-                raise TypeError(f"expected Documents, got {type(each).__name__}: {each!r:.80}")
+                raise TypeError(f"expected Documents, got {typed_repr(each)}")
         return self.create_documents([d.page_content for d in given], [d.metadata for d in given])
 
     def transform_documents(self, documents: Sequence[Document], **options: Any) -> list[Document]:
@@ -216,7 +217,7 @@ class RecursiveCharacterTextSplitter(TextSplitter):
 
 def _checked(text: str) -> str:
     if not isinstance(text, str):
-        raise TypeError(f"split_text: expected a text, got {type(text).__name__}: {text!r:.80}")
+        raise TypeError(f"split_text: expected a text, got {typed_repr(text)}")
     return text
 
 

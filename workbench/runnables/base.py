@@ -19,6 +19,7 @@ from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking, EventLoop, drive, drive_stream
 from ..engine.runs import Run
+from ..text.excerpts import typed_repr
 from .batch import BatchCall
 from .failures import explain
 from .lending import lending, lending_stream
@@ -741,7 +742,7 @@ def coerce(thing: Any) -> Runnable[Any, Any]:
     if step is None:
         raise TypeError(
             "expected a Runnable, a function, a generator function or a dict of these, "
-            f"got {type(thing).__name__}: {thing!r:.80}"
+            f"got {typed_repr(thing)}"
         )
     return step
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..engine.chunks import ChunkStream
 from ..engine.config import RunnableConfig, check_config
 from ..engine.modes import AnyScope
+from ..text.excerpts import typed_repr
 from .composed import ComposedStep
 from .failures import explain
 
@@ -27,7 +28,7 @@ class BatchCall:
         kwargs: dict[str, Any],
     ) -> None:
         if isinstance(inputs, (str, bytes, Mapping)) or not hasattr(inputs, "__iter__"):
-            raise TypeError(f"batch: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
+            raise TypeError(f"batch: expected a list of inputs, got {typed_repr(inputs)}")
         self._step = step
         self._inputs = list(inputs)
         self.indexes = range(len(self._inputs))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.modes import AnyScope
+from ..text.excerpts import typed_repr
 from .base import Runnable, coerce
 
 __all__ = ["RunnableBranch"]
@@ -88,6 +89,6 @@ class RunnableBranch(Runnable[Input, Output]):
 def _check_pair(pair: object, number: int) -> None:
     expected = f"RunnableBranch: expected a (condition, branch) pair as argument {number}, got "
     if not isinstance(pair, (tuple, list)):
-        raise TypeError(f"{expected}{type(pair).__name__}: {pair!r:.80}")
+        raise TypeError(f"{expected}{typed_repr(pair)}")
     if len(pair) != 2:
         raise ValueError(f"{expected}{len(pair)} value{'s' * (len(pair) != 1)}: {pair!r:.80}")

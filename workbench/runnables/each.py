@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope
+from ..text.excerpts import typed_repr
 from .base import Runnable, coerce
 
 __all__ = ["RunnableEach"]
@@ -50,9 +51,7 @@ class RunnableEach(Runnable[list[Input], list[Output]]):
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> list[Any]:
         __tracebackhide__ = True
         if isinstance(input, (str, bytes, Mapping)) or not isinstance(input, Sequence):
-            raise TypeError(
-                f"{self.get_name()}: expected a list of inputs, got {type(input).__name__}: {input!r:.80}"
-            )
+            raise TypeError(f"{self.get_name()}: expected a list of inputs, got {typed_repr(input)}")
 
         async def one(scope: AnyScope, item: Any) -> Any:
             __tracebackhide__ = True

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ..engine.chunks import MISSING, ChunkStream, Once, fold
 from ..engine.modes import AnyScope
+from ..text.excerpts import typed_repr
 from .base import Runnable, coerce
 
 __all__ = ["RunnableWithFallbacks"]
@@ -136,7 +137,7 @@ class _Failures:
         if step.exception_key is not None and not isinstance(input, Mapping):
             raise ValueError(
                 f"with_fallbacks: exception_key={step.exception_key!r} puts the error into a dict input; "
-                f"expected a dict, got {type(input).__name__}: {input!r:.80}"
+                f"expected a dict, got {typed_repr(input)}"
             )
         self.input = input
         self._key = step.exception_key

@@ -14,12 +14,12 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
-from functools import partial
 from operator import itemgetter
 from types import CodeType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .base import Runnable
+from .signatures import with_annotations
 
 __all__ = ["input_annotation", "output_annotation", "read_keys"]
 
@@ -103,10 +103,7 @@ def _first_parameter(fn: Callable[..., Any]) -> str | None:
 
 
 def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
-    while isinstance(fn, partial):
-        fn = fn.func
-    if not hasattr(fn, "__annotations__"):
-        fn = getattr(type(fn), "__call__", fn)  # noqa: B004  # the method, for its annotations
+    fn = with_annotations(fn)
     try:
         return get_type_hints(fn)
     except Exception:  # annotations are any expression: those that evaluate count

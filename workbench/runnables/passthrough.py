@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import AddableDict, ChunkStream, Fold, Once
 from ..engine.modes import AnyScope, Tee
+from ..text.excerpts import typed_repr
 from .base import Runnable
 from .parallel import RunnableParallel
 from .signatures import accepted, is_async
@@ -195,6 +196,4 @@ class RunnablePick(Runnable[dict[str, Any], Any]):
 
 def _check_dict(step: Runnable[Any, Any], input: Any) -> None:
     if not isinstance(input, Mapping):
-        raise TypeError(
-            f"{step.get_name()}: expected a dict as input, got {type(input).__name__}: {input!r:.80}"
-        )
+        raise TypeError(f"{step.get_name()}: expected a dict as input, got {typed_repr(input)}")

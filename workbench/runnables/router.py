@@ -8,6 +8,7 @@ from typing import Any, TypedDict, TypeVar
 
 from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.modes import AnyScope
+from ..text.excerpts import typed_repr
 from .base import Runnable, coerce
 
 __all__ = ["RouterInput", "RouterRunnable"]
@@ -57,8 +58,7 @@ class RouterRunnable(Runnable[RouterInput, Output]):
     def _route(self, input: Any) -> tuple[Runnable[Any, Any], Any]:
         if not isinstance(input, Mapping) or not {"key", "input"} <= input.keys():
             raise ValueError(
-                f"{self.get_name()}: expected {{'key': ..., 'input': ...}}, "
-                f"got {type(input).__name__}: {input!r:.80}"
+                f"{self.get_name()}: expected {{'key': ..., 'input': ...}}, got {typed_repr(input)}"
             )
         runnable = self.runnables.get(input["key"])
         if runnable is None:

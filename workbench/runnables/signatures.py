@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.scope import Scope
 
-__all__ = ["accepted", "accepts", "is_async", "is_generator"]
+__all__ = ["accepted", "accepts", "is_async", "is_generator", "unwrapped", "with_annotations"]
 
 
 def accepted(fn: Callable[..., Any], scope: Scope) -> dict[str, Any]:
@@ -46,7 +46,19 @@ def is_generator(fn: Callable[..., Any]) -> bool:
     return _is(fn, inspect.isgeneratorfunction) or _is(fn, inspect.isasyncgenfunction)
 
 
-def _is(fn: Callable[..., Any], test: Callable[[Any], bool]) -> bool:
+def unwrapped(fn: Any) -> Any:
+    """The function inside of partial ones."""
     while isinstance(fn, partial):
         fn = fn.func
+    return fn
+
+
+def with_annotations(fn: Any) -> Any:
+    """What has a function's annotations: the function inside of partial ones, or an object's ``__call__``."""
+    fn = unwrapped(fn)
+    return fn if hasattr(fn, "__annotations__") else getattr(type(fn), "__call__", fn)  # noqa: B004  # the method
+
+
+def _is(fn: Callable[..., Any], test: Callable[[Any], bool]) -> bool:
+    fn = unwrapped(fn)
     return test(fn) or test(getattr(type(fn), "__call__", None))  # noqa: B004  # its kind, not whether

@@ -1,1 +1,2 @@
-"""Text in and out: quantities in words, foreign text made safe, JSON that is still being written."""
+"""Text in and out: quantities in words, foreign text made safe, values as errors show them, JSON that is
+still being written."""

@@ -14,6 +14,7 @@ from ..engine.config import RunnableConfig
 from ..engine.limits import Stop
 from ..runnables.base import Runnable, coerce
 from ..runnables.parallel import RunnableParallel
+from ..text.excerpts import typed_repr
 from .comparison import Comparison
 from .measuring.measurement import Measurement, Sample
 from .measuring.rounds import Progress, Rounds, Watcher, check_number
@@ -102,9 +103,7 @@ def experiment_of_chains(
 def experiment_of_branches(branches: Mapping[str, Any], input: Any) -> Experiment:
     """Each branch alone, and a RunnableParallel of them all; the sum of those alone is the baseline."""
     if not isinstance(branches, Mapping):
-        raise TypeError(
-            f"branches: expected a dict of runnables, got {type(branches).__name__}: {branches!r:.80}"
-        )
+        raise TypeError(f"branches: expected a dict of runnables, got {typed_repr(branches)}")
     if not branches:
         raise ValueError("branches: expected at least one runnable by name, got an empty dict")
     together: RunnableParallel[Any] = RunnableParallel(branches)
@@ -150,7 +149,7 @@ def _function_cases(cases: object) -> list[Case]:
     if isinstance(cases, Runnable):
         raise TypeError("compare: a chain needs inputs: compare(chain, [input, ...])")
     if not isinstance(cases, Mapping):
-        raise TypeError(f"cases: expected a dict of functions, got {type(cases).__name__}: {cases!r:.80}")
+        raise TypeError(f"cases: expected a dict of functions, got {typed_repr(cases)}")
     if not cases:
         raise ValueError("cases: expected at least one function by its label, got an empty dict")
     for label, case in cases.items():
@@ -159,7 +158,7 @@ def _function_cases(cases: object) -> list[Case]:
         if isinstance(case, Runnable) or not callable(case):
             raise TypeError(
                 f"cases[{label!r}]: expected a function without arguments, such as "
-                f"lambda: chain.invoke(input), got {type(case).__name__}: {case!r:.80}; "
+                f"lambda: chain.invoke(input), got {typed_repr(case)}; "
                 "chains are compared with compare(chains, inputs)"
             )
     return [
@@ -184,7 +183,7 @@ def _named_chains(chains: object) -> dict[str, Runnable[Any, Any]]:
 
 def _checked_inputs(inputs: object) -> list[Any]:
     if isinstance(inputs, str | bytes | Mapping) or not hasattr(inputs, "__iter__"):
-        raise TypeError(f"inputs: expected a list of inputs, got {type(inputs).__name__}: {inputs!r:.80}")
+        raise TypeError(f"inputs: expected a list of inputs, got {typed_repr(inputs)}")
     found = list(inputs)
     if not found:
         raise ValueError("inputs: expected at least one, got an empty list")

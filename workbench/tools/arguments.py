@@ -19,6 +19,7 @@ from pydantic.fields import FieldInfo
 
 from ..engine.config import RunnableConfig
 from ..runnables.schema import Keyed, keyed_model
+from ..runnables.signatures import with_annotations
 from .typed_dicts import absent
 
 __all__ = [
@@ -108,10 +109,7 @@ class Parameters:
 
 
 def _hints(fn: Callable[..., Any], name: str, lenient: bool) -> dict[str, Any]:
-    while isinstance(fn, partial):
-        fn = fn.func
-    if not hasattr(fn, "__annotations__"):
-        fn = getattr(type(fn), "__call__", fn)  # noqa: B004  # the method, for its annotations
+    fn = with_annotations(fn)
     try:
         return get_type_hints(fn, include_extras=True)
     except NameError as error:

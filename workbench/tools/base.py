@@ -17,6 +17,7 @@ from ..runnables.schema import model_of
 from ..runnables.serializable import RunnableSerializable
 from ..runnables.shapes import Key, Shape
 from ..runnables.signatures import is_async
+from ..text.excerpts import typed_repr
 from .arguments import Arguments, Parameters, arguments_model, seen_by_models
 from .calls import ToolRequest, without_hidden
 
@@ -165,15 +166,14 @@ class BaseTool(RunnableSerializable[Any, Any]):
             if self.handle_tool_error is False:
                 raise
             default = str(error.args[0]) if error.args else "Tool execution error"
-            return request.answer(
-                await _handled(self.handle_tool_error, error, default, scope), None, failed=True
-            )
+            text = await _handled(self.handle_tool_error, error, default, scope)
+            return request.answer(text, None, failed=True)
         if self.response_format == "content":
             return request.answer(output, None)
         if not isinstance(output, tuple) or len(output) != 2:
             raise ValueError(
                 f"tool {self.name!r}: response_format='content_and_artifact' expected a pair (content, "
-                f"artifact), got {type(output).__name__}: {output!r:.80}"
+                f"artifact), got {typed_repr(output)}"
             )
         return request.answer(*output)
 

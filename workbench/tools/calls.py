@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from ..messages import ToolMessage
+from ..text.excerpts import typed_repr
 
 __all__ = ["ToolRequest", "is_tool_call", "without_hidden"]
 
@@ -62,10 +63,7 @@ class ToolRequest:
             if is_tool_call(input):
                 call_id, input = input.get("id") or "", input["args"]
             if not isinstance(input, Mapping):
-                raise TypeError(
-                    f"tool {tool.name!r}: expected 'args' to be a dict, got {type(input).__name__}: "
-                    f"{input!r:.80}"
-                )
+                raise TypeError(f"tool {tool.name!r}: expected 'args' to be a dict, got {typed_repr(input)}")
             arguments = input
         elif isinstance(input, str):
             arguments = {_only_argument(tool, input): input}
@@ -106,8 +104,8 @@ def _only_argument(tool: CalledTool, text: str) -> str:
 def _misfit(tool: CalledTool, input: Any) -> TypeError:
     example = ", ".join(f"{name!r}: ..." for name in tool.args)
     return TypeError(
-        f"tool {tool.name!r}: expected a dict of arguments {{{example}}} or a tool call, got "
-        f"{type(input).__name__}: {input!r:.80}"
+        f"tool {tool.name!r}: expected a dict of arguments {{{example}}} or a tool call, "
+        f"got {typed_repr(input)}"
     )
 
 

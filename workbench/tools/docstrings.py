@@ -5,24 +5,22 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
+
+from ..runnables.signatures import unwrapped
 
 __all__ = ["described_arguments", "function_doc", "function_name"]
 
 
 def function_name(fn: Any) -> str | None:
     """The name of a function; None for a lambda and for what has none."""
-    while isinstance(fn, partial):
-        fn = fn.func
-    name = getattr(fn, "__name__", None)
+    name = getattr(unwrapped(fn), "__name__", None)
     return None if name == "<lambda>" else name
 
 
 def function_doc(fn: Any) -> str:
     """Its docstring without the indentation; "" if it has none of its own."""
-    while isinstance(fn, partial):
-        fn = fn.func
+    fn = unwrapped(fn)
     doc = getattr(fn, "__doc__", None) if fn is not None else None  # from Python 3.13 on None has one itself
     return inspect.cleandoc(doc) if isinstance(doc, str) else ""
 

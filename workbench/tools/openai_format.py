@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict  # typing's knows only its own TypedDict
 
 from ..runnables.schema import json_schema
+from ..text.excerpts import typed_repr
 from .arguments import Parameters, arguments_model, seen_by_models
 from .base import BaseTool
 from .docstrings import described_arguments, function_doc, function_name
@@ -96,7 +97,7 @@ def _openai_function(thing: Any) -> dict[str, Any]:
         return _function(name, doc, seen_by_models(arguments_model(name, parameters, described)))
     raise TypeError(
         "convert_to_openai_tool: expected a tool, a function with a name, a pydantic model, a TypedDict or a "
-        f"JSON schema with a title, got {type(thing).__name__}: {thing!r:.80}"
+        f"JSON schema with a title, got {typed_repr(thing)}"
     )
 
 

@@ -76,7 +76,8 @@ class ChatLocal(ChatOpenAI):
     ) -> dict[str, Any]:
         from .server import REQUEST_OPTIONS
 
-        if _forms(extra) and "max_tokens" not in self.model_fields_set:
+        has_form = extra.get("tools") or extra.get("response_format")
+        if has_form and "max_tokens" not in self.model_fields_set:
             extra = {"max_tokens": _JSON_TOKENS, **extra}
         # With these a stream can be cancelled while its prompt is still being read.
         request = super()._request(messages, stop, {**REQUEST_OPTIONS, **extra} if stream else extra, stream)
@@ -156,10 +157,6 @@ class ChatLocal(ChatOpenAI):
                     yield piece
         for piece in reader.rest() if reader is not None else ():
             yield piece
-
-
-def _forms(extra: Mapping[str, Any]) -> bool:
-    return bool(extra.get("tools") or extra.get("response_format"))
 
 
 def _with_calls(result: ChatResult, kwargs: Mapping[str, Any]) -> ChatResult:

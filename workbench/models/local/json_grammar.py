@@ -206,14 +206,14 @@ class _Grammar:
         return _Part(f'"\\"" c{{{least},{most}}} "\\""', most + 2)
 
     def _integer(self, schema: Mapping[str, Any]) -> _Part:
-        low, high = _bounds(schema, math.nextafter)
+        low, high = _bounds(schema)
         step = schema.get("multipleOf", 1)
         if step != 1:
             return self._multiples(step, low, high)
         return _Part(integer_grammar(low, high), _NUMBER)
 
     def _number(self, schema: Mapping[str, Any]) -> _Part:
-        low, high = _bounds(schema, math.nextafter)
+        low, high = _bounds(schema)
         if "multipleOf" in schema:
             return self._multiples(schema["multipleOf"], low, high)
         return _Part(number_grammar(low, high), _NUMBER + 8)
@@ -252,19 +252,17 @@ class _Grammar:
     }
 
 
-def _bounds(
-    schema: Mapping[str, Any], next_to: Callable[[float, float], float]
-) -> tuple[float | None, float | None]:
+def _bounds(schema: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """The least and the greatest value; an exclusive bound is the number next to it."""
-    lows = [schema[name] for name in ("minimum",) if name in schema]
-    highs = [schema[name] for name in ("maximum",) if name in schema]
+    lows = [schema["minimum"]] if "minimum" in schema else []
+    highs = [schema["maximum"]] if "maximum" in schema else []
     whole = schema.get("type") == "integer"
     if "exclusiveMinimum" in schema:
         bound = schema["exclusiveMinimum"]
-        lows.append(math.floor(bound) + 1 if whole else next_to(bound, math.inf))
+        lows.append(math.floor(bound) + 1 if whole else math.nextafter(bound, math.inf))
     if "exclusiveMaximum" in schema:
         bound = schema["exclusiveMaximum"]
-        highs.append(math.ceil(bound) - 1 if whole else next_to(bound, -math.inf))
+        highs.append(math.ceil(bound) - 1 if whole else math.nextafter(bound, -math.inf))
     return max(lows, default=None), min(highs, default=None)
 
 

@@ -235,8 +235,7 @@ def get_server(
     server = _servers.get(name)
     if server is not None and server.alive():
         return server
-    if name not in weights.KNOWN:
-        raise ValueError(f"no local model is called {name!r}; known: {', '.join(sorted(weights.KNOWN))}")
+    weights.known(name)  # or ValueError
     with _lock:
         server = _servers.get(name)
         if server is not None and server.alive():

@@ -40,6 +40,7 @@ __all__ = [
     "cache_dir",
     "ensure",
     "installed",
+    "known",
     "path",
     "print_progress",
     "pull",
@@ -119,7 +120,7 @@ def path(name: str = "smollm2") -> Path:
     Raises ModelNotInstalledError if there is none, ModelDownloadError if it is damaged, ValueError for a
     name that is not known.
     """
-    weights = _known(name)
+    weights = known(name)
     match _state(weights):
         case "ok":
             return _file_of(weights)
@@ -133,7 +134,7 @@ def path(name: str = "smollm2") -> Path:
 
 def ensure(name: str = "smollm2", *, progress: Progress | None = None) -> Path:
     """The verified model file, pulled first if it is missing or damaged."""
-    weights = _known(name)
+    weights = known(name)
     return _file_of(weights) if _state(weights) == "ok" else pull(name, progress=progress)
 
 
@@ -143,7 +144,7 @@ def pull(name: str = "smollm2", *, progress: Progress | None = None, force: bool
     *force* fetches in any case. Any number of threads and processes may pull at once: one fetches, the
     others wait for it. Interrupted or failed, it leaves what was there before. Raises ModelDownloadError.
     """
-    weights = _known(name)
+    weights = known(name)
     report = progress or print_progress()
     try:
         with _only_one(weights, report):
@@ -164,7 +165,7 @@ def pull(name: str = "smollm2", *, progress: Progress | None = None, force: bool
 
 def verify(name: str = "smollm2") -> InstalledWeights:
     """Hash the file, even if its digest is known, and return its state."""
-    weights = _known(name)
+    weights = known(name)
     _verdict_of(weights).unlink(missing_ok=True)
     return _look_at(weights)
 
@@ -176,7 +177,7 @@ def installed() -> list[InstalledWeights]:
 
 def remove(name: str = "smollm2") -> bool:
     """Delete the weights of *name*; False if there were none."""
-    weights = _known(name)
+    weights = known(name)
     with _only_one(weights, lambda *_: None):
         there = _file_of(weights).exists()
         _file_of(weights).unlink(missing_ok=True)
@@ -216,7 +217,7 @@ class _ProgressLine:
         self._stream.flush()
 
 
-def _known(name: str) -> Weights:
+def known(name: str) -> Weights:
     try:
         return KNOWN[name]
     except KeyError:

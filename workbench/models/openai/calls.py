@@ -11,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from ...errors import ModelAnswerError
+from ...text.excerpts import begun
 from .client import OpenAIClient
 from .stream import EventStream, StreamedAnswer, server_error
 
@@ -18,8 +19,8 @@ __all__ = ["CompletionsClient", "parsed"]
 
 Result = TypeVar("Result")
 
-_SHOWN = 200
-"""Characters of what came that an error shows."""
+_OURS = frozenset({"model", "streaming", "stream_usage", "include_response_headers", "model_kwargs"})
+"""Fields that are no parameters of a request, or always part of it."""
 
 
 class CompletionsClient(OpenAIClient):
@@ -33,7 +34,14 @@ class CompletionsClient(OpenAIClient):
     _resource: ClassVar[str]
     """Where the SDK's client has the API."""
     _request_fields: ClassVar[tuple[str, ...]]
-    """Fields that go into a request where they are set; the server's own defaults are left to it."""
+    """Fields that go into a request where they are set; the server's own defaults are left to it. They are
+    those that the class of an API declares, in their order."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "_resource" in vars(cls):
+            cls._request_fields = tuple(name for name in inspect.get_annotations(cls) if name not in _OURS)
 
     def _request(
         self, asked: Any, stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False
@@ -137,7 +145,7 @@ def parsed(http: Any, label: str, result_of: Callable[[dict[str, Any]], Result])
         return result_of(answer)
     except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
         text = http.content.decode("utf-8", "replace")
-        start = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+        start = repr(begun(text))
         raise ModelAnswerError(
             f"{label} did not answer with a completion but with {start}: "
             "is the address right (most end in /v1)?"

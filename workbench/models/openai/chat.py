@@ -76,31 +76,6 @@ class ChatOpenAI(CompletionsClient, BaseChatModel):
     extra_body: dict[str, Any] | None = None
 
     _resource = "chat.completions"
-    _request_fields = (
-        "temperature",
-        "max_tokens",
-        "max_completion_tokens",
-        "top_p",
-        "n",
-        "seed",
-        "stop",
-        "presence_penalty",
-        "frequency_penalty",
-        "logprobs",
-        "top_logprobs",
-        "logit_bias",
-        "reasoning_effort",
-        "verbosity",
-        "modalities",
-        "audio",
-        "prediction",
-        "prompt_cache_key",
-        "safety_identifier",
-        "service_tier",
-        "store",
-        "user",
-        "extra_body",
-    )
 
     @property
     def model_name(self) -> str:

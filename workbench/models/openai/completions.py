@@ -53,21 +53,6 @@ class OpenAI(CompletionsClient, BaseLLM):
     extra_body: dict[str, Any] | None = None
 
     _resource = "completions"
-    _request_fields = (
-        "temperature",
-        "max_tokens",
-        "top_p",
-        "frequency_penalty",
-        "presence_penalty",
-        "n",
-        "best_of",
-        "seed",
-        "stop",
-        "logprobs",
-        "logit_bias",
-        "user",
-        "extra_body",
-    )
 
     @property
     def model_name(self) -> str:

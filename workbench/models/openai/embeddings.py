@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from pydantic import Field
@@ -36,24 +37,17 @@ class OpenAIEmbeddings(OpenAIClient, Embeddings):
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
 
     def embed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        vectors: list[list[float]] = []
         cassette = current_cassette()
-        for part in self._parts(texts):
-            vectors += self._ask(part) if cassette is None else cassette.vectors(self, part, self._ask)
-        return vectors
+        ask = self._ask if cassette is None else partial(cassette.vectors, self, real=self._ask)
+        return [vector for part in self._parts(texts) for vector in ask(part)]
 
     def embed_query(self, text: str) -> list[float]:
         return self.embed_documents([text])[0]
 
     async def aembed_documents(self, texts: Sequence[str]) -> list[list[float]]:
-        vectors: list[list[float]] = []
         cassette = current_cassette()
-        for part in self._parts(texts):
-            if cassette is None:
-                vectors += await self._aask(part)
-            else:
-                vectors += await cassette.avectors(self, part, self._aask)
-        return vectors
+        ask = self._aask if cassette is None else partial(cassette.avectors, self, real=self._aask)
+        return [vector for part in self._parts(texts) for vector in await ask(part)]
 
     async def aembed_query(self, text: str) -> list[float]:
         return (await self.aembed_documents([text]))[0]

@@ -22,6 +22,7 @@ from pydantic_core import from_json
 from ...errors import ModelAnswerError
 from ...http.event_stream import EventReader
 from ...http.stopping import aread_out, ended_by_stop, read_out, shut
+from ...text.excerpts import begun
 
 __all__ = ["EventStream", "StreamedAnswer", "server_error"]
 
@@ -216,4 +217,4 @@ def _shown(value: Any) -> str:
     if not isinstance(value, (str, bytes)):
         value = dumps(value, ensure_ascii=False)
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+    return repr(begun(text, _SHOWN))

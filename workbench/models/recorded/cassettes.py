@@ -17,8 +17,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -160,13 +160,9 @@ class Cassette:
             call = self._shelf.take(asked, self.path)
             await self._pause(scope, time.perf_counter(), call.get("seconds", 0.0))
             return _generations(model, call, self.path)
-        begun = time.perf_counter()
-        try:
+        with self._noting(model, asked) as came:
             answer = await real()
-        except Exception as error:
-            self._add(model, asked, begun, error=error_data(error))
-            raise
-        self._add(model, asked, begun, answer=[generation_data(one) for one in answer.generations])
+            came["answer"] = [generation_data(one) for one in answer.generations]
         return answer.generations  # type: ignore[no-any-return]  # a ModelAnswer's
 
     async def chunks(
@@ -225,37 +221,41 @@ class Cassette:
 
     def vectors(self, model: Embeddings, texts: list[str], real: Callable[[list[str]], Vectors]) -> Vectors:
         """The vectors of *texts*: recorded, or those of *real*."""
-        asked, begun = _embedding_asked(model, texts), time.perf_counter()
+        asked = _embedding_asked(model, texts)
         if not self.recording:
             call = self._shelf.take(asked, self.path)
             if self.timing == "original":
                 time.sleep(call.get("seconds", 0.0))
             return _vectors(call, self.path)
-        try:
-            vectors = real(texts)
-        except Exception as error:
-            self._add(model, asked, begun, error=error_data(error))
-            raise
-        self._add(model, asked, begun, vectors=vectors)
+        with self._noting(model, asked) as came:
+            came["vectors"] = vectors = real(texts)
         return vectors
 
     async def avectors(
         self, model: Embeddings, texts: list[str], real: Callable[[list[str]], Awaitable[Vectors]]
     ) -> Vectors:
         """``vectors`` on the running event loop."""
-        asked, begun = _embedding_asked(model, texts), time.perf_counter()
+        asked = _embedding_asked(model, texts)
         if not self.recording:
             call = self._shelf.take(asked, self.path)
             if self.timing == "original":
                 await asyncio.sleep(call.get("seconds", 0.0))
             return _vectors(call, self.path)
+        with self._noting(model, asked) as came:
+            came["vectors"] = vectors = await real(texts)
+        return vectors
+
+    @contextmanager
+    def _noting(self, model: Any, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Record a call: what is put into the dict, or the error."""
+        begun = time.perf_counter()
+        came: dict[str, Any] = {}
         try:
-            vectors = await real(texts)
+            yield came
         except Exception as error:
             self._add(model, asked, begun, error=error_data(error))
             raise
-        self._add(model, asked, begun, vectors=vectors)
-        return vectors
+        self._add(model, asked, begun, **came)
 
     def _add(self, model: Any, asked: dict[str, Any], begun: float, **came: Any) -> None:
         call = {"request": asked, "seconds": round(time.perf_counter() - begun, 4), **came}

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable, coerce
+from ...text.excerpts import typed_repr
 
 __all__ = ["CellBody", "awaited_cell"]
 
@@ -65,7 +66,7 @@ class CellBody:
         try:
             return coerce(value)
         except TypeError as error:
-            what = f"it is {type(value).__name__}: {value!r:.80}"
+            what = f"it is {typed_repr(value)}"
             if isinstance(value, dict):  # a dict of what is no runnable
                 what = str(error)
             raise ChainCellError(

@@ -17,10 +17,11 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable
+from ...text.excerpts import typed_repr
 from .cell_line import CellOptions
 from .options import nearest
 
-__all__ = ["check_variables", "evaluate", "inputs_of", "names_in", "value_of", "variables"]
+__all__ = ["check_variables", "config_of", "evaluate", "inputs_of", "names_in", "value_of", "variables"]
 
 _BRACED = re.compile(r"\{([^{}]+)\}")
 
@@ -64,6 +65,14 @@ def evaluate(text: str, namespace: Mapping[str, Any], what: str) -> Any:
         raise ChainCellError(f"{what}: {type(error).__name__}: {error}") from error
 
 
+def config_of(text: str, namespace: Mapping[str, Any], *, one_each: bool = False) -> Any:
+    """The config that ``--config`` stands for; with *one_each* it may be a list of them, one an input."""
+    value = evaluate(text, namespace, f"--config {text}")
+    if all(isinstance(one, Mapping) for one in (value if one_each and isinstance(value, list) else [value])):
+        return value
+    raise ChainCellError(f"--config: expected a dict such as {{'tags': ['test']}}, got {value!r:.80}")
+
+
 def names_in(text: str) -> set[str]:
     """The names a text refers to, if it is an expression; ``{expr}`` in it counted.
 
@@ -85,8 +94,7 @@ def inputs_of(value: Any, option: str = "--batch") -> list[Any]:
     if hasattr(value, "to_dict") and hasattr(value, "columns"):  # a DataFrame: one input per row
         return list(value.to_dict("records"))
     if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__"):
-        what = f"{type(value).__name__}: {value!r:.80}"
-        raise ChainCellError(f"{option}: expected a list of inputs, got {what}")
+        raise ChainCellError(f"{option}: expected a list of inputs, got {typed_repr(value)}")
     inputs = list(value)
     if not inputs:
         raise ChainCellError(f"{option}: there is nothing to run, the {type(value).__name__} is empty")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
@@ -15,7 +14,7 @@ from ...views.export import save
 from ...views.panes import PaneOrNone
 from ..compare import batch_against_one_by_one, compare
 from ..display import show_table
-from ..run import ChainRun, Job
+from ..run import Job
 from ..session import NamedChain, named_chains, runs, settings
 from ..viewed_runs import run_job, show_run
 from .cell_body import CellBody, awaited_cell
@@ -79,7 +78,8 @@ class ChainMagics(Magics):
     @line_magic
     def chains(self, line: str) -> None:
         """The chains that have a name, with their graphs."""
-        _no_arguments("%chains", line)
+        if line.strip():
+            raise ChainCellError(f"%chains takes no arguments, got {line.strip()!r}")
         for name in [name for name in named_chains if name not in self.shell.user_ns]:
             del named_chains[name]
         show_table(ChainList(list(named_chains.values())))
@@ -137,16 +137,16 @@ class ChainMagics(Magics):
         values.take_rest()
         job = values.job(named, magic)
         named.last = job
-        timings, observers = _timings(options)
+        timings = Timings() if options.has("time") else None
         view = _pane(options)
         path = values.given.get("save")
         run = run_job(
             job,
-            observers=observers,
+            observers=[] if timings is None else [timings],
             view=view,
             in_background=options.has("bg"),
             main_thread=options.has("main-thread"),
-            when_over=(lambda run: _save(run, path)) if path is not None else None,
+            when_over=(lambda run: save(run, path, title=run.name)) if path is not None else None,
         )
         if options.has("bg"):
             return run
@@ -171,50 +171,15 @@ def _pane(options: CellOptions) -> PaneOrNone | None:
     return None if settings.auto else "none"
 
 
-def _timings(options: CellOptions) -> tuple[Timings | None, list[Any]]:
-    if not options.has("time"):
-        return None, []
-    timings = Timings()
-    return timings, [timings]
-
-
 def _time_again(job: Job, values: LineValues, *, live: bool | None) -> None:
     """Time a batch against one by one, or a single run several times."""
     repeats = values.given["time"]
     config: Any = None  # a batch may have one an input, which invoke cannot take together
     if isinstance(job.config, dict):
         config = {key: value for key, value in job.config.items() if key != "max_concurrency"}
+    how: dict[str, Any] = {"config": config, "repeats": repeats, "warmup": 0, "live": live}
     if job.is_batch:
-        show_table(
-            batch_against_one_by_one(
-                job.chain,
-                job.input,
-                max_concurrency=values.given.get("concurrency"),
-                config=config,
-                repeats=repeats,
-                warmup=0,
-                live=live,
-            )
-        )
+        limit = values.given.get("concurrency")
+        show_table(batch_against_one_by_one(job.chain, job.input, max_concurrency=limit, **how))
     elif repeats > 1:
-        chains = {job.title: job.chain}
-        show_table(
-            compare(
-                chains,
-                [job.input],
-                strategies="one by one",
-                config=config,
-                repeats=repeats,
-                warmup=0,
-                live=live,
-            )
-        )
-
-
-def _save(run: ChainRun, path: Path) -> None:
-    save(run, path, title=run.name)
-
-
-def _no_arguments(magic: str, line: str) -> None:
-    if line.strip():
-        raise ChainCellError(f"{magic} takes no arguments, got {line.strip()!r}")
+        show_table(compare({job.title: job.chain}, [job.input], strategies="one by one", **how))

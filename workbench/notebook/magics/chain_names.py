@@ -7,9 +7,10 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable, coerce
+from ...text.excerpts import typed_repr
 from .options import nearest
 
-__all__ = ["chain_called"]
+__all__ = ["as_chain", "chain_called"]
 
 
 def chain_called(name: str, namespace: Mapping[str, Any]) -> Runnable[Any, Any]:
@@ -19,8 +20,12 @@ def chain_called(name: str, namespace: Mapping[str, Any]) -> Runnable[Any, Any]:
         raise ChainCellError(
             f"there is no chain called {name!r} yet{nearest(name, known)} (make one with %%chain {name})"
         )
+    return as_chain(namespace[name], name)
+
+
+def as_chain(value: Any, name: str) -> Runnable[Any, Any]:
+    """The chain that *value* is. Raises ChainCellError, with what it is instead."""
     try:
-        return coerce(namespace[name])
+        return coerce(value)
     except TypeError:
-        value = namespace[name]
-        raise ChainCellError(f"{name} is no chain: it is {type(value).__name__}: {value!r:.80}") from None
+        raise ChainCellError(f"{name} is no chain: it is {typed_repr(value)}") from None

@@ -66,18 +66,15 @@ def candidates(before: str, cell: str, namespace: dict[str, Any]) -> tuple[str, 
     words = match["rest"].split(" ")
     word, previous = words[-1], next((word for word in reversed(words[:-1]) if word), "")
     earlier = [word for word in words[:-1] if word]
-    if match["magic"] == "%runs":
-        return word, [str(run.number) for run in runs if str(run.number).startswith(word)]
     if match["magic"].endswith("chains"):
         return None
-    if match["magic"].endswith("timechain"):
+    if match["magic"] == "%runs":
+        texts: Iterable[str] = [str(run.number) for run in runs]
+    elif match["magic"].endswith("timechain"):
         texts = _timing_texts(word, previous, earlier, match["magic"], namespace)
-        return word, [text for text in texts if text.startswith(word)]
-    return word, [
-        text
-        for text in _texts(word, previous, earlier, match["magic"], cell, namespace)
-        if text.startswith(word)
-    ]
+    else:
+        texts = _texts(word, previous, earlier, match["magic"], cell, namespace)
+    return word, [text for text in texts if text.startswith(word)]
 
 
 def _texts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .cell_line import OPTIONS
+from .options import options_text
 
 __all__ = ["HELP"]
 
@@ -40,12 +41,4 @@ The Stop button, the kernel's interrupt and Ctrl-C end the run and its requests;
 workbench.runs[-1].output. workbench.display(auto=False) switches the views off.
 """
 
-
-def _options() -> str:
-    width = max(len(f"--{option.name} {option.metavar}") for option in OPTIONS)
-    return "".join(
-        f"  {f'--{option.name} {option.metavar}'.ljust(width)}  {option.help}\n" for option in OPTIONS
-    )
-
-
-HELP = _HEAD + _options() + _TAIL
+HELP = _HEAD + options_text(OPTIONS) + _TAIL

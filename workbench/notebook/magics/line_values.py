@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ChainCellError
+from ...text.excerpts import typed_repr
 from ...views.export import ENDINGS
 from ..run import Job
 from ..session import NamedChain
-from .cell_inputs import check_variables, evaluate, inputs_of, names_in, value_of
+from .cell_inputs import check_variables, config_of, evaluate, inputs_of, names_in, value_of
 from .cell_line import CellOptions
 
 __all__ = ["LineValues"]
@@ -94,9 +95,7 @@ class LineValues:
 
 def _source(text: str, value: Any) -> str:
     """A value of key=value as Python: its own text where that is an expression, else the value."""
-    if isinstance(value, str) and not names_in(text):
-        return repr(value)
-    if isinstance(value, str) and value == text:  # a bare word
+    if isinstance(value, str) and (value == text or not names_in(text)):  # a bare word, or a literal
         return repr(value)
     return text[1:-1] if text.startswith("{") and not isinstance(value, dict | set) else text
 
@@ -106,13 +105,6 @@ def _concurrency(text: str, namespace: Mapping[str, Any]) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ChainCellError(f"--concurrency: expected a number from 1, got {value!r}")
     return value
-
-
-def _config(text: str, namespace: Mapping[str, Any]) -> Any:
-    value = evaluate(text, namespace, f"--config {text}")
-    if all(isinstance(one, Mapping) for one in (value if isinstance(value, list) else [value])):
-        return value
-    raise ChainCellError(f"--config: expected a dict such as {{'tags': ['test']}}, got {value!r:.80}")
 
 
 def _seconds(text: str, namespace: Mapping[str, Any]) -> float:
@@ -134,7 +126,7 @@ def _path(text: str, namespace: Mapping[str, Any]) -> Path:
     """The file to write, checked before anything runs. A plain path, a name or an expression."""
     value = value_of(text, namespace, f"--save {text}")
     if not isinstance(value, str | Path):
-        raise ChainCellError(f"--save: expected a path, got {type(value).__name__}: {value!r:.80}")
+        raise ChainCellError(f"--save: expected a path, got {typed_repr(value)}")
     path = Path(value).expanduser()
     if not path.name.endswith(ENDINGS):
         raise ChainCellError(f"--save {path}: expected a name that ends in {', '.join(ENDINGS)}")
@@ -147,7 +139,7 @@ _READERS = {
     "input": lambda text, namespace: evaluate(text, namespace, f"--input {text}"),
     "batch": lambda text, namespace: inputs_of(evaluate(text, namespace, f"--batch {text}")),
     "concurrency": _concurrency,
-    "config": _config,
+    "config": lambda text, namespace: config_of(text, namespace, one_each=True),
     "timeout": _seconds,
     "time": _repeats,
     "save": _path,

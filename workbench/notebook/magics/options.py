@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...errors import ChainCellError
 from ...views.panes import CHOICES
 
-__all__ = ["Option", "add_pair", "nearest", "other_words", "split_words"]
+__all__ = ["Option", "add_pair", "nearest", "options_text", "other_words", "split_words"]
 
 
 class Option(NamedTuple):
@@ -49,6 +49,14 @@ def add_pair(pairs: dict[str, str], key: str, value: str) -> None:
     if key in pairs:
         raise ChainCellError(f"{key} is given twice: {key}={pairs[key]} and {key}={value}")
     pairs[key] = value
+
+
+def options_text(options: Sequence[Option]) -> str:
+    """The options on a help page, a line each."""
+    width = max(len(f"--{option.name} {option.metavar}") for option in options)
+    return "".join(
+        f"  {f'--{option.name} {option.metavar}'.ljust(width)}  {option.help}\n" for option in options
+    )
 
 
 def split_words(line: str) -> Iterator[str]:

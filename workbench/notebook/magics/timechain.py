@@ -10,12 +10,12 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ...engine.drive import drive
 from ...errors import ChainCellError
 from ...runnables.base import Runnable, coerce
-from ...timing.comparison import Comparison
+from ...text.excerpts import typed_repr
 from ..compare import compare
 from ..display import in_kernel, show_table
 from ..session import settings
 from .cell_body import CellBody
-from .chain_names import chain_called
+from .chain_names import as_chain, chain_called
 from .timing_line import HELP, TimingLine, read_timing_line
 
 __all__ = ["TimechainMagics"]
@@ -101,7 +101,7 @@ class TimechainMagics(Magics):
             return found
         show_table(found)
         if in_kernel() and settings.auto and not read.has("no-charts"):
-            _show_charts(found)
+            found.charts._ipython_display_()
         # It is shown already, so it is not printed again; `_` and Out get it all the same.
         self.shell.displayhook.update_user_ns(found)
         return None
@@ -113,19 +113,14 @@ def _chains(value: Any) -> dict[str, Any]:
         if not value:
             raise ChainCellError('the dict of chains is empty: as in {"joke": joke, "poem": poem}')
         for name, chain in value.items():
-            try:
-                coerce(chain)
-            except TypeError:
-                raise ChainCellError(
-                    f"{name!r} is no chain: it is {type(chain).__name__}: {chain!r:.80}"
-                ) from None
+            as_chain(chain, repr(name))
         return {str(name): chain for name, chain in value.items()}
     try:
         chain = coerce(value)
     except TypeError:
         raise ChainCellError(
             "the cell's last expression must be a chain or a dict of chains by name; it is "
-            f"{type(value).__name__}: {value!r:.80}"
+            f"{typed_repr(value)}"
         ) from None
     return {chain.get_name(): chain}
 
@@ -135,10 +130,3 @@ def _title(chains: Mapping[str, Any], inputs: list[Any] | None) -> str:
     if inputs is None:
         return names
     return f"{names}: {len(inputs)} input{'' if len(inputs) == 1 else 's'}"
-
-
-def _show_charts(found: Comparison) -> None:
-    from IPython.display import display
-
-    for chart in found.charts:
-        display(chart)  # type: ignore[no-untyped-call]  # IPython's

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...timing.measuring.strategies import STRATEGIES, checked_strategies
-from .cell_inputs import evaluate, inputs_of, names_in, value_of
-from .options import Option, add_pair, other_words
+from .cell_inputs import config_of, evaluate, inputs_of, names_in, value_of
+from .options import Option, add_pair, options_text, other_words
 
 __all__ = ["HELP", "TIMING_OPTIONS", "TimingLine", "read_timing_line"]
 
@@ -59,16 +59,7 @@ examples
 The Stop button, the kernel's interrupt and Ctrl-C end it; what was measured is kept.
 """
 
-
-def _help() -> str:
-    width = max(len(f"--{option.name} {option.metavar}") for option in TIMING_OPTIONS)
-    options = "".join(
-        f"  {f'--{option.name} {option.metavar}'.ljust(width)}  {option.help}\n" for option in TIMING_OPTIONS
-    )
-    return _HEAD + options + _TAIL
-
-
-HELP = _help()
+HELP = _HEAD + options_text(TIMING_OPTIONS) + _TAIL
 
 
 @dataclass
@@ -107,11 +98,7 @@ class TimingLine:
             options["strategies"] = _strategies(given.get("strategies"), chains, inputs)
             options["concurrency"] = _concurrency(given.get("concurrency"))
         if (text := given.get("config")) is not None:
-            options["config"] = config = evaluate(text, namespace, f"--config {text}")
-            if not isinstance(config, Mapping):
-                raise ChainCellError(
-                    f"--config: expected a dict such as {{'tags': ['test']}}, got {config!r:.80}"
-                )
+            options["config"] = config_of(text, namespace)
         if (label := given.get("baseline")) is not None:
             options["baseline"] = str(value_of(label, {}, f"--baseline {label}"))
         return options

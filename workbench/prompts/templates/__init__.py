@@ -19,6 +19,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import get_args
 
+from ...text.excerpts import typed_repr
 from .base import Template, TemplateFormat
 from .fstring import FStringTemplate
 from .mustache import MustacheTemplate
@@ -33,7 +34,7 @@ def compile_template(source: str, template_format: str = "f-string") -> Template
         choices = ", ".join(map(repr, get_args(TemplateFormat)))
         raise ValueError(f"template_format: expected one of {choices}, got {template_format!r}")
     if not isinstance(source, str):
-        raise TypeError(f"template: expected text, got {type(source).__name__}: {source!r:.80}")
+        raise TypeError(f"template: expected text, got {typed_repr(source)}")
     return _compiled(str(source), template_format)
 
 

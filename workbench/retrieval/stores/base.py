@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
+from ...text.excerpts import typed_repr
 from ..documents import Document
 from ..embeddings import Embeddings
 from ..retriever import BaseRetriever
@@ -55,10 +56,7 @@ class VectorStore:
 
     def __init__(self, embedding: Embeddings) -> None:
         if not isinstance(embedding, Embeddings):
-            raise TypeError(
-                f"{type(self).__name__}: expected Embeddings, "
-                f"got {type(embedding).__name__}: {embedding!r:.80}"
-            )
+            raise TypeError(f"{type(self).__name__}: expected Embeddings, got {typed_repr(embedding)}")
         self._embedding = embedding
 
     @property

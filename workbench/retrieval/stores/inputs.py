@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex
 from uuid import uuid4
 
+from ...text.excerpts import typed_repr
 from ..documents import Document
 
 __all__ = ["Filter", "check_filter", "checked_count", "documents_of", "passes", "texts_of", "with_ids"]
@@ -16,8 +17,7 @@ Filter = Mapping[str, Any] | Callable[[Any], bool]
 
 def check_filter(filter: Any) -> None:
     if not (filter is None or callable(filter) or isinstance(filter, Mapping)):
-        came = f"{type(filter).__name__}: {filter!r:.80}"
-        raise TypeError(f"filter: expected a dict of metadata or a function, got {came}")
+        raise TypeError(f"filter: expected a dict of metadata or a function, got {typed_repr(filter)}")
 
 
 def passes(filter: Filter, metadata: Mapping[str, Any], subject: Any) -> bool:
@@ -32,7 +32,7 @@ def passes(filter: Filter, metadata: Mapping[str, Any], subject: Any) -> bool:
 
 def checked_count(k: int) -> int:
     if not isinstance(k, SupportsIndex):
-        raise TypeError(f"k: expected a whole number of documents, got {type(k).__name__}: {k!r:.80}")
+        raise TypeError(f"k: expected a whole number of documents, got {typed_repr(k)}")
     if k < 1:
         raise ValueError(f"k: expected at least 1, got {k}")
     return k

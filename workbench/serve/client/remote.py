@@ -101,7 +101,8 @@ class RemoteRunnable(Runnable[Input, Output]):
             output = await fold(self._observed(input, scope))
             return message_chunk_to_message(output) if isinstance(output, AIMessageChunk) else output
         body = body_of(input, settings_of(scope))
-        return self._output(await self._call(scope, "invoke", body))
+        method: Any = self._transport.call if scope.blocking else self._transport.acall
+        return self._output(await scope.call(method, not scope.blocking, "POST", "invoke", body, "values"))
 
     async def _transform(
         self, source: ChunkStream, scope: AnyScope, **kwargs: Any
@@ -123,15 +124,9 @@ class RemoteRunnable(Runnable[Input, Output]):
         body = body_of(input, settings_of(scope))
         return observed_chunks(self._stream(scope, "stream_log", body, "runs"), scope, self.url)
 
-    async def _call(self, scope: AnyScope, name: str, body: dict[str, Any]) -> Any:
-        if scope.blocking:
-            return await scope.call(self._transport.call, False, "POST", name, body, "values")
-        return await scope.call(self._transport.acall, True, "POST", name, body, "values")
-
     def _stream(self, scope: AnyScope, name: str, body: dict[str, Any], wire: WireFormat) -> ChunkStream:
-        if scope.blocking:
-            return scope.iterate(self._transport.events, False, name, body, wire)
-        return scope.iterate(self._transport.aevents, True, name, body, wire)
+        method: Any = self._transport.events if scope.blocking else self._transport.aevents
+        return scope.iterate(method, not scope.blocking, name, body, wire)
 
     def _output(self, answer: Any) -> Any:
         data, wire = answer
@@ -149,11 +144,8 @@ class RemoteRunnable(Runnable[Input, Output]):
     ) -> list[Output]:
         """``Runnable.batch``; up to 50 inputs with one config, that nobody observes, are one request."""
         __tracebackhide__ = True
-        if not return_exceptions and not kwargs and _may_go_together(inputs, config):
-            scope = Blocking.enter(config)
-            if not scope.observers:
-                body = body_of(list(inputs), settings_of(scope), key="inputs")
-                return self._output(self._transport.call("POST", "batch", body, "values"))  # type: ignore[no-any-return]
+        if not return_exceptions and not kwargs and (body := _together(Blocking, inputs, config)):
+            return self._output(self._transport.call("POST", "batch", body, "values"))  # type: ignore[no-any-return]
         return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
 
     async def abatch(
@@ -166,11 +158,8 @@ class RemoteRunnable(Runnable[Input, Output]):
     ) -> list[Output]:
         """``batch`` on the running event loop."""
         __tracebackhide__ = True
-        if not return_exceptions and not kwargs and _may_go_together(inputs, config):
-            scope = EventLoop.enter(config)
-            if not scope.observers:
-                body = body_of(list(inputs), settings_of(scope), key="inputs")
-                return self._output(await self._transport.acall("POST", "batch", body, "values"))  # type: ignore[no-any-return]
+        if not return_exceptions and not kwargs and (body := _together(EventLoop, inputs, config)):
+            return self._output(await self._transport.acall("POST", "batch", body, "values"))  # type: ignore[no-any-return]
         return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
 
     # The service's own log and events
@@ -287,10 +276,14 @@ class RemoteRunnable(Runnable[Input, Output]):
         return self._schemas[name]
 
 
-def _may_go_together(inputs: Any, config: Any) -> bool:
+def _together(mode: Any, inputs: Any, config: Any) -> dict[str, Any] | None:
+    """The body of one request for all inputs; None where each has to be a request of its own."""
     if isinstance(config, (list, tuple)) or (config or {}).get("max_concurrency"):
-        return False
-    return isinstance(inputs, (list, tuple)) and 2 <= len(inputs) <= MOST_AT_ONCE
+        return None
+    if not isinstance(inputs, (list, tuple)) or not 2 <= len(inputs) <= MOST_AT_ONCE:
+        return None
+    scope = mode.enter(config)
+    return None if scope.observers else body_of(list(inputs), settings_of(scope), key="inputs")
 
 
 def _no_arguments(kwargs: dict[str, Any]) -> None:

@@ -31,11 +31,11 @@ from ...errors import (
 from ...http.connections import Connections
 from ...http.event_stream import EventReader
 from ...http.stopping import aread_out, ended_by_stop, read_out, shut, shut_network
+from ...text.excerpts import begun
 from ..wire.extensions import HEADER, WireFormat, format_of
 
 __all__ = ["ServedBatch", "Transport", "chain_error_of"]
 
-_SHOWN = 200
 _BACKOFF_S = 0.1
 _LONGEST_WAIT_S = 5.0
 _STALE_S = 1.0
@@ -81,73 +81,70 @@ class Transport:
 
     def call(self, method: str, name: str, body: Any = None, wire: WireFormat = "") -> Any:
         """The JSON that the endpoint *name* answers, and the format it is in."""
-        for attempt in range(self._retries + 1):
-            with self._reaching(name, "timeout", self._timeout) as failure:
-                response = self._stream_request(method, name, body, wire, self._timeout, failure)
-                with response as answer, ended_by_stop(partial(shut, answer)):
+        asked = _Asked(method, name, body, wire, "timeout", self._timeout)
+        for number in range(self._retries + 1):
+            with self._reaching(asked, number) as attempt:
+                with self._sent(asked, attempt) as answer, ended_by_stop(partial(shut, answer)):
                     answer.read()
-                if (wait_s := self._retry_after(answer, attempt)) is None:
+                if not self._has_to_wait(answer, number, attempt):
                     return self._json(answer, name)
-                failure.wait_s = wait_s
-            self._check(failure, attempt, method)
-            time.sleep(failure.wait_s)
+            time.sleep(attempt.wait_s)
         raise AssertionError("unreachable")
 
     async def acall(self, method: str, name: str, body: Any = None, wire: WireFormat = "") -> Any:
         """``call`` on the running event loop."""
+        asked = _Asked(method, name, body, wire, "timeout", self._timeout)
         client = await self._async_client()
-        for attempt in range(self._retries + 1):
-            with self._reaching(name, "timeout", self._timeout) as failure:
-                request = self._request(client, method, name, body, wire, self._timeout, failure.atrace)
-                answer = await client.send(request)
-                if (wait_s := self._retry_after(answer, attempt)) is None:
+        for number in range(self._retries + 1):
+            with self._reaching(asked, number) as attempt:
+                answer = await client.send(self._request(client, asked, attempt.atrace))
+                if not self._has_to_wait(answer, number, attempt):
                     return self._json(answer, name)
-                failure.wait_s = wait_s
-            self._check(failure, attempt, method)
-            await asyncio.sleep(failure.wait_s)
+            await asyncio.sleep(attempt.wait_s)
         raise AssertionError("unreachable")
 
     # Streams
 
     def events(self, name: str, body: Any, wire: WireFormat) -> Iterator[ServedBatch]:
         """The events of a stream, up to its end. Closing it closes the connection, which stops the run."""
-        for attempt in range(self._retries + 1):
-            with self._reaching(name, "stall_s", self._stall_s) as failure:
-                opened = self._stream_request("POST", name, body, wire, self._stall_s, failure)
-                with opened as response, ended_by_stop(partial(shut, response)):
-                    answer = ServedAnswer(response, self._label(name), self._stall_s)
-                    if not answer.is_stream:
-                        response.read()
-                    if (wait_s := self._retry_after(response, attempt)) is None:
-                        answer.check()
-                        try:
-                            pieces = response.iter_bytes()
-                            for piece in pieces:
-                                yield ServedBatch(answer.wire, answer.feed(piece))
-                                if answer.is_over:
-                                    break
-                        except self._errors as error:
-                            raise answer.cut(error) from error
-                        read_out(response, pieces)
-                        answer.check_end()
-                        return
-                    failure.wait_s = wait_s
-            self._check(failure, attempt, "POST")
-            time.sleep(failure.wait_s)
+        asked = _Asked("POST", name, body, wire, "stall_s", self._stall_s)
+        for number in range(self._retries + 1):
+            with (
+                self._reaching(asked, number) as attempt,
+                self._sent(asked, attempt) as response,
+                ended_by_stop(partial(shut, response)),
+            ):
+                answer = ServedAnswer(response, self._label(name), self._stall_s)
+                if not answer.is_stream:
+                    response.read()
+                if not self._has_to_wait(response, number, attempt):
+                    answer.check()
+                    try:
+                        pieces = response.iter_bytes()
+                        for piece in pieces:
+                            yield ServedBatch(answer.wire, answer.feed(piece))
+                            if answer.is_over:
+                                break
+                    except self._errors as error:
+                        raise answer.cut(error) from error
+                    read_out(response, pieces)
+                    answer.check_end()
+                    return
+            time.sleep(attempt.wait_s)
 
     async def aevents(self, name: str, body: Any, wire: WireFormat) -> AsyncGenerator[ServedBatch, None]:
         """``events`` on the running event loop."""
+        asked = _Asked("POST", name, body, wire, "stall_s", self._stall_s)
         client = await self._async_client()
-        for attempt in range(self._retries + 1):
-            with self._reaching(name, "stall_s", self._stall_s) as failure:
-                request = self._request(client, "POST", name, body, wire, self._stall_s, failure.atrace)
-                response = await client.send(request, stream=True)
-                failure.answered = True
+        for number in range(self._retries + 1):
+            with self._reaching(asked, number) as attempt:
+                response = await client.send(self._request(client, asked, attempt.atrace), stream=True)
+                attempt.answered = True
                 try:
                     answer = ServedAnswer(response, self._label(name), self._stall_s)
                     if not answer.is_stream:
                         await response.aread()
-                    if (wait_s := self._retry_after(response, attempt)) is None:
+                    if not self._has_to_wait(response, number, attempt):
                         answer.check()
                         try:
                             async with aclosing(response.aiter_bytes()) as pieces:
@@ -160,17 +157,16 @@ class Transport:
                             raise answer.cut(error) from error
                         answer.check_end()
                         return
-                    failure.wait_s = wait_s
                 finally:
                     await response.aclose()
-            self._check(failure, attempt, "POST")
-            await asyncio.sleep(failure.wait_s)
+            await asyncio.sleep(attempt.wait_s)
 
     # What both share
 
     @property
     def _library(self) -> Any:
-        return _http_library()
+        """httpx, or its continuation, which newer releases of the ``openai`` package bring."""
+        return import_module("httpx" if find_spec("httpx") is not None else "httpx2")
 
     @property
     def _errors(self) -> Any:
@@ -193,38 +189,28 @@ class Transport:
             options.setdefault("verify", False)
         return (library.AsyncClient if asynchronous else library.Client)(**options)
 
-    def _request(
-        self,
-        client: Any,
-        method: str,
-        name: str,
-        body: Any,
-        wire: WireFormat,
-        read_s: float | None,
-        trace: Any,
-    ) -> Any:
+    def _request(self, client: Any, asked: _Asked, trace: Any) -> Any:
         headers = {**self._headers, "Accept": "application/json, text/event-stream"}
-        if wire:
-            headers[HEADER] = wire
+        if asked.wire:
+            headers[HEADER] = asked.wire
         connect = self._connect_s
-        timeout = self._library.Timeout(read_s, connect=connect, pool=connect)
+        timeout = self._library.Timeout(asked.read_s, connect=connect, pool=connect)
         options: dict[str, Any] = {"timeout": timeout, "extensions": {"trace": trace}}
-        if body is not None:
+        if asked.body is not None:
             headers["Content-Type"] = "application/json"
-            options["content"] = json.dumps(body).encode()
-        return client.build_request(method, f"{self.url}/{name}", headers=headers, **options)
+            options["content"] = json.dumps(asked.body).encode()
+        return client.build_request(asked.method, self._label(asked.name), headers=headers, **options)
 
     @contextlib.contextmanager
-    def _stream_request(
-        self, method: str, name: str, body: Any, wire: WireFormat, read_s: float | None, failure: _Failure
-    ) -> Iterator[Any]:
+    def _sent(self, asked: _Asked, attempt: _Attempt) -> Iterator[Any]:
+        """The response to a request, whose body is still to be read."""
         scope = current.get(None)
-        failure.stop = None if scope is None else scope.stop
-        client = self._client(failure.stop)
-        request = self._request(client, method, name, body, wire, read_s, failure.trace)
-        with ended_by_stop(failure.shut):
+        attempt.stop = None if scope is None else scope.stop
+        client = self._client(attempt.stop)
+        request = self._request(client, asked, attempt.trace)
+        with ended_by_stop(attempt.shut):
             response = client.send(request, stream=True)
-        failure.answered = True
+        attempt.answered = True
         try:
             yield response
         finally:
@@ -234,45 +220,38 @@ class Transport:
         return f"{self.url}/{name}"
 
     @contextlib.contextmanager
-    def _reaching(self, name: str, option: str, read_s: float | None) -> Iterator[_Failure]:
-        """Raise errors of the HTTP library as ours; those after which another try is possible are kept in the
-        failure. *option* names the parameter that sets how long the server may be silent."""
-        library, label, failure = self._library, self._label(name), _Failure()
+    def _reaching(self, asked: _Asked, number: int) -> Iterator[_Attempt]:
+        """Raise errors of the HTTP library as ours, unless another try is safe: nothing was sent, or the
+        request only reads."""
+        attempt = _Attempt()
         try:
-            yield failure
-        except (library.ConnectError, library.ConnectTimeout, library.PoolTimeout) as error:
-            failure.error = RemoteUnreachableError(
-                f"no answer from {label}: {_reason(error)}. Is the server running, and the address right?"
-            )
-            failure.error.__cause__ = error
-            failure.is_safe = True
-        except library.TimeoutException as error:
-            late = f"{label} sent nothing for {read_s:g} s" if read_s else f"{label} is too late"
-            failure.error = RemoteStreamError(f"{late}: give a longer {option}= if that is no fault")
-            failure.error.__cause__ = error
-        except library.InvalidURL as error:
-            raise RemoteError(f"{label} is no address: {error}") from error
-        except library.HTTPError as error:
-            failure.is_safe = failure.was_stale
-            failure.error = RemoteStreamError(f"the connection to {label} broke: {_reason(error)}")
-            failure.error.__cause__ = error
+            yield attempt
+        except self._library.InvalidURL as error:
+            raise RemoteError(f"{self._label(asked.name)} is no address: {error}") from error
+        except self._library.HTTPError as error:
+            failure, is_unsent = self._failure(asked, attempt, error)
+            if not (is_unsent or asked.method == "GET") or number >= self._retries:
+                raise failure from error
+            attempt.wait_s = _BACKOFF_S * 2**number
 
-    def _check(self, failure: _Failure, attempt: int, method: str) -> None:
-        """Raise what went wrong, unless another try is safe: nothing was sent, or the request only reads."""
-        if failure.error is not None and not (
-            (failure.is_safe or method == "GET") and attempt < self._retries
-        ):
-            raise failure.error
-        if failure.error is not None:
-            failure.wait_s = _BACKOFF_S * 2**attempt
+    def _failure(self, asked: _Asked, attempt: _Attempt, error: Exception) -> tuple[RemoteError, bool]:
+        """The error for what went wrong, and whether the server never saw the request."""
+        library, label = self._library, self._label(asked.name)
+        if isinstance(error, (library.ConnectError, library.ConnectTimeout, library.PoolTimeout)):
+            reason = f"{_reason(error)}. Is the server running, and the address right?"
+            return RemoteUnreachableError(f"no answer from {label}: {reason}"), True
+        if isinstance(error, library.TimeoutException):
+            late = f"{label} sent nothing for {asked.read_s:g} s" if asked.read_s else f"{label} is too late"
+            return RemoteStreamError(f"{late}: give a longer {asked.option}= if that is no fault"), False
+        return RemoteStreamError(f"the connection to {label} broke: {_reason(error)}"), attempt.was_stale
 
-    def _retry_after(self, response: Any, attempt: int) -> float | None:
-        """Seconds to wait before the server, which has not begun, is asked again; None: do not."""
-        if response.status_code not in (429, 503) or attempt >= self._retries:
-            return None
+    def _has_to_wait(self, response: Any, number: int, attempt: _Attempt) -> bool:
+        """Whether the server, which has not begun, is to be asked again, after ``attempt.wait_s``."""
+        if response.status_code not in (429, 503) or number >= self._retries:
+            return False
         asked_s = response.headers.get("retry-after", "")
-        wait_s = float(asked_s) if asked_s.isdigit() else _BACKOFF_S * 2**attempt
-        return wait_s if wait_s <= _LONGEST_WAIT_S else None
+        attempt.wait_s = float(asked_s) if asked_s.isdigit() else _BACKOFF_S * 2**number
+        return attempt.wait_s <= _LONGEST_WAIT_S
 
     def _json(self, response: Any, name: str) -> Any:
         label = self._label(name)
@@ -349,12 +328,21 @@ class ServedAnswer:
         )
 
 
-class _Failure:
-    """What went wrong in a try, and whether another try is safe."""
+class _Asked(NamedTuple):
+    """A request, and the parameter that says for how many seconds the server may be silent."""
+
+    method: str
+    name: str
+    body: Any
+    wire: WireFormat
+    option: str
+    read_s: float | None
+
+
+class _Attempt:
+    """One try of a request: how far it came, and the seconds until another."""
 
     def __init__(self) -> None:
-        self.error: RemoteError | None = None
-        self.is_safe = False
         self.wait_s = 0.0
         self.answered = False
         self.stop: Stop | None = None
@@ -385,11 +373,6 @@ class _Failure:
         self.trace(event, info)
 
 
-def _http_library() -> Any:
-    """httpx, or its continuation, which newer releases of the ``openai`` package bring."""
-    return import_module("httpx" if find_spec("httpx") is not None else "httpx2")
-
-
 def _check_status(response: Any, label: str) -> None:
     status = response.status_code
     if status == 200:
@@ -413,13 +396,13 @@ def _check_status(response: Any, label: str) -> None:
 
 def _detail_text(detail: Any) -> str:
     if not isinstance(detail, list):
-        return _shown(detail) if not isinstance(detail, str) else _cut(detail)
+        return _shown(detail) if not isinstance(detail, str) else begun(detail)
     faults = [
         f"{'.'.join(map(str, one.get('loc', ())))}: {one.get('msg')}"
         for one in detail
         if isinstance(one, dict)
     ]
-    return _cut("; ".join(faults))
+    return begun("; ".join(faults))
 
 
 def _error_of_event(data: str | None, label: str) -> RemoteError:
@@ -428,17 +411,21 @@ def _error_of_event(data: str | None, label: str) -> RemoteError:
         fields = json.loads(data or "")
         status = int(fields.get("status_code", 500))
     except (ValueError, TypeError, AttributeError) as error:
-        return _malformed(label, data, error)
+        failure = RemoteStreamError(
+            f"{label} sent something that is no event of a served chain: {_shown(data)}"
+        )
+        failure.__cause__ = error
+        return failure
     if status != 500:
         return RemoteStatusError(
-            f"{label}: {_cut(str(fields.get('message')))}", status, fields.get("message")
+            f"{label}: {begun(str(fields.get('message')))}", status, fields.get("message")
         )
     return chain_error_of(fields, label)
 
 
 def chain_error_of(fields: Mapping[str, Any], label: str) -> RemoteChainError:
     """The error of a chain from the fields that its server sent."""
-    message = _cut(str(fields.get("message") or "it does not say why"), 2_000)
+    message = begun(str(fields.get("message") or "it does not say why"), 2_000)
     kind = fields.get("type")
     if isinstance(kind, str) and not message.startswith(kind):
         message = f"{kind}: {message}"
@@ -450,16 +437,10 @@ def chain_error_of(fields: Mapping[str, Any], label: str) -> RemoteChainError:
         traceback=fields.get("traceback") or None,
     )
     for note in fields.get("notes") or ():
-        error.add_note(f"there {_cut(str(note))}")
+        error.add_note(f"there {begun(str(note))}")
     if error.traceback:
         error.add_note(f"there:\n{error.traceback}")
     return error
-
-
-def _malformed(label: str, data: str | None, error: Exception) -> RemoteStreamError:
-    failure = RemoteStreamError(f"{label} sent something that is no event of a served chain: {_shown(data)}")
-    failure.__cause__ = error
-    return failure
 
 
 def _reason(error: BaseException) -> str:
@@ -475,8 +456,4 @@ def _reason(error: BaseException) -> str:
 
 def _shown(value: Any) -> str:
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return _cut(text if isinstance(text, str) and not text else repr(text))
-
-
-def _cut(text: str, most: int = _SHOWN) -> str:
-    return text if len(text) <= most else f"{text[:most]}..."
+    return begun(text if isinstance(text, str) and not text else repr(text))

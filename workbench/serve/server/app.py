@@ -9,8 +9,8 @@ three schemas and ``/joke/playground``, and for the whole application ``/health`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import MissingDependencyError
 from ...runnables.base import coerce
@@ -21,7 +21,7 @@ try:
 except ImportError as error:
     raise MissingDependencyError.for_extra("serving a chain", "starlette", "serve") from error
 
-from .endpoints import POSTS, SCHEMAS, Service, answer_json
+from .endpoints import POSTS, SCHEMAS, Service, answer_json, header_of
 from .openapi import openapi_document
 from .options import ActiveRuns, ConfigModifier, ErrorDetail, Limits, RouteOptions, as_tokens, checked_path
 from .playground import playground_routes
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 __all__ = ["Limits", "active_runs_of", "add_routes", "create_app"]
+
+T = TypeVar("T")
 
 
 def add_routes(
@@ -70,7 +72,7 @@ def add_routes(
     if not hasattr(app, "state") or not hasattr(app, "router"):
         kind = type(app).__name__
         raise TypeError(f"add_routes: expected an application of Starlette or FastAPI, got {kind}")
-    services: list[Service] = _services_of(app)
+    services: list[Service] = _kept(app, "workbench_services", list)
     if any(service.path == where for service in services):
         raise ValueError(f"add_routes: the path {where or '/'!r} is taken by another chain")
     service = Service(coerce(chain), where, options, active_runs_of(app))
@@ -108,16 +110,14 @@ def create_app(chains: Mapping[str, Any], *, cors_origins: Sequence[str] = (), *
 
 def active_runs_of(app: Any) -> ActiveRuns:
     """The active runs of an application, of all its chains."""
-    state = app.state
-    if not hasattr(state, "workbench_active_runs"):
-        state.workbench_active_runs = ActiveRuns()
-    return state.workbench_active_runs  # type: ignore[no-any-return]  # just set
+    return _kept(app, "workbench_active_runs", ActiveRuns)
 
 
-def _services_of(app: Any) -> list[Service]:
-    if not hasattr(app.state, "workbench_services"):
-        app.state.workbench_services = []
-    return app.state.workbench_services  # type: ignore[no-any-return]  # just set
+def _kept(app: Any, name: str, make: Callable[[], T]) -> T:
+    """What an application has under a name of ours, made when it is first asked for."""
+    if not hasattr(app.state, name):
+        setattr(app.state, name, make())
+    return getattr(app.state, name)  # type: ignore[no-any-return]  # what was made
 
 
 class _Health:
@@ -140,7 +140,7 @@ class _OpenAPI:
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorization = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"authorization"), "")
+        authorization = header_of(scope, "authorization")
         seen = [service for service in self._services if service.options.lets_in(authorization)]
         if self._services and not seen:
             body = {"detail": "expected Authorization: Bearer and a token of this service"}

@@ -7,13 +7,14 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import WorkbenchError
 from ...runnables.base import coerce
 
-__all__ = ["load_chain", "serve"]
+__all__ = ["load_chain", "load_chains", "serve"]
 
 TOKEN_VARIABLE = "WORKBENCH_SERVE_TOKEN"
 
@@ -23,9 +24,7 @@ def serve(options: argparse.Namespace) -> None:
     from .app import Limits, create_app
     from .listening import is_loopback, listen, run_server, warn_open
 
-    chains = dict(load_chain(target) for target in options.chains)
-    if len(chains) < len(options.chains):
-        raise WorkbenchError("two chains have the same name: give one of them another")
+    chains = load_chains(options.chains)
     token = _token(options.token_file)
     try:
         app = create_app(
@@ -47,6 +46,14 @@ def serve(options: argparse.Namespace) -> None:
         shown = "" if options.no_playground else f"   playground: {address}/{name}/playground/"
         print(f"{address}/{name}{shown}", flush=True)
     run_server(app, listener, options.host, grace_s=options.grace_seconds)
+
+
+def load_chains(targets: Sequence[str]) -> dict[str, Any]:
+    """What ``load_chain`` gives for each, by name."""
+    chains = dict(map(load_chain, targets))
+    if len(chains) < len(targets):
+        raise WorkbenchError("two chains have the same name: give one of them another")
+    return chains
 
 
 def load_chain(target: str) -> tuple[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -25,7 +26,7 @@ from .options import ActiveRuns, RouteOptions
 from .requests import Call, read_body, read_call, read_calls
 from .streaming import EventAnswer
 
-__all__ = ["POSTS", "SCHEMAS", "Service"]
+__all__ = ["POSTS", "SCHEMAS", "Service", "answer_json", "header_of"]
 
 POSTS = ("invoke", "batch", "stream", "stream_log", "stream_events")
 SCHEMAS = ("input_schema", "output_schema", "config_schema")
@@ -51,31 +52,25 @@ class Service:
         return self.path.rpartition("/")[2] or self.chain.get_name()
 
     def endpoint(self, name: str) -> Endpoint:
-        return Endpoint(self, getattr(self, f"_{name}"))
+        return Endpoint(self, partial(self._schema, name) if name in SCHEMAS else getattr(self, f"_{name}"))
 
-    def schema(self, name: str, config: Any = None) -> dict[str, Any]:
+    def schema(self, name: str) -> dict[str, Any]:
         """The JSON schema of its input, output or config."""
         if name == "config_schema":
             keys = [key for key in self.options.config_keys if key != "configurable"]
             return self.chain.get_config_jsonschema(include=keys)
         if name == "input_schema":
-            return self.chain.get_input_jsonschema(config)
-        return self.chain.get_output_jsonschema(config)
+            return self.chain.get_input_jsonschema()
+        return self.chain.get_output_jsonschema()
 
     # The endpoints
 
-    async def _input_schema(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await answer_json(send, 200, self.schema("input_schema"))
-
-    async def _output_schema(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await answer_json(send, 200, self.schema("output_schema"))
-
-    async def _config_schema(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await answer_json(send, 200, self.schema("config_schema"))
+    async def _schema(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        await answer_json(send, 200, self.schema(name))
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._call(scope, receive)
-        output = await self._run(self.chain.ainvoke(call.input, call.config), receive)  # type: ignore[arg-type]
+        output = await self._run(self.chain.ainvoke(call.input, call.config), receive)
         data = {"output": output, "metadata": {"run_id": call.run_id, "feedback_tokens": []}}
         await self._answer_output(scope, send, data)
 
@@ -83,7 +78,7 @@ class Service:
         body = await read_body(scope, receive, self.options.limits.body_bytes)
         calls = await read_calls(self.chain, self.options, body, scope)
         inputs, configs = [call.input for call in calls], [call.config for call in calls]
-        outputs = await self._run(self.chain.abatch(inputs, configs), receive)  # type: ignore[arg-type]
+        outputs = await self._run(self.chain.abatch(inputs, configs), receive)
         ids = [call.run_id for call in calls]
         responses = [{"run_id": id, "feedback_tokens": []} for id in ids]
         data = {"output": outputs, "metadata": {"run_ids": ids, "responses": responses}}
@@ -91,33 +86,27 @@ class Service:
 
     async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._call(scope, receive)
-        wire = format_of(_header(scope, HEADER))
-        typed = wire != ""
-
-        def encode(chunks: Sequence[Any]) -> bytes:
-            return b"".join(_chunk_event(chunk, typed) for chunk in chunks)
-
-        head = event_bytes("metadata", dumps({"run_id": call.run_id}))
-        await self._answer(
-            lambda: self.chain.astream(call.input, call.config),  # type: ignore[arg-type]
-            encode,
-            receive,
-            send,
-            head=head,
+        typed = format_of(header_of(scope, HEADER)) != ""
+        answer = self._events(
+            lambda: self.chain.astream(call.input, call.config),
+            lambda chunks: b"".join(_chunk_event(chunk, typed) for chunk in chunks),
+            head=event_bytes("metadata", dumps({"run_id": call.run_id})),
             wire="values" if typed else "",
         )
+        await answer(receive, send)
 
     async def _stream_log(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._call(scope, receive)
-        wire = format_of(_header(scope, HEADER))
+        wire = format_of(header_of(scope, HEADER))
         if wire == "runs":
-            await self._answer_runs(call, receive, send)
+            answer = self._runs(call)
         elif wire == "frames":
-            await self._answer_frames(call, receive, send)
+            answer = self._frames(call)
         else:
-            await self._answer_patches(call, wire, receive, send)
+            answer = self._patches(call, wire)
+        await answer(receive, send)
 
-    async def _answer_patches(self, call: Call, wire: WireFormat, receive: Receive, send: Send) -> None:
+    def _patches(self, call: Call, wire: WireFormat) -> EventAnswer:
         filters = call.filters()
         with_list = call.body.get("with_streamed_output_list", True) is not False
         writer = PatchWriter(typed=wire == "values" and with_list)
@@ -125,21 +114,16 @@ class Service:
         def event(ops: list[dict[str, Any]]) -> bytes:
             return event_bytes("data", dumps({"ops": ops})) if ops else b""
 
-        await self._answer(
+        return self._events(
             lambda: self.chain.astream_log(
-                call.input,
-                call.config,  # type: ignore[arg-type]
-                with_streamed_output_list=with_list,
-                **filters,
+                call.input, call.config, with_streamed_output_list=with_list, **filters
             ),
             lambda patches: event(writer.ops(patches)),
-            receive,
-            send,
             rest=lambda: event(writer.rest()),
             wire="values" if wire == "values" and with_list else "",
         )
 
-    async def _answer_runs(self, call: Call, receive: Receive, send: Send) -> None:
+    def _runs(self, call: Call) -> EventAnswer:
         mailbox = Mailbox(_AHEAD)
         writer = RunWriter(lambda error: shown_error(error_data(error), self.options.errors))
 
@@ -148,52 +132,40 @@ class Service:
 
         observe.gate = mailbox.gate  # type: ignore[attr-defined]  # what observers may carry
         observe.wants_tokens = True  # type: ignore[attr-defined]
-        config = merge_configs(call.config, {"callbacks": [observe]})  # type: ignore[arg-type]  # it is checked there
-        await self._answer(
+        config = merge_configs(call.config, {"callbacks": [observe]})
+        return self._events(
             lambda: mailbox.while_running(lambda: self.chain.astream(call.input, config)),
             lambda events: event_bytes("data", dumps(writer.records(events))),
-            receive,
-            send,
             wire="runs",
         )
 
-    async def _answer_frames(self, call: Call, receive: Receive, send: Send) -> None:
-        await self._answer(
-            lambda: frames_of(
-                self.chain,
-                call.input,
-                call.config,  # type: ignore[arg-type]
-                shown_error=lambda data: shown_error(data, self.options.errors),
-            ),
+    def _frames(self, call: Call) -> EventAnswer:
+        def shown(data: Mapping[str, str]) -> dict[str, str]:
+            return shown_error(data, self.options.errors)
+
+        return self._events(
+            lambda: frames_of(self.chain, call.input, call.config, shown_error=shown),
             lambda frames: b"".join(event_bytes("data", dumps(frame)) for frame in frames),
-            receive,
-            send,
             wire="frames",
         )
 
     async def _stream_events(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = await self._call(scope, receive)
         filters = call.filters()
-        version = call.body.get("version") or "v2"
+        version: Any = call.body.get("version") or "v2"
         if version not in ("v1", "v2"):
             raise invalid(["version"], "Input should be 'v1' or 'v2'", "literal_error")
-        typed = format_of(_header(scope, HEADER)) != ""
+        typed = format_of(header_of(scope, HEADER)) != ""
 
         def encode(events: Sequence[Any]) -> bytes:
             return b"".join(event_bytes("data", dumps(to_wire(event, typed=typed))) for event in events)
 
-        await self._answer(
-            lambda: self.chain.astream_events(
-                call.input,
-                call.config,  # type: ignore[arg-type]
-                version=version,  # type: ignore[arg-type]
-                **filters,
-            ),
+        answer = self._events(
+            lambda: self.chain.astream_events(call.input, call.config, version=version, **filters),
             encode,
-            receive,
-            send,
             wire="values" if typed else "",
         )
+        await answer(receive, send)
 
     # What they share
 
@@ -201,19 +173,16 @@ class Service:
         body = await read_body(scope, receive, self.options.limits.body_bytes)
         return await read_call(self.chain, self.options, body, scope)
 
-    async def _answer(
+    def _events(
         self,
         open_items: Callable[[], AsyncIterator[Any]],
         encode: Callable[[Sequence[Any]], bytes],
-        receive: Receive,
-        send: Send,
         *,
         head: bytes = b"",
         rest: Callable[[], bytes] = lambda: b"",
-        wire: WireFormat = "",
-    ) -> None:
-        headers = [(HEADER.lower().encode(), wire.encode())] if wire else []
-        answer = EventAnswer(
+        wire: WireFormat,
+    ) -> EventAnswer:
+        return EventAnswer(
             open_items,
             encode,
             lambda error: chain_error(error, self.options.errors),
@@ -221,9 +190,8 @@ class Service:
             run_s=self.options.limits.run_s,
             head=head,
             rest=rest,
-            headers=headers,
+            headers=[(HEADER.lower().encode(), wire.encode())] if wire else [],
         )
-        await answer(receive, send)
 
     async def _run(self, work: Any, receive: Receive) -> Any:
         """The outcome of *work*, which is stopped when the caller leaves, its time is over or the server
@@ -263,7 +231,7 @@ class Service:
         return Fault(500, {"detail": fields["message"], "error": fields})
 
     async def _answer_output(self, scope: Scope, send: Send, data: dict[str, Any]) -> None:
-        wire: WireFormat = "values" if format_of(_header(scope, HEADER)) else ""
+        wire: WireFormat = "values" if format_of(header_of(scope, HEADER)) else ""
         try:
             text = dumps(to_wire(data, typed=wire != "", strict=True))
         except Exception as error:  # no JSON form, nested too deep, or raised by a user's key or serializer
@@ -288,7 +256,7 @@ class Endpoint:
 
     def _admit(self, scope: Scope) -> None:
         service = self._service
-        if not service.options.lets_in(_header(scope, "authorization")):
+        if not service.options.lets_in(header_of(scope, "authorization")):
             body = {"detail": "expected Authorization: Bearer and a token of this service"}
             raise Fault(401, body, {"www-authenticate": "Bearer"})
         if scope["method"] != "POST":
@@ -321,7 +289,7 @@ def _chunk_event(chunk: Any, typed: bool) -> bytes:
     return event_bytes("data", dumps(data))
 
 
-def _header(scope: Scope, name: str) -> str:
+def header_of(scope: Scope, name: str) -> str:
     wanted = name.lower().encode()
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == wanted), "")
 

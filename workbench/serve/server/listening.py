@@ -23,7 +23,7 @@ except ImportError as error:
     raise MissingDependencyError.for_extra("serving a chain", "uvicorn", "serve") from error
 
 from .app import active_runs_of, create_app
-from .endpoints import answer_json
+from .endpoints import answer_json, header_of
 from .options import as_tokens, checked_path
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class _LoopbackNames:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            host = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"host"), "")
+            host = header_of(scope, "host")
             if not _names_loopback(host):
                 text = f"this server answers to localhost and {LOOPBACK} only, not to {host[:80]!r}"
                 await answer_json(send, 421, {"detail": text})

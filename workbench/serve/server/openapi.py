@@ -72,11 +72,9 @@ def _post(name: str, parts: dict[str, Any]) -> dict[str, Any]:
         names = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]}
         fields |= dict.fromkeys(FILTERS, names)
     required = ["inputs" if name == "batch" else "input"]
-    body = {"type": "object", "properties": fields, "required": required}
-    content = {"application/json": {"schema": body}}
     return {
         "summary": _SUMMARIES[name],
-        "requestBody": {"required": True, "content": content},
+        "requestBody": {"required": True, "content": _json(_object(required, **fields))},
         "responses": {"200": _success(name, parts["output_schema"]), **_faults(*_FAULTS)},
     }
 
@@ -84,44 +82,31 @@ def _post(name: str, parts: dict[str, Any]) -> dict[str, Any]:
 def _success(name: str, output: dict[str, Any]) -> dict[str, Any]:
     if name.startswith("stream"):
         return {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
-    one = {
-        "type": "object",
-        "properties": {
-            "run_id": {"type": "string", "format": "uuid"},
-            "feedback_tokens": {"type": "array", "items": {"type": "object"}},
-        },
-        "required": ["run_id"],
-    }
-    many = {
-        "type": "object",
-        "properties": {
-            "run_ids": {"type": "array", "items": {"type": "string", "format": "uuid"}},
-            "responses": {"type": "array", "items": one},
-        },
-        "required": ["run_ids", "responses"],
-    }
+    id, tokens = {"type": "string", "format": "uuid"}, {"type": "array", "items": {"type": "object"}}
+    one = _object(["run_id"], run_id=id, feedback_tokens=tokens)
+    many = _object(
+        ["run_ids", "responses"],
+        run_ids={"type": "array", "items": id},
+        responses={"type": "array", "items": one},
+    )
     # Outputs are not checked against the output schema, which may know less than what comes.
-    answer = {
-        "type": "object",
-        "properties": {
-            "output": {"type": "array"} if name == "batch" else {},
-            "metadata": many if name == "batch" else one,
-        },
-        "required": ["output", "metadata"],
-    }
+    answer = _object(
+        ["output", "metadata"],
+        output={"type": "array"} if name == "batch" else {},
+        metadata=many if name == "batch" else one,
+    )
     described = "The outputs" if name == "batch" else f"The output: {output.get('title', 'any value')}"
-    return {"description": described, "content": {"application/json": {"schema": answer}}}
+    return {"description": described, "content": _json(answer)}
 
 
 def _get(name: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"type": "object"}}}
+    content = _json({"type": "object"})
     responses = {"200": {"description": "A JSON schema", "content": content}, **_faults(401)}
     return {"summary": _SUMMARIES[name], "responses": responses}
 
 
 def _health() -> dict[str, Any]:
-    schema = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
-    content = {"application/json": {"schema": schema}}
+    content = _json(_object(["status"], status={"type": "string"}))
     return {
         "summary": "Whether runs are taken",
         "operationId": "health",
@@ -133,37 +118,25 @@ def _health() -> dict[str, Any]:
 
 
 def _faults(*statuses: int) -> dict[str, Any]:
-    content = {"application/json": {"schema": _FAULT_REF}}
+    content = _json(_FAULT_REF)
     return {str(status): {"description": _FAULTS[status], "content": content} for status in statuses}
 
 
-_FAULT = {
-    "type": "object",
-    "properties": {
-        "detail": {
-            "anyOf": [
-                {"type": "string"},
-                {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": {
-                            "loc": {
-                                "type": "array",
-                                "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-                            },
-                            "msg": {"type": "string"},
-                            "type": {"type": "string"},
-                        },
-                        "required": ["loc", "msg", "type"],
-                    },
-                },
-            ]
-        },
-        "error": {"type": "object"},
-    },
-    "required": ["detail"],
-}
+def _object(required: Sequence[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _json(schema: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+_PLACE = {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}
+_DETAIL = _object(["loc", "msg", "type"], loc=_PLACE, msg={"type": "string"}, type={"type": "string"})
+_FAULT = _object(
+    ["detail"],
+    detail={"anyOf": [{"type": "string"}, {"type": "array", "items": _DETAIL}]},
+    error={"type": "object"},
+)
 
 
 def _identifier(service: Service) -> str:
@@ -175,10 +148,10 @@ def _lifted(schema: dict[str, Any], prefix: str, schemas: dict[str, Any]) -> dic
 
     def rewritten(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: _ref(key, item) if key == "$ref" else rewritten(item) for key, item in value.items()}
+            return {key: ref(item) if key == "$ref" else rewritten(item) for key, item in value.items()}
         return [rewritten(item) for item in value] if isinstance(value, list) else value
 
-    def _ref(key: str, item: Any) -> Any:
+    def ref(item: Any) -> Any:
         if isinstance(item, str) and item.startswith("#/$defs/"):
             return f"#/components/schemas/{prefix}_{item.removeprefix('#/$defs/')}"
         return item

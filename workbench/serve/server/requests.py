@@ -6,14 +6,14 @@ import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from pydantic import BaseModel, RootModel, ValidationError
 from starlette.requests import Request
 from starlette.types import Receive, Scope
 
-from ...engine.config import check_config
+from ...engine.config import RunnableConfig, check_config
 from ...runnables.base import Runnable
 from ...runnables.binding import RunnableBinding
 from ...runnables.function import RunnableGenerator, RunnableLambda
@@ -27,12 +27,16 @@ from .options import RouteOptions
 __all__ = ["Call", "read_body", "read_call", "read_calls"]
 
 
+_CONFIGURABLE = ("config", "configurable")
+"""Where faults of configurable fields are, which show only when the chain's schema is made."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One checked input and the config to run it with, which has a ``run_id``."""
 
     input: Any
-    config: dict[str, Any]
+    config: RunnableConfig
     body: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -184,8 +188,8 @@ async def _modified(options: RouteOptions, config: dict[str, Any], scope: Scope)
     return modified
 
 
-def _with_id(config: dict[str, Any]) -> dict[str, Any]:
-    return {**config, "run_id": config.get("run_id") or str(uuid4())}
+def _with_id(config: dict[str, Any]) -> RunnableConfig:
+    return cast(RunnableConfig, {**config, "run_id": config.get("run_id") or str(uuid4())})
 
 
 def _input(
@@ -193,14 +197,13 @@ def _input(
     raw: Any,
     config: dict[str, Any],
     place: Sequence[str | int],
-    config_place: Sequence[str | int] = ("config", "configurable"),
 ) -> Any:
     try:
         schema = chain.get_input_schema(config or None)  # type: ignore[arg-type]  # a checked config
     except ValidationError as error:  # a configurable field does not take what it is set to
-        raise of_validation(error, config_place) from None
+        raise of_validation(error, _CONFIGURABLE) from None
     except (ValueError, TypeError, LookupError) as error:
-        raise invalid(config_place, str(error)) from None
+        raise invalid(_CONFIGURABLE, str(error)) from None
     try:
         value = from_wire(raw)
         validated = schema.model_validate(value)

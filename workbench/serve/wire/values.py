@@ -118,11 +118,7 @@ def adds_up(chunk: Any) -> bool:
     kind = type(chunk)
     if kind is AddableDict:
         return all(map(adds_up, chunk.values()))
-    return chunk is None or kind in (str, dict, int, float, bool, tuple) or _is_list(chunk) or kind in _CHUNKS
-
-
-def _is_list(chunk: Any) -> bool:
-    return type(chunk) is list
+    return chunk is None or kind in (str, dict, int, float, bool, tuple, list) or kind in _CHUNKS
 
 
 def dumps(data: Any) -> str:

@@ -150,19 +150,13 @@ class _Walk:
         self._stretches: list[Stretch] = []
 
     def path(self, roots: Iterable[int] | None) -> list[Stretch]:
-        chosen = [
-            index
-            for index in (self._children.get(None, []) if roots is None else roots)
-            if self._ended(index)
-        ]
+        given = self._children.get(None, []) if roots is None else roots
+        chosen = [index for index in given if self._rows[index].wall_s is not None]
         if chosen:
             start = min(self._rows[index].start_s for index in chosen)
             end = max(self._end(index) for index in chosen)
             self._side_by_side(None, chosen, start, end, "overhead")
         return sorted(self._stretches, key=lambda stretch: stretch.start_s)
-
-    def _ended(self, index: int) -> bool:
-        return self._rows[index].wall_s is not None
 
     def _end(self, index: int) -> float:
         row = self._rows[index]

@@ -12,7 +12,7 @@ from collections import deque
 
 from rich.cells import cell_len
 
-__all__ = ["Tail", "clean", "cropped", "one_line"]
+__all__ = ["Tail", "clean", "cropped", "one_line", "padded"]
 
 _INVISIBLE = [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0xFEFF]
 """Marks that change the direction of the text after them: what is read would not be what is there."""
@@ -66,6 +66,11 @@ def cropped(text: str, width: int, ellipsis: str = "…") -> str:
     if width <= len(ellipsis):
         return ellipsis[: max(0, width)]
     return text[: _fitting(text, width - len(ellipsis))] + ellipsis
+
+
+def padded(text: str, width: int) -> str:
+    """A text with the spaces that fill *width* cells."""
+    return text + " " * (width - cell_len(text))
 
 
 class Tail:

@@ -78,11 +78,8 @@ class TerminalTimeline:
     def drawn(self, document: dict[str, Any]) -> Group:
         """The document as rich draws it."""
         progress, width = document["progress"], self._console.width
-        head = Text(
-            cropped(
-                " ".join(filter(None, [self._title, _progress_line(progress)])), width, self._look.ellipsis
-            )
-        )
+        line = " ".join(filter(None, [self._title, _progress_line(progress)]))
+        head = Text(cropped(line, width, self._look.ellipsis))
         bar = ProgressBar(
             total=max(progress.get("total", 1), 1), completed=progress.get("done", 0), width=min(width, 60)
         )
@@ -115,9 +112,8 @@ class TerminalTimeline:
             for bar in picture["bars"]:
                 if bar[0] == lane:
                     end = picture["at"] if bar[5] is None else bar[5]
-                    for cell in range(
-                        int(bar[3] * scale), min(max(int(end * scale), int(bar[3] * scale) + 1), room)
-                    ):
+                    first = int(bar[3] * scale)
+                    for cell in range(first, min(max(int(end * scale), first + 1), room)):
                         cells[cell] = (full, _STYLES[bar[2] % len(_STYLES)])
             line = Text(f"{lane + 1:>2}  ", no_wrap=True)
             for character, style in cells:

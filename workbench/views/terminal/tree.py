@@ -24,7 +24,7 @@ from rich.text import Text
 from ...text.units import count, logged_duration
 from ..document import StepRow
 from .glyphs import STATUS_STYLES, Glyphs, glyphs
-from .text import cropped, one_line
+from .text import cropped, one_line, padded
 
 __all__ = ["RunTree"]
 
@@ -105,7 +105,7 @@ def _line(
     guide = cropped(guide, max(0, room - 6), look.ellipsis)
     line.append(guide, "dim")
     line.append(look.status(row.status, now) + " ", style)
-    line.append(_padded(cropped(name, room - cell_len(guide) - 2, look.ellipsis), room - cell_len(guide) - 2))
+    line.append(padded(cropped(name, room - cell_len(guide) - 2, look.ellipsis), room - cell_len(guide) - 2))
     if columns.type:
         line.append("  " + row.type.ljust(columns.type - 2), "dim")
     time = logged_duration((row.end or now) - row.start)
@@ -142,10 +142,6 @@ def _bar(line: Text, row: StepRow, width: int, look: Glyphs, now: float, axis: t
 
 def _label(row: StepRow) -> str:
     return f"{row.number} {row.name}" if row.around is None and row.number else row.title
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * max(0, width - cell_len(text))
 
 
 def _guides(kept: list[StepRow], look: Glyphs) -> list[str]:
