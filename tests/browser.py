@@ -164,6 +164,10 @@ class Browser:
 
     _open: ClassVar[list[Browser]] = []
 
+    def __init__(self) -> None:
+        self.idle: dict[str, Any] = {}
+        """Tabs with no notebook, by the address of their JupyterLab: it takes seconds to load."""
+
     def __enter__(self) -> Browser:
         return self
 
@@ -172,6 +176,7 @@ class Browser:
             self._open.remove(self)
             self._chromium.close()
             self._playwright.stop()
+            self.idle.clear()
             del self.context
 
     @cached_property
@@ -203,7 +208,7 @@ class Browser:
 
 class NotebookPage:
     """A tab with one notebook in JupyterLab, or in Notebook 7 (*app* "notebooks"). ``page`` is playwright's
-    page."""
+    page; with *fresh* nothing was ever open in it."""
 
     def __init__(
         self,
@@ -212,20 +217,33 @@ class NotebookPage:
         name: str,
         *,
         app: Literal["lab/tree", "notebooks"] = "lab/tree",
+        fresh: bool = False,
     ) -> None:
         self.server = server
-        self._place = f"{app}/{name}"
-        self.page = browser.page()
+        self._browser = browser
+        self._app = app
+        self._name = name
         self.errors: list[str] = []
         self.received: list[int] = []
         """Bytes of each websocket message from the kernel."""
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        loaded = None if fresh or app != "lab/tree" else browser.idle.pop(server.url, None)
+        self.page = loaded or browser.page()
+        self.page.on("pageerror", self._note_error)
         self.page.on("websocket", self._watch)
-        self.open()
+        if loaded is None:
+            self.open()
+        else:
+            self._can_serve_again = True
+            self.command("docmanager:open", {"path": name})
+            self._wait_for_kernel()
 
     def open(self, *, reset: bool = True) -> None:
-        """Load the page, also anew; *reset* forgets the workspace."""
-        self.page.goto(f"{self.server.url}/{self._place}{'?reset' if reset else ''}")
+        """Load the page, also anew; *reset* forgets the workspace, otherwise other notebooks may open."""
+        self._can_serve_again = reset and self._app == "lab/tree"
+        self.page.goto(f"{self.server.url}/{self._app}/{self._name}{'?reset' if reset else ''}")
+        self._wait_for_kernel()
+
+    def _wait_for_kernel(self) -> None:
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         self.page.wait_for_function(
             """() => {
@@ -286,7 +304,20 @@ class NotebookPage:
         )
 
     def close(self) -> None:
-        self.page.close()
+        """Close the notebook; a tab of JupyterLab serves for the next one."""
+        self.page.remove_listener("pageerror", self._note_error)
+        self.page.remove_listener("websocket", self._watch)
+        is_idle = self._can_serve_again and self.page.evaluate(
+            """() => {
+              const open = [...window.jupyterapp.shell.widgets("main")];
+              open.filter((widget) => widget.context).forEach((widget) => widget.dispose());
+              return document.querySelector(".jp-Dialog") === null;
+            }"""
+        )
+        if is_idle and self.server.url not in self._browser.idle:
+            self._browser.idle[self.server.url] = self.page
+        else:
+            self.page.close()
 
     def _count(self, cell: int) -> int | None:
         count: int | None = self.page.evaluate(
@@ -294,6 +325,10 @@ class NotebookPage:
             cell,
         )
         return count
+
+    def _note_error(self, error: Any) -> None:
+        if "Canceled future for" not in str(error):  # JupyterLab's, of a notebook that was closed before
+            self.errors.append(str(error))
 
     def _watch(self, socket: Any) -> None:
         if "/channels" in socket.url:

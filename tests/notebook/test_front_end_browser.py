@@ -58,7 +58,7 @@ def test_ten_views_get_the_code_once_and_so_does_a_page_that_is_loaded_again(
     app: Literal["lab/tree", "notebooks"],
 ) -> None:
     make_notebook(jupyter.root / "ten.ipynb", [SETUP, *[RUN] * 10])
-    page = NotebookPage(browser, jupyter, "ten.ipynb", app=app)
+    page = NotebookPage(browser, jupyter, "ten.ipynb", app=app, fresh=True)
     opened.append(page)
     page.run(0)
     before = len(page.received)
@@ -82,7 +82,7 @@ def test_a_restarted_kernel_and_a_second_page_have_views_as_well(
     jupyter: JupyterServer, browser: Browser, opened: list[NotebookPage]
 ) -> None:
     make_notebook(jupyter.root / "again.ipynb", [SETUP, RUN, "1", RUN])
-    page = NotebookPage(browser, jupyter, "again.ipynb")
+    page = NotebookPage(browser, jupyter, "again.ipynb", fresh=True)
     opened.append(page)
     page.run(0)
     page.run(1)
@@ -116,7 +116,7 @@ def test_a_view_whose_front_end_was_lost_on_the_way_asks_for_it(
     jupyter: JupyterServer, browser: Browser, opened: list[NotebookPage]
 ) -> None:
     make_notebook(jupyter.root / "lost.ipynb", [SETUP, LOSE, RUN, RUN])
-    page = NotebookPage(browser, jupyter, "lost.ipynb")
+    page = NotebookPage(browser, jupyter, "lost.ipynb", fresh=True)
     opened.append(page)
     for cell in range(4):
         page.run(cell)
@@ -137,7 +137,7 @@ def test_a_front_end_that_cannot_be_loaded_says_so_and_leaves_the_static_result(
     jupyter: JupyterServer, browser: Browser, opened: list[NotebookPage]
 ) -> None:
     make_notebook(jupyter.root / "broken.ipynb", [SETUP, BREAK, RUN, MEND, RUN])
-    page = NotebookPage(browser, jupyter, "broken.ipynb")
+    page = NotebookPage(browser, jupyter, "broken.ipynb", fresh=True)
     opened.append(page)
     for cell in range(3):
         page.run(cell)
@@ -217,7 +217,7 @@ from workbench.notebook.widgets.front_end import _Files
 _Files.folder = pathlib.Path({str(tmp_path / "web")!r})
 {SETUP}"""
     make_notebook(jupyter.root / "hot.ipynb", [setup, RUN, RUN])
-    page = NotebookPage(browser, jupyter, "hot.ipynb")
+    page = NotebookPage(browser, jupyter, "hot.ipynb", fresh=True)
     opened.append(page)
     for cell in range(3):
         page.run(cell)

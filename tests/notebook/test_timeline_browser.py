@@ -75,15 +75,16 @@ def test_the_timeline_moves_while_the_calls_run(notebook: NotebookPage, name: st
     theme(notebook, name)
     notebook.start(1)
     body = notebook.cell(1).locator(".wb-body")
-    notebook.page.wait_for_function(f"(cell) => ({PIXELS})(cell) > 200", arg=1, timeout=20_000, polling=20)
+    drawn = f"(cell) => ({PIXELS})(cell) > 200"
+    notebook.page.wait_for_function(drawn, arg=1, timeout=20_000, polling=20)
     seen: list[tuple[str, int]] = []
     for moment in range(3):
         notebook.page.wait_for_timeout(400)
+        notebook.page.wait_for_function(drawn, arg=1, polling=20)  # a case that has just begun is empty
         shoot(notebook, 1, f"timeline_{name.lower()}_{moment}")
         assert body.get_attribute("data-status") == "streaming"
         seen.append((body.locator(".wb-doing").inner_text(), notebook.page.evaluate(PIXELS, 1)))
     assert len({said for said, _ in seen} | {str(count) for _, count in seen}) > 3
-    assert all(count > 200 for _, count in seen)
     notebook.wait(1, timeout_s=60)
     shoot(notebook, 1, f"timeline_{name.lower()}_end")
     assert body.locator(".wb-status").inner_text() == "Done"
