@@ -12,6 +12,8 @@ from ..notebook_files import new_notebook, new_output, read_notebook
 from .pages import ROOT
 from .saved_notebooks import WIDGET, differences, problems
 
+pytestmark = pytest.mark.slow  # nbformat takes seconds to import
+
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TWIN = '<div class="wb-static-1"><div>' + "a step " * 50 + "</div></div>"
 

@@ -1,4 +1,4 @@
-"""One live view on a bare page: the widget's own modules and styles, with a model that the test plays.
+"""One live view on a bare page: the front end as users get it, with a model that the test plays.
 
 No kernel and no JupyterLab: what Python would send is sent by the test, what the view sends is kept.
 """
@@ -6,19 +6,18 @@ No kernel and no JupyterLab: what Python would send is sent by the test, what th
 from __future__ import annotations
 
 import json
-import mimetypes
 import shutil
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from workbench.views.web.bundle import bundle
 
 from ..browser import Browser, NotebookPage
 
 __all__ = ["ViewPage", "axe", "entry", "root", "serious", "snapshot", "stamp"]
 
-WIDGETS = Path(__file__).parents[2] / "workbench/views/web"
 ORIGIN = "http://view.test"
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>view</title>
@@ -162,7 +161,7 @@ class ViewPage:
             "pinned": {},
         }
         self._html = PAGE.format(
-            css="\n".join(path.read_text() for path in sorted(WIDGETS.glob("styles/*.css"))),
+            css=bundle("run_view").css,
             traits=json.dumps({**synced, **traits, "snapshot": document}).replace("<", "\\u003c"),
             paper="#111" if dark else "#fff",
             scheme="dark" if dark else "light",
@@ -221,11 +220,10 @@ class ViewPage:
         self.page.close()
 
     def _serve(self, route: Any) -> None:
-        path = route.request.url.removeprefix(ORIGIN).lstrip("/")
-        file = WIDGETS / path
-        if path == "index.html":
-            route.fulfill(body=self._html, content_type="text/html")
-        elif route.request.url.startswith(ORIGIN) and file.is_file():
-            route.fulfill(body=file.read_text(), content_type=mimetypes.guess_type(path)[0] or "text/plain")
+        kinds = {f"{ORIGIN}/index.html": "text/html", f"{ORIGIN}/run_view.js": "text/javascript"}
+        if kind := kinds.get(route.request.url):
+            route.fulfill(
+                body=self._html if kind == "text/html" else bundle("run_view").code, content_type=kind
+            )
         else:
             route.abort()

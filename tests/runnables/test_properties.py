@@ -14,6 +14,7 @@ from contextlib import aclosing
 from functools import partial
 
 import jsonpatch
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from tests.conftest import Recorder
 from workbench import RunnableBranch, RunnableGenerator, RunnableLambda, RunnableParallel, RunnablePassthrough
 from workbench.engine import threads
 from workbench.engine.chunks import Fold
+
+pytestmark = pytest.mark.slow
 
 TEXT, NUMBER = "text", "number"
 
