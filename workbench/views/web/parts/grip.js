@@ -5,7 +5,7 @@
  * height is kept for the views to come.
  */
 
-import { element } from "./elements.js";
+import { element, withRole } from "./elements.js";
 import { remember, remembered } from "./remembered.js";
 import { scaleOf } from "./text_size.js";
 
@@ -18,12 +18,10 @@ export class Grip {
   constructor(part, name) {
     this._part = part;
     this._key = `height.${name.toLowerCase()}`;
-    this.el = element("div", "wb-grip");
+    this.el = withRole(element("div", "wb-grip"), "separator", `Height of ${name}`);
     this.el.tabIndex = 0;
     this.el.title = "Drag to change the height, double click for the usual one";
-    this.el.setAttribute("role", "separator");
     this.el.setAttribute("aria-orientation", "horizontal");
-    this.el.setAttribute("aria-label", `Height of ${name}`);
     this.el.setAttribute("aria-valuemin", String(LOWEST_PX));
     this.el.setAttribute("aria-valuemax", String(HIGHEST_PX));
     this.el.addEventListener("pointerdown", (event) => this._drag(event));

@@ -1,7 +1,7 @@
 // @ts-check
 /** A button that opens a menu (the ARIA menu button pattern). */
 
-import { element } from "./elements.js";
+import { makeButton, withRole } from "./elements.js";
 import { Popup } from "./popup.js";
 
 /** @typedef {{value: string, text: string, title: string}} Choice */
@@ -12,20 +12,15 @@ export class MenuButton {
     this.button = button;
     this._popup = new Popup(button, "menu", button.title);
     this.el = this._popup.el;
-    button.setAttribute("aria-haspopup", "menu");
     /** @type {Map<string, HTMLButtonElement>} */
     this._items = new Map();
     for (const { value, text, title } of choices) {
-      const item = element("button", "wb-popup-item", text);
-      item.type = "button";
-      item.title = title;
-      item.tabIndex = -1;
-      item.setAttribute("role", "menuitem");
-      item.addEventListener("click", () => {
+      const item = makeButton("wb-popup-item", text, () => {
         if (item.getAttribute("aria-disabled") === "true") return;
         this.close(true);
         onChoose(value);
-      });
+      }, title);
+      withRole(item, "menuitem").tabIndex = -1;
       this._items.set(value, item);
       this.el.append(item);
     }

@@ -37,9 +37,8 @@ export class VirtualRows {
    *   keyOf: (item: T, index: number) => string, follow?: boolean}} options *follow* the tail */
   constructor(options) {
     this._options = options;
-    this.el = element("div", "wb-rows");
     this.list = element("div", "wb-rows-list");
-    this.el.append(this.list);
+    this.el = element("div", "wb-rows", this.list);
     this.el.style.maxHeight = `${options.maxPx}px`;
     /** @type {ArrayLike<T>} */
     this.items = [];
