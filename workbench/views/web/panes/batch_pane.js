@@ -9,8 +9,9 @@
 import { visibleText } from "../content/visible_text.js";
 import { itemNumber, shownStatus, statusGlyph } from "../data/run_words.js";
 import { counted, inputLine } from "../data/values.js";
-import { element, setAttribute, setText } from "../parts/elements.js";
+import { element, makeButton, scrollRegion, setAttribute, setText, withRole } from "../parts/elements.js";
 import { FollowTail } from "../parts/follow_tail.js";
+import { buttonByKey, makeListBox, takeKey } from "../parts/list_keys.js";
 import { VirtualRows } from "../parts/virtual_rows.js";
 import { ItemView } from "./item_view.js";
 
@@ -78,15 +79,10 @@ class ItemLabel {
 class Card {
   /** @param {TextMode} mode */
   constructor(mode) {
-    this.el = element("div", "wb-card");
-    this.head = element("div", "wb-item-head");
-    this.body = element("div", "wb-card-body");
-    this.body.tabIndex = 0;
-    this.body.setAttribute("role", "region");
-    this.label = new ItemLabel(this.head);
+    this.label = new ItemLabel(element("div", "wb-item-head"));
     this.view = new ItemView(mode);
-    this.body.append(this.view.el);
-    this.el.append(this.head, this.body);
+    this.body = scrollRegion("wb-card-body", "", this.view.el);
+    this.el = element("div", "wb-card", this.label.el, this.body);
     this._tail = new FollowTail(this.body);
   }
 
@@ -213,17 +209,12 @@ class ItemTabs {
     this._onSelect = onSelect;
     batches += 1;
     this._id = `wb-item-${batches}-${Math.random().toString(36).slice(2, 8)}`;
-    this.el = element("div", "wb-tabbed");
-    this.tabs = element("div", "wb-tabs");
-    this.tabs.setAttribute("role", "tablist");
-    this.tabs.setAttribute("aria-label", "Items of the batch");
+    this.tabs = withRole(element("div", "wb-tabs"), "tablist", "Items of the batch");
     this.tabs.addEventListener("keydown", (event) => this._onKey(event));
-    this.panel = element("div", "wb-panel");
-    this.panel.id = `${this._id}-panel`;
-    this.panel.setAttribute("role", "tabpanel");
     this.view = new ItemView(mode);
-    this.panel.append(this.view.el);
-    this.el.append(this.tabs, this.panel);
+    this.panel = withRole(element("div", "wb-panel", this.view.el), "tabpanel");
+    this.panel.id = `${this._id}-panel`;
+    this.el = element("div", "wb-tabbed", this.tabs, this.panel);
     this.selected = -1;
     /** @type {State} */
     this._state = { status: "waiting", runs: [] };
@@ -292,13 +283,10 @@ class ItemTabs {
   _tab(number) {
     let label = this._tabs.get(number);
     if (!label) {
-      const tab = element("button", "wb-tab");
-      tab.type = "button";
-      tab.setAttribute("role", "tab");
+      const tab = withRole(makeButton("wb-tab", "", () => this.select(number)), "tab");
       tab.setAttribute("aria-controls", this.panel.id);
       tab.setAttribute("aria-selected", "false");
       tab.tabIndex = -1;
-      tab.addEventListener("click", () => this.select(number));
       label = new ItemLabel(tab);
       label.update(this._state.runs[number], number);
       this._tabs.set(number, label);
@@ -309,14 +297,11 @@ class ItemTabs {
   /** @param {KeyboardEvent} event */
   _onKey(event) {
     const at = this._order.indexOf(this.selected);
-    const last = this._order.length - 1;
-    /** @type {Record<string, number>} */
-    const places = { ArrowRight: at === last ? 0 : at + 1, ArrowLeft: at === 0 ? last : at - 1, Home: 0, End: last };
-    if (!Object.hasOwn(places, event.key)) return;
-    event.preventDefault();
-    const number = this._order[places[event.key]];
-    this.select(number);
-    this._tabs.get(number)?.el.focus();
+    const next = buttonByKey(event.key, at, this._order.length, ["ArrowLeft", "ArrowRight"]);
+    if (next === null) return;
+    takeKey(event);
+    this.select(this._order[next]);
+    this._tabs.get(this.selected)?.el.focus();
   }
 }
 
@@ -324,14 +309,12 @@ class ItemTabs {
 class ItemList {
   /** @param {(number: number) => void} onSelect */
   constructor(onSelect) {
-    this.el = element("div", "wb-item-list");
     this._search = element("input", "wb-search");
     this._search.type = "search";
     this._search.placeholder = "Find an item";
     this._search.setAttribute("aria-label", "Find an item by its number, input or status");
     this._search.addEventListener("input", () => this._filter());
-    this._count = element("div", "wb-note wb-list-count");
-    this._count.setAttribute("role", "status");
+    this._count = withRole(element("div", "wb-note wb-list-count"), "status");
     this._onSelect = onSelect;
     /** @type {State} */
     this._state = { status: "waiting", runs: [] };
@@ -349,12 +332,9 @@ class ItemList {
       fill: (row, number, index) => this._fill(row, number, index),
       keyOf: (number) => String(number),
     });
-    const { list } = this._rows;
-    list.setAttribute("role", "listbox");
-    list.setAttribute("aria-label", "Items of the batch");
-    list.tabIndex = 0;
-    list.addEventListener("keydown", (event) => this._onKey(event));
-    this.el.append(this._search, this._rows.el, this._count);
+    const at = () => this._shown.indexOf(this.selected);
+    makeListBox(this._rows, "Items of the batch", at, (index) => onSelect(this._shown[index]));
+    this.el = element("div", "wb-item-list", this._search, this._rows.el, this._count);
   }
 
   close() {
@@ -397,8 +377,7 @@ class ItemList {
   }
 
   _makeRow() {
-    const el = element("div", "wb-option");
-    el.setAttribute("role", "option");
+    const el = withRole(element("div", "wb-option"), "option");
     el.addEventListener("click", () => this._onSelect(Number(el.dataset.number)));
     return new ItemLabel(el);
   }
@@ -411,19 +390,6 @@ class ItemList {
     setAttribute(row.el, "aria-selected", String(number === this.selected));
     setAttribute(row.el, "aria-setsize", String(this._shown.length));
     setAttribute(row.el, "aria-posinset", String(index + 1));
-  }
-
-  /** @param {KeyboardEvent} event */
-  _onKey(event) {
-    const at = this._shown.indexOf(this.selected);
-    /** @type {Record<string, number>} */
-    const places = {
-      ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: this._shown.length - 1,
-      PageDown: at + this._rows.page, PageUp: at - this._rows.page,
-    };
-    if (!Object.hasOwn(places, event.key) || this._shown.length === 0) return;
-    event.preventDefault();
-    this._onSelect(this._shown[Math.min(Math.max(places[event.key], 0), this._shown.length - 1)]);
   }
 }
 

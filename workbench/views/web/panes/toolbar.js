@@ -1,8 +1,10 @@
 // @ts-check
 /** The controls of a view: a toolbar that is one stop of the Tab key and is walked with the arrows. */
 
-import { copyText, element, setAttribute, setText } from "../parts/elements.js";
+import { copyText } from "../parts/copy_button.js";
+import { element, makeButton, setAttribute, setText, withRole } from "../parts/elements.js";
 import { icon } from "../parts/icons.js";
+import { buttonByKey, takeKey } from "../parts/list_keys.js";
 import { MenuButton } from "../parts/menu.js";
 
 /** @typedef {{stop: () => void, rerun: () => void, pin: () => void, python: () => string,
@@ -15,9 +17,7 @@ const TOLD_MS = 1200;
 export class Toolbar {
   /** @param {Actions} actions */
   constructor(actions) {
-    this.el = element("div", "wb-toolbar");
-    this.el.setAttribute("role", "toolbar");
-    this.el.setAttribute("aria-label", "The run");
+    this.el = withRole(element("div", "wb-toolbar"), "toolbar", "The run");
     this._actions = actions;
     this._stopping = false;
     this.stop = this._button("wb-stop", "stop", "Stop", "Stop the run and its requests", () => {
@@ -69,14 +69,11 @@ export class Toolbar {
   /** @param {string} className @param {string} glyph @param {string} name @param {string} title
    * @param {() => void} onClick */
   _button(className, glyph, name, title, onClick) {
-    const button = element("button", `wb-button wb-tool ${className}`);
-    button.type = "button";
-    button.title = title;
+    const button = makeButton(`wb-button wb-tool ${className}`, icon(glyph), onClick, title);
+    button.append(element("span", "wb-tool-name", name));
     button.tabIndex = -1;
-    button.append(icon(glyph), element("span", "wb-tool-name", name));
     button.setAttribute("aria-label", name);
     button.disabled = true;
-    button.addEventListener("click", onClick);
     this.el.append(button);
     return button;
   }
@@ -125,11 +122,9 @@ export class Toolbar {
   _onKey(event) {
     const enabled = this._enabled();
     const at = enabled.indexOf(/** @type {HTMLButtonElement} */ (event.target));
-    /** @type {Record<string, number>} */
-    const places = { ArrowRight: (at + 1) % enabled.length, ArrowLeft: at - 1, Home: 0, End: -1 };
-    if (at < 0 || !Object.hasOwn(places, event.key)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    enabled.at(places[event.key])?.focus();
+    const next = buttonByKey(event.key, at, enabled.length, ["ArrowLeft", "ArrowRight"]);
+    if (at < 0 || next === null) return;
+    takeKey(event);
+    enabled[next].focus();
   }
 }

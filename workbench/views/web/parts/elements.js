@@ -1,5 +1,5 @@
 // @ts-check
-/** Elements: made, changed where something differs, and copied from. */
+/** Elements: made, and changed where something differs. */
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
@@ -47,23 +47,4 @@ export function setText(node, text) {
 export function setAttribute(node, name, value) {
   if (value === null) node.removeAttribute(name);
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-}
-
-/** Put text on the clipboard, also where the page has no clipboard permission.
- * @param {string} text @returns {Promise<boolean>} */
-export async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const area = element("textarea");
-    area.value = text;
-    area.style.position = "fixed";
-    area.style.opacity = "0";
-    document.body.append(area);
-    area.select();
-    const copied = document.execCommand("copy");
-    area.remove();
-    return copied;
-  }
 }

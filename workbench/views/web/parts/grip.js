@@ -6,6 +6,7 @@
  */
 
 import { element, withRole } from "./elements.js";
+import { takeKey } from "./list_keys.js";
 import { remember, remembered } from "./remembered.js";
 import { scaleOf } from "./text_size.js";
 
@@ -66,8 +67,7 @@ export class Grip {
     /** @type {Record<string, number>} */
     const heights = { ArrowDown: height + STEP_PX, ArrowUp: height - STEP_PX, Home: LOWEST_PX, Enter: 0 };
     if (!Object.hasOwn(heights, event.key)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    takeKey(event);
     this._set(heights[event.key]);
   }
 }

@@ -2,6 +2,7 @@
 /** A button that opens a menu (the ARIA menu button pattern). */
 
 import { makeButton, withRole } from "./elements.js";
+import { buttonByKey, takeKey } from "./list_keys.js";
 import { Popup } from "./popup.js";
 
 /** @typedef {{value: string, text: string, title: string}} Choice */
@@ -51,8 +52,7 @@ export class MenuButton {
   /** @param {KeyboardEvent} event */
   _onButtonKey(event) {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-    event.preventDefault();
-    event.stopPropagation();
+    takeKey(event);
     this.open(event.key === "ArrowDown" ? 0 : -1);
   }
 
@@ -60,11 +60,9 @@ export class MenuButton {
   _onKey(event) {
     const items = [...this._items.values()];
     const at = items.indexOf(/** @type {HTMLButtonElement} */ (event.target));
-    /** @type {Record<string, number>} */
-    const places = { ArrowDown: (at + 1) % items.length, ArrowUp: at - 1, Home: 0, End: -1 };
-    if (event.key === "Tab") this.close(true);
-    else if (event.key === "Escape") this.close(true);
-    else if (Object.hasOwn(places, event.key)) items.at(places[event.key])?.focus();
+    const next = buttonByKey(event.key, at, items.length, ["ArrowUp", "ArrowDown"]);
+    if (event.key === "Tab" || event.key === "Escape") this.close(true);
+    else if (next !== null) items[next]?.focus();
     else return;
     if (event.key !== "Tab") event.preventDefault();
     event.stopPropagation();
