@@ -9,7 +9,6 @@
 import { Channel } from "./data/channel.js";
 import { Downloads } from "./data/downloads.js";
 import { KernelWatch } from "./data/kernel_watch.js";
-import { escapeKey } from "./data/patch.js";
 import { place, runAt } from "./data/run_paths.js";
 import { Store } from "./data/store.js";
 import { Totals, totalsOf } from "./data/totals.js";
@@ -146,7 +145,7 @@ class RunView {
     const compared = own ? null : told;
     if (compared === this._compared) return;
     this._compared = compared;
-    this._pinned = compared && totalsOf(compared, escapeKey).summary(NaN);
+    this._pinned = compared && totalsOf(compared).summary(NaN);
     this._stream.setPinned(compared);
     this._tree.setPinned(compared);
   }
@@ -201,7 +200,7 @@ class RunView {
 
   /** @param {State} state */
   _paintAll(state) {
-    this._totals = totalsOf(state, escapeKey);
+    this._totals = totalsOf(state);
     this._readPinned();
     this._paintStream(state, null);
     this._tree.paint(state, null);

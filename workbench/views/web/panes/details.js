@@ -16,12 +16,12 @@ import { SHORTEST_MEASURED_MS, moneyText } from "../data/totals.js";
 import { branchesOf, counted, duration, isModel, json, shownText, time } from "../data/values.js";
 import { copyButton } from "../parts/copy_button.js";
 import { element, makeButton, scrollRegion, setText } from "../parts/elements.js";
+import { isAtEnd } from "../parts/follow_tail.js";
 import { ownTags } from "../tree/tree_filter.js";
 import { errorLine, stoppedNote } from "./error_node.js";
 
 /** @typedef {import("../data/store.js").Run} Run */
 
-const FOLLOW_PX = 24;
 const MOST_EVENTS = 500;
 
 /** A titled part of the panel. */
@@ -91,10 +91,7 @@ class OutputSection extends ValueSection {
     this._growing = null;
     this._seen = 0;
     this._follow = true;
-    this.body.addEventListener("scroll", () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.body;
-      this._follow = scrollHeight - scrollTop - clientHeight < FOLLOW_PX;
-    }, { passive: true });
+    this.body.addEventListener("scroll", () => (this._follow = isAtEnd(this.body)), { passive: true });
   }
 
   /** @param {Run} run @param {boolean} anew another run than before */
