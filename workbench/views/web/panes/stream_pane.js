@@ -13,7 +13,8 @@ import { FollowTail } from "../parts/follow_tail.js";
 import { Grip } from "../parts/grip.js";
 import { remember, remembered } from "../parts/remembered.js";
 import { Segments } from "../parts/segments.js";
-import { BatchPane, MOST_TABS, itemOrder } from "./batch_pane.js";
+import { MOST_TABS, itemOrder } from "./batch_items.js";
+import { BatchPane } from "./batch_pane.js";
 import { ItemView } from "./item_view.js";
 
 /** @typedef {import("../data/store.js").State} State */
