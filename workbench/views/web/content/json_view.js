@@ -6,6 +6,7 @@
  * for more, so that what is drawn stays small whatever the value.
  */
 
+import { counted } from "../data/values.js";
 import { element, makeButton, setText } from "../parts/elements.js";
 import { visibleText } from "./visible_text.js";
 
@@ -172,8 +173,7 @@ function memberCount(value) {
 /** @param {number} count @param {boolean} isList */
 function sizeText(count, isList) {
   if (count === 0) return isList ? "[]" : "{}";
-  const unit = isList ? "item" : "key";
-  return `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"}`;
+  return counted(count, isList ? "item" : "key");
 }
 
 /** The first members on one line. @param {Record<string, unknown> | unknown[]} value @param {number} count */

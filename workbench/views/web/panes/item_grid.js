@@ -1,6 +1,7 @@
 // @ts-check
 /** The items of a batch as cards side by side: all of few, and of many those in view. */
 
+import { emptyState } from "../data/store.js";
 import { element, scrollRegion, setAttribute } from "../parts/elements.js";
 import { FollowTail } from "../parts/follow_tail.js";
 import { VirtualRows } from "../parts/virtual_rows.js";
@@ -41,8 +42,7 @@ export class ItemGrid {
     this.mode = mode;
     /** @type {Map<number, Card>} cards in the page, by root run */
     this._cards = new Map();
-    /** @type {State} */
-    this._state = { status: "waiting", runs: [] };
+    this._state = emptyState();
     /** @type {VirtualRows<{el: HTMLElement}, number[]> | null} */
     this._rows = null;
     this._columns = 0;

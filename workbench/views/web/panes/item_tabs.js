@@ -1,8 +1,9 @@
 // @ts-check
 /** One item of a batch at a time: chosen by tabs of few, and of many from a list with a search. */
 
+import { emptyState } from "../data/store.js";
 import { counted, inputLine } from "../data/values.js";
-import { element, makeButton, setAttribute, setText, withRole } from "../parts/elements.js";
+import { element, makeButton, setAttribute, setText, uniqueId, withRole } from "../parts/elements.js";
 import { buttonByKey, makeListBox, takeKey } from "../parts/list_keys.js";
 import { VirtualRows } from "../parts/virtual_rows.js";
 import { ItemLabel, MOST_TABS, PANE_PX, labelNumber } from "./batch_items.js";
@@ -13,25 +14,20 @@ import { ItemView } from "./item_view.js";
 
 const LIST_ROW_PX = 26;
 
-let batches = 0;
-
 /** One item, chosen by tabs or from a list. */
 export class ItemTabs {
   /** @param {TextMode} mode @param {(number: number) => void} onSelect */
   constructor(mode, onSelect) {
     this.mode = mode;
     this._onSelect = onSelect;
-    batches += 1;
-    this._id = `wb-item-${batches}-${Math.random().toString(36).slice(2, 8)}`;
     this.tabs = withRole(element("div", "wb-tabs"), "tablist", "Items of the batch");
     this.tabs.addEventListener("keydown", (event) => this._onKey(event));
     this.view = new ItemView(mode);
     this.panel = withRole(element("div", "wb-panel", this.view.el), "tabpanel");
-    this.panel.id = `${this._id}-panel`;
+    this.panel.id = uniqueId("wb-panel");
     this.el = element("div", "wb-tabbed", this.tabs, this.panel);
     this.selected = -1;
-    /** @type {State} */
-    this._state = { status: "waiting", runs: [] };
+    this._state = emptyState();
     /** @type {number[]} */
     this._order = [];
     /** @type {Map<number, ItemLabel>} */
@@ -130,14 +126,13 @@ class ItemList {
     this._search.addEventListener("input", () => this._filter());
     this._count = withRole(element("div", "wb-note wb-list-count"), "status");
     this._onSelect = onSelect;
-    /** @type {State} */
-    this._state = { status: "waiting", runs: [] };
+    this._state = emptyState();
     /** @type {number[]} */
     this._order = [];
     /** @type {number[]} */
     this._shown = [];
     this.selected = -1;
-    this._prefix = `wb-option-${Math.random().toString(36).slice(2, 8)}`;
+    this._prefix = uniqueId("wb-option");
     /** @type {VirtualRows<ItemLabel, number>} */
     this._rows = new VirtualRows({
       rowPx: LIST_ROW_PX,

@@ -6,6 +6,7 @@
  */
 
 import { visibleText } from "../content/visible_text.js";
+import { emptyState } from "../data/store.js";
 import { inputLine } from "../data/values.js";
 import { copyButton } from "../parts/copy_button.js";
 import { element, makeButton, scrollRegion } from "../parts/elements.js";
@@ -27,8 +28,7 @@ export class StreamPane {
     this._mode = "text";
     /** @type {Arrangement | ""} what the reader chose */
     this._arrangement = arrangementOf(remembered("arrangement"));
-    /** @type {State} */
-    this._state = { status: "waiting", runs: [] };
+    this._state = emptyState();
     /** @type {string[]} ids of the runs that are shown */
     this._ids = [];
     /** @type {ItemView | null} */
@@ -209,9 +209,7 @@ export class StreamPane {
   /** @param {TextMode} mode */
   _setMode(mode) {
     this._mode = mode;
-    this._single?.setMode(mode);
-    this._batch?.setMode(mode);
-    this._pinnedView?.setMode(mode);
+    for (const shown of [this._single, this._batch, this._pinnedView]) shown?.setMode(mode);
     this._tail.release();
     this._tail.update(false);
   }

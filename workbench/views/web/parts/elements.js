@@ -38,6 +38,11 @@ export function scrollRegion(className, label, ...content) {
   return region;
 }
 
+/** An id that nothing else in the page has. @param {string} prefix */
+export function uniqueId(prefix) {
+  return `${prefix}-${Math.random().toString(36).slice(2, 8)}`;
+}
+
 /** Write only what differs: an unchanged node costs no layout. @param {Node} node @param {string} text */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

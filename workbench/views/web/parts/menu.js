@@ -8,10 +8,11 @@ import { Popup } from "./popup.js";
 /** @typedef {{value: string, text: string, title: string}} Choice */
 
 export class MenuButton {
-  /** @param {HTMLButtonElement} button @param {Choice[]} choices @param {(value: string) => void} onChoose */
-  constructor(button, choices, onChoose) {
+  /** @param {HTMLButtonElement} button @param {string} label of the menu, for the ear @param {Choice[]} choices
+   * @param {(value: string) => void} onChoose */
+  constructor(button, label, choices, onChoose) {
     this.button = button;
-    this._popup = new Popup(button, "menu", button.title);
+    this._popup = new Popup(button, "menu", label);
     this.el = this._popup.el;
     /** @type {Map<string, HTMLButtonElement>} */
     this._items = new Map();

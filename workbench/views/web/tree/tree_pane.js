@@ -8,6 +8,7 @@
  */
 
 import { runAt } from "../data/run_paths.js";
+import { emptyState } from "../data/store.js";
 import { Details } from "../panes/details.js";
 import { PatchesPane, StatePane } from "../panes/raw_pane.js";
 import { element, setText, withRole } from "../parts/elements.js";
@@ -36,8 +37,7 @@ export class TreePane {
   constructor({ onSelect = () => {}, store = null } = {}) {
     this._onSelect = onSelect;
     this._model = new TreeModel();
-    /** @type {State} */
-    this._state = { status: "waiting", runs: [] };
+    this._state = emptyState();
     /** @type {TreeNode | null} the row that keys move from */
     this._current = null;
     /** @type {TreeNode | null} the row whose details are shown */
