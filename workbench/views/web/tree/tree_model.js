@@ -265,7 +265,7 @@ export class TreeModel {
 
 /** Roots by their number in their batch; what is no item, and the next batch, stays where it came.
  * @param {TreeNode[]} roots in any order @returns {TreeNode[]} */
-export function inItemOrder(roots) {
+function inItemOrder(roots) {
   /** @type {TreeNode[][]} */
   const groups = [];
   /** @type {Set<number> | null} items of the batch that is gone through */
@@ -285,7 +285,7 @@ export function inItemOrder(roots) {
 
 /** Nodes from top to bottom, without those inside closed ones; each learns its place among its siblings.
  * @param {TreeNode[]} roots @param {(node: TreeNode) => boolean} isOpen @param {(node: TreeNode) => boolean} isShown */
-export function flatten(roots, isOpen, isShown) {
+function flatten(roots, isOpen, isShown) {
   /** @type {TreeNode[]} */
   const rows = [];
   /** @type {TreeNode[]} */
