@@ -222,11 +222,11 @@ _Files.folder = pathlib.Path({str(tmp_path / "web")!r})
     for cell in range(3):
         page.run(cell)
     assert is_drawn(page, 1) and is_drawn(page, 2)
-    words = tmp_path / "web/panes/header.js"
+    words = tmp_path / "web/parts/view_head.js"
     source = words.read_text()
-    assert 'element("header", "wb-header")' in source
+    assert 'element("header", "wb-header", ' in source
     _write(
-        words, source.replace('element("header", "wb-header")', 'element("header", "wb-header wb-edited")')
+        words, source.replace('element("header", "wb-header", ', 'element("header", "wb-header wb-edited", ')
     )
     for cell in (1, 2):
         page.cell(cell).locator(".wb-edited").wait_for(timeout=15_000)

@@ -9,16 +9,16 @@
 import { Channel } from "./data/channel.js";
 import { Downloads } from "./data/downloads.js";
 import { KernelWatch } from "./data/kernel_watch.js";
-import { escapeKey } from "./data/patch.js";
 import { place, runAt } from "./data/run_paths.js";
 import { Store } from "./data/store.js";
 import { Totals, totalsOf } from "./data/totals.js";
 import { isModel } from "./data/values.js";
 import { Header } from "./panes/header.js";
 import { StreamPane } from "./panes/stream_pane.js";
-import { element } from "./parts/elements.js";
 import { paintSoon } from "./parts/once_per_frame.js";
 import { followTextSize } from "./parts/text_size.js";
+import { Ticker } from "./parts/ticker.js";
+import { widgetOf } from "./parts/widget.js";
 import { TreePane } from "./tree/tree_pane.js";
 
 /** @typedef {import("./data/store.js").State} State */
@@ -74,8 +74,7 @@ class RunView {
     /** @type {Set<string> | null} */
     this._touched = null;
     this._paintSoon = paintSoon(() => this.paint());
-    /** @type {ReturnType<typeof setInterval> | null} */
-    this._ticking = null;
+    this._ticker = new Ticker(TICK_MS, () => this._tick());
     this._header = this._makeHeader();
     this._stream = new StreamPane();
     this._tree = new TreePane({ onSelect: (path) => this._onSelect(path), store: this.store });
@@ -93,7 +92,7 @@ class RunView {
   close() {
     this._unsubscribe();
     for (const name of SYNCED) this._model.off?.(`change:${name}`, this._onTrait);
-    if (this._ticking !== null) clearInterval(this._ticking);
+    this._ticker.set(false);
     this._watch.close();
     this._header.toolbar.close();
     this._stream.close();
@@ -146,7 +145,7 @@ class RunView {
     const compared = own ? null : told;
     if (compared === this._compared) return;
     this._compared = compared;
-    this._pinned = compared && totalsOf(compared, escapeKey).summary(NaN);
+    this._pinned = compared && totalsOf(compared).summary(NaN);
     this._stream.setPinned(compared);
     this._tree.setPinned(compared);
   }
@@ -201,7 +200,7 @@ class RunView {
 
   /** @param {State} state */
   _paintAll(state) {
-    this._totals = totalsOf(state, escapeKey);
+    this._totals = totalsOf(state);
     this._readPinned();
     this._paintStream(state, null);
     this._tree.paint(state, null);
@@ -258,12 +257,8 @@ class RunView {
   /** Times and the axis move ten times a second: they touch every row, which tokens must not.
    * @param {boolean} active */
   _keepTicking(active) {
-    if (!active || this._ticking === null) this._tick();
-    if (active && this._ticking === null) this._ticking = setInterval(() => this._tick(), TICK_MS);
-    if (!active && this._ticking !== null) {
-      clearInterval(this._ticking);
-      this._ticking = null;
-    }
+    if (!active || !this._ticker.isOn) this._tick();
+    this._ticker.set(active);
   }
 }
 
@@ -284,41 +279,13 @@ function panesOf(view) {
   return view === "stream" || view === "tree" || view === "time" ? view : "all";
 }
 
-/** A style that hides the static twin of this view. @param {string} twin its class */
-function twinHider(twin) {
-  const style = element("style");
-  style.textContent = `.jp-OutputArea-child:has(.${twin}), .${twin} { display: none; }`;
-  return style;
-}
-
-export default () => {
-  /** @type {Session} */
-  let session;
-  return {
-    /** @param {{model: Model, early?: unknown[]}} context */
-    initialize({ model, early = [] }) {
-      session = new Session(model);
-      session.open(early);
-      return () => session.close();
-    },
-
-    /** @param {{model: Model, el: HTMLElement}} context */
-    render({ model, el }) {
-      const root = element("div", "wb-run-view");
-      // JupyterLab's own shortcuts would take the arrow keys and Enter away from the tree.
-      root.dataset.lmSuppressShortcuts = "true";
-      const body = element("div", "wb-body");
-      // Only in a notebook is there a static twin to hide; a page whose policy forbids inline styles has none.
-      if (model.get("run_id")) root.append(twinHider(`wb-static-${model.get("run_id")}`));
-      root.append(body);
-      el.append(root);
-      const view = new RunView(body, session);
-      const leaveSize = followTextSize(root, body);
-      return () => {
-        leaveSize();
-        view.close();
-        root.remove();
-      };
-    },
+export default () => widgetOf("wb-run-view", (model) => new Session(model), (root, body, session) => {
+  // JupyterLab's own shortcuts would take the arrow keys and Enter away from the tree.
+  root.dataset.lmSuppressShortcuts = "true";
+  const view = new RunView(body, session);
+  const leaveSize = followTextSize(root, body);
+  return () => {
+    leaveSize();
+    view.close();
   };
-};
+});

@@ -7,9 +7,11 @@
 import { visibleText } from "./content/visible_text.js";
 import { Channel } from "./data/channel.js";
 import { KernelWatch } from "./data/kernel_watch.js";
-import { duration } from "./data/values.js";
-import { element, setText } from "./parts/elements.js";
+import { counted, duration } from "./data/values.js";
+import { element, setText, withRole } from "./parts/elements.js";
 import { oncePerFrame } from "./parts/once_per_frame.js";
+import { Ticker } from "./parts/ticker.js";
+import { widgetOf } from "./parts/widget.js";
 import { CaseRow, median } from "./timing/case_row.js";
 import { Lanes, stepColour } from "./timing/lanes.js";
 import { TimelineHead } from "./timing/timeline_head.js";
@@ -17,7 +19,6 @@ import { TimelineStore } from "./timing/timeline_store.js";
 
 /** @typedef {import("./timing/timeline_store.js").Case} Case */
 /** @typedef {import("./timing/timeline_store.js").Picture} Picture */
-/** @typedef {import("./data/channel.js").Model} Model */
 /** @typedef {Channel<TimelineStore>} TimelineSession */
 
 const TICK_MS = 33;
@@ -33,17 +34,14 @@ class TimelineView {
     /** @type {number | null} the case that the reader has chosen; null: the one that runs */
     this._chosen = null;
     this._scheduled = false;
-    /** @type {ReturnType<typeof setInterval> | null} */
-    this._ticking = null;
+    this._ticker = new Ticker(TICK_MS, () => this._tick());
     /** @type {CaseRow[]} */
     this._rows = [];
     this._head = new TimelineHead(() => session.stop());
     this._caption = element("div", "wb-lanes-caption");
     this._lanes = new Lanes();
     this._legend = element("div", "wb-legend");
-    this._cases = element("div", "wb-cases");
-    this._cases.setAttribute("role", "group");
-    this._cases.setAttribute("aria-label", "Cases");
+    this._cases = withRole(element("div", "wb-cases"), "group", "Cases");
     el.append(this._head.el, this._caption, this._lanes.el, this._legend, this._cases);
     this._watch = new KernelWatch(() => session.model.widget_manager?.kernel, () => this._schedule());
     this._unsubscribe = this._store.subscribe(() => this._schedule());
@@ -55,7 +53,7 @@ class TimelineView {
   close() {
     this._unsubscribe();
     this._session.model.off?.("change:title", this._onTrait);
-    if (this._ticking !== null) clearInterval(this._ticking);
+    this._ticker.set(false);
     this._watch.close();
     this._lanes.close();
     this.el.replaceChildren();
@@ -74,16 +72,7 @@ class TimelineView {
     this._paintHeader();
     this._paintCases();
     this._paintLanes();
-    const moves = this._isRunning;
-    if (moves && this._ticking === null) this._ticking = setInterval(() => this._tick(), TICK_MS);
-    if (!moves && this._ticking !== null) {
-      clearInterval(this._ticking);
-      this._ticking = null;
-    }
-  }
-
-  get _isRunning() {
-    return this._store.state.status === "running" && !this._watch.gone;
+    this._ticker.set(this._store.isRunning && !this._watch.gone);
   }
 
   /** Bars that are open grow by the clock, without news. */
@@ -145,30 +134,28 @@ class TimelineView {
   _paintLegend(picture, idealMs) {
     const drawn = [...new Set(picture.bars.filter((bar) => bar[5] !== bar[3]).map((bar) => bar[2]))].sort((a, b) => a - b);
     const named = drawn.slice(0, MOST_STEPS);
-    const key = JSON.stringify([drawn, idealMs, picture.left_out, picture.bars.some((bar) => bar[4] !== null)]);
+    const streams = picture.bars.some((bar) => bar[4] !== null);
+    const key = JSON.stringify([drawn, idealMs, picture.left_out, streams]);
     if (key === this._legend.dataset.key) return;
     this._legend.dataset.key = key;
+    /** @type {(string | Node)[][]} */
     const entries = named.map((step) => {
-      const entry = element("span", "wb-legend-entry");
       const swatch = element("span", "wb-legend-swatch");
       swatch.style.background = stepColour(step);
-      entry.append(swatch, visibleText(picture.steps[step]?.[0] ?? ""));
-      return entry;
+      return [swatch, visibleText(picture.steps[step]?.[0] ?? "")];
     });
     const more = drawn.length - named.length;
-    if (more > 0) entries.push(element("span", "wb-legend-entry", `${more} more steps`));
-    if (picture.bars.some((bar) => bar[4] !== null)) entries.push(entryWith("wb-legend-first", "first token"));
-    if (idealMs !== null) entries.push(entryWith("wb-legend-ideal", `ideal ${duration(idealMs) || "0 ms"}`));
-    if (picture.left_out > 0) entries.push(element("span", "wb-legend-entry", `${picture.left_out.toLocaleString("en")} more calls are not drawn`));
-    this._legend.replaceChildren(...entries);
+    if (more > 0) entries.push([`${more} more steps`]);
+    if (streams) entries.push([element("span", "wb-legend-first"), "first token"]);
+    if (idealMs !== null) entries.push([element("span", "wb-legend-ideal"), `ideal ${duration(idealMs) || "0 ms"}`]);
+    if (picture.left_out > 0) entries.push([`${picture.left_out.toLocaleString("en")} more calls are not drawn`]);
+    this._legend.replaceChildren(...entries.map((entry) => element("span", "wb-legend-entry", ...entry)));
   }
 }
 
-/** @param {string} className @param {string} text */
-function entryWith(className, text) {
-  const entry = element("span", "wb-legend-entry");
-  entry.append(element("span", className), text);
-  return entry;
+/** @param {import("./data/channel.js").Model} model @returns {TimelineSession} */
+function timelineSession(model) {
+  return new Channel(model, (askForSnapshot) => new TimelineStore(askForSnapshot));
 }
 
 /** How many calls may be at work at once in a case. @param {Case} figures */
@@ -183,37 +170,13 @@ function captionOf(about, picture, at) {
   const which = picture.round === null ? "warm-up" : `round ${picture.round + 1}`;
   const calls = picture.bars.length + picture.left_out;
   const open = picture.bars.length - ended;
-  const words = [`${visibleText(about.label)}, ${which}`, `${calls.toLocaleString("en")} call${calls === 1 ? "" : "s"}`];
+  const words = [`${visibleText(about.label)}, ${which}`, counted(calls, "call")];
   if (picture.open) words.push(`${open} at work`);
   words.push(duration(at) || "0 ms");
   return words.join(" · ");
 }
 
-export default () => {
-  /** @type {TimelineSession} */
-  let session;
-  return {
-    /** @param {{model: Model, early?: unknown[]}} context */
-    initialize({ model, early = [] }) {
-      session = new Channel(model, (askForSnapshot) => new TimelineStore(askForSnapshot));
-      session.open(early);
-      return () => session.close();
-    },
-
-    /** @param {{model: Model, el: HTMLElement}} context */
-    render({ model, el }) {
-      const root = element("div", "wb-run-view wb-timeline");
-      const hideTwin = element("style");
-      const twin = `wb-static-${model.get("run_id")}`;
-      hideTwin.textContent = `.jp-OutputArea-child:has(.${twin}), .${twin} { display: none; }`;
-      const body = element("div", "wb-body");
-      root.append(hideTwin, body);
-      el.append(root);
-      const view = new TimelineView(body, session);
-      return () => {
-        view.close();
-        root.remove();
-      };
-    },
-  };
-};
+export default () => widgetOf("wb-run-view wb-timeline", timelineSession, (_root, body, session) => {
+  const view = new TimelineView(body, session);
+  return () => view.close();
+});

@@ -35,10 +35,8 @@ export class GrowingText {
   }
 
   _addBlock() {
-    const block = element("span", "wb-text-block");
     this._last = document.createTextNode("");
-    block.append(this._last);
-    this.el.append(block);
+    this.el.append(element("span", "wb-text-block", this._last));
     return this._last;
   }
 }

@@ -6,7 +6,8 @@
  * for more, so that what is drawn stays small whatever the value.
  */
 
-import { element, setText } from "../parts/elements.js";
+import { counted } from "../data/values.js";
+import { element, makeButton, setText } from "../parts/elements.js";
 import { visibleText } from "./visible_text.js";
 
 const MEMBERS_SHOWN = 100;
@@ -60,14 +61,13 @@ function updated(node, key, value, open) {
 class Leaf {
   /** @param {string | null} key @param {unknown} value */
   constructor(key, value) {
-    this.el = element("div", "wb-json-leaf");
-    if (key !== null) this.el.append(keyNode(key));
-    this._value = element("span", "wb-json-value");
     this._text = document.createTextNode("");
-    this._value.append(this._text);
-    this.el.append(this._value);
-    /** @type {HTMLButtonElement | null} */
-    this._more = null;
+    this._value = element("span", "wb-json-value", this._text);
+    this.el = element("div", "wb-json-leaf", keyNode(key), this._value);
+    this._more = new MoreButton(this.el, () => {
+      this._limit = Infinity;
+      this._draw();
+    });
     this._limit = CHARACTERS_SHOWN;
     this._full = "";
     this.update(value);
@@ -84,26 +84,13 @@ class Leaf {
   }
 
   _draw() {
-    const cut = this._full.length > this._limit;
-    const shown = visibleText(cut ? this._full.slice(0, this._limit) : this._full);
+    const shown = visibleText(this._full.slice(0, this._limit));
     const before = this._text.data;
     if (shown !== before) {
       if (before && shown.startsWith(before)) this._text.appendData(shown.slice(before.length));
       else this._text.data = shown;
     }
-    if (cut) {
-      if (this._more === null) {
-        this._more = moreButton(() => {
-          this._limit = Infinity;
-          this._draw();
-        });
-        this.el.append(this._more);
-      }
-      setText(this._more, `… ${(this._full.length - this._limit).toLocaleString("en")} more characters`);
-    } else if (this._more !== null) {
-      this._more.remove();
-      this._more = null;
-    }
+    this._more.show(this._full.length - this._limit, " characters");
   }
 }
 
@@ -116,17 +103,16 @@ class Branch {
     this._limit = MEMBERS_SHOWN;
     /** @type {Map<string, JsonNode>} */
     this._children = new Map();
-    this.el = element("details", "wb-json-branch");
-    const summary = element("summary", "wb-json-summary");
-    if (key !== null) summary.append(keyNode(key));
     this._preview = element("span", "wb-json-preview");
-    summary.append(this._preview);
     this._body = element("div", "wb-json-members");
-    this.el.append(summary, this._body);
+    const summary = element("summary", "wb-json-summary", keyNode(key), this._preview);
+    this.el = element("details", "wb-json-branch", summary, this._body);
     this.el.open = open > 0;
     this.el.addEventListener("toggle", () => this._draw());
-    /** @type {HTMLButtonElement | null} */
-    this._more = null;
+    this._more = new MoreButton(this._body, () => {
+      this._limit += MEMBERS_SHOWN;
+      this._draw();
+    });
     this._draw();
   }
 
@@ -149,7 +135,7 @@ class Branch {
       number += 1;
     }
     if (this._children.size > number) this._dropLost();
-    this._drawMore(count - number);
+    this._more.show(count - number);
   }
 
   /** @param {string} key @param {unknown} value */
@@ -162,7 +148,7 @@ class Branch {
     }
     const node = makeNode(key, value, this._childrenOpen);
     this._children.set(key, node);
-    this._body.insertBefore(node.el, this._more);
+    this._body.insertBefore(node.el, this._more.el);
   }
 
   _dropLost() {
@@ -171,23 +157,6 @@ class Branch {
       node.el.remove();
       this._children.delete(key);
     }
-  }
-
-  /** @param {number} left */
-  _drawMore(left) {
-    if (left <= 0) {
-      this._more?.remove();
-      this._more = null;
-      return;
-    }
-    if (this._more === null) {
-      this._more = moreButton(() => {
-        this._limit += MEMBERS_SHOWN;
-        this._draw();
-      });
-      this._body.append(this._more);
-    }
-    setText(this._more, `… ${left.toLocaleString("en")} more`);
   }
 }
 
@@ -204,8 +173,7 @@ function memberCount(value) {
 /** @param {number} count @param {boolean} isList */
 function sizeText(count, isList) {
   if (count === 0) return isList ? "[]" : "{}";
-  const unit = isList ? "item" : "key";
-  return `${count.toLocaleString("en")} ${unit}${count === 1 ? "" : "s"}`;
+  return counted(count, isList ? "item" : "key");
 }
 
 /** The first members on one line. @param {Record<string, unknown> | unknown[]} value @param {number} count */
@@ -226,16 +194,29 @@ function shortened(value) {
   return typeof value === "string" && value.length > 40 ? `${value.slice(0, 39)}…` : value;
 }
 
-/** @param {string} key */
+/** @param {string | null} key null: of a value that is in nothing */
 function keyNode(key) {
-  const node = element("bdi", "wb-json-key", visibleText(key));
-  return node;
+  return key === null ? "" : element("bdi", "wb-json-key", visibleText(key));
 }
 
-/** @param {() => void} onClick */
-function moreButton(onClick) {
-  const button = element("button", "wb-json-more");
-  button.type = "button";
-  button.addEventListener("click", onClick);
-  return button;
+/** A button that is there only while something is left out. */
+class MoreButton {
+  /** @param {HTMLElement} place whose last child it is @param {() => void} onClick */
+  constructor(place, onClick) {
+    this._place = place;
+    this._onClick = onClick;
+    /** @type {HTMLButtonElement | null} */
+    this.el = null;
+  }
+
+  /** @param {number} left how much is left out @param {string} [unit] */
+  show(left, unit = "") {
+    if (left <= 0) {
+      this.el?.remove();
+      this.el = null;
+      return;
+    }
+    if (this.el === null) this._place.append((this.el = makeButton("wb-json-more", "", this._onClick)));
+    setText(this.el, `… ${left.toLocaleString("en")} more${unit}`);
+  }
 }

@@ -6,7 +6,7 @@
  * where they lead; an image is its description and address.
  */
 
-import { element } from "../parts/elements.js";
+import { element, withRole } from "../parts/elements.js";
 import { MarkdownStream } from "./markdown.js";
 
 /** @typedef {import("./markdown_inline.js").Inline} Inline */
@@ -17,10 +17,9 @@ export class MarkdownText {
   /** @param {HTMLElement} el where the text goes */
   constructor(el) {
     this.el = el;
-    el.replaceChildren();
     this._stream = new MarkdownStream();
     this._open = element("div", "wb-md-open");
-    el.append(this._open);
+    el.replaceChildren(this._open);
   }
 
   /** @param {string} text */
@@ -45,26 +44,16 @@ function makeBlock(block) {
   switch (block.type) {
     case "heading": {
       // No h1 to h6: the notebook's table of contents is the reader's own.
-      const node = element("div", `wb-md-heading wb-md-h${block.level}`);
-      node.setAttribute("role", "heading");
+      const node = element("div", `wb-md-heading wb-md-h${block.level}`, ...block.children.map(inlineNode));
       node.setAttribute("aria-level", String(Math.min(block.level + 2, 6)));
-      node.append(...block.children.map(inlineNode));
-      return node;
+      return withRole(node, "heading");
     }
     case "fence": return fenceNode(block.language, block.text);
-    case "quote": {
-      const node = element("blockquote", "wb-md-quote");
-      node.append(...block.blocks.map(blockNode));
-      return node;
-    }
+    case "quote": return element("blockquote", "wb-md-quote", ...block.blocks.map(blockNode));
     case "list": return listNode(block.start, block.loose, block.items);
     case "table": return tableNode(block);
     case "rule": return element("hr", "wb-md-rule");
-    default: {
-      const node = element("p", "wb-md-paragraph");
-      node.append(...block.children.map(inlineNode));
-      return node;
-    }
+    default: return element("p", "wb-md-paragraph", ...block.children.map(inlineNode));
   }
 }
 
@@ -72,9 +61,7 @@ function makeBlock(block) {
 function fenceNode(language, text) {
   const node = element("div", "wb-md-fence");
   if (language) node.append(element("span", "wb-md-language", language.slice(0, 40)));
-  const pre = element("pre", "wb-md-code");
-  pre.append(element("code", "", text));
-  node.append(pre);
+  node.append(element("pre", "wb-md-code", element("code", "", text)));
   return node;
 }
 
@@ -86,10 +73,7 @@ function listNode(start, loose, items) {
     const line = element("li", item.checked === null ? "" : "wb-md-task");
     line.dir = "auto";
     if (item.checked !== null) {
-      const mark = element("span", "wb-md-check", item.checked ? "☑" : "☐");
-      mark.setAttribute("role", "img");
-      mark.setAttribute("aria-label", item.checked ? "done" : "to do");
-      line.append(mark);
+      line.append(withRole(element("span", "wb-md-check", item.checked ? "☑" : "☐"), "img", item.checked ? "done" : "to do"));
     }
     for (const block of item.blocks) {
       if (block.type === "paragraph" && !loose) line.append(...block.children.map(inlineNode));
@@ -102,24 +86,17 @@ function listNode(start, loose, items) {
 
 /** @param {Extract<Block, {type: "table"}>} block */
 function tableNode({ aligns, head, rows }) {
-  const around = element("div", "wb-md-table");
-  const table = element("table");
-  const top = element("thead");
-  top.append(rowNode("th", head, aligns));
-  const body = element("tbody");
-  body.append(...rows.map((row) => rowNode("td", row, aligns)));
-  table.append(top, body);
-  around.append(table);
-  return around;
+  const top = element("thead", "", rowNode("th", head, aligns));
+  const body = element("tbody", "", ...rows.map((row) => rowNode("td", row, aligns)));
+  return element("div", "wb-md-table", element("table", "", top, body));
 }
 
 /** @param {"th" | "td"} tag @param {Inline[][]} row @param {string[]} aligns */
 function rowNode(tag, row, aligns) {
   const line = element("tr");
   for (const [column, content] of row.entries()) {
-    const cell = element(tag);
+    const cell = element(tag, "", ...content.map(inlineNode));
     if (aligns[column]) cell.style.textAlign = aligns[column];
-    cell.append(...content.map(inlineNode));
     line.append(cell);
   }
   return line;
@@ -133,29 +110,20 @@ function inlineNode(inline) {
     case "break": return element("br");
     case "link": return linkNode(inline.address, inline.children);
     case "image": {
-      const node = element("span", "wb-md-image", inline.text || "image");
-      node.append(element("bdi", "wb-md-address", inline.address));
-      return node;
+      const address = element("bdi", "wb-md-address", inline.address);
+      return element("span", "wb-md-image", inline.text || "image", address);
     }
-    default: {
-      const node = element(inline.type);
-      node.append(...inline.children.map(inlineNode));
-      return node;
-    }
+    default: return element(inline.type, "", ...inline.children.map(inlineNode));
   }
 }
 
 /** @param {string} address @param {Inline[]} children */
 function linkNode(address, children) {
-  const node = element("span", "wb-md-link");
-  const link = element("a");
+  const link = element("a", "", ...children.map(inlineNode));
   link.href = address;
   link.rel = "noopener noreferrer";
   link.target = "_blank";
   link.title = address;
-  link.append(...children.map(inlineNode));
-  node.append(link);
-  const shown = link.textContent ?? "";
-  if (shown.replace(/\/$/, "") !== address.replace(/\/$/, "")) node.append(element("bdi", "wb-md-address", address));
-  return node;
+  const isAddress = (link.textContent ?? "").replace(/\/$/, "") === address.replace(/\/$/, "");
+  return element("span", "wb-md-link", link, isAddress ? "" : element("bdi", "wb-md-address", address));
 }

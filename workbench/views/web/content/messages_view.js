@@ -5,7 +5,7 @@
  */
 
 import { counted, hasToolCalls, isDocument, isMessage, isRecord, messagesOf, roleOf, textOf } from "../data/values.js";
-import { element } from "../parts/elements.js";
+import { element, makeButton } from "../parts/elements.js";
 import { jsonView } from "./json_view.js";
 import { visibleText } from "./visible_text.js";
 
@@ -60,9 +60,7 @@ function cards(items, card) {
     const until = Math.min(from + MOST_CARDS, items.length);
     for (let index = from; index < until; index += 1) list.append(card(items[index], index));
     if (until === items.length) return;
-    const more = element("button", "wb-link", `… ${(items.length - until).toLocaleString("en")} more`);
-    more.type = "button";
-    more.addEventListener("click", () => {
+    const more = makeButton("wb-link", `… ${(items.length - until).toLocaleString("en")} more`, () => {
       more.remove();
       add(until);
     });
@@ -75,14 +73,17 @@ function cards(items, card) {
 /** @param {any} message */
 function messageCard(message) {
   const role = roleOf(message);
-  const item = element("div", "wb-message");
-  item.dataset.role = role;
-  const head = element("div", "wb-role", visibleText(lclRole(message, role)));
   const asides = [message.name, message.tool_call_id].filter((aside) => typeof aside === "string" && aside !== "");
-  for (const aside of asides) head.append(element("span", "wb-role-aside", visibleText(aside)));
-  item.append(head, ...contentNodes(message));
+  const head = element("div", "wb-role", visibleText(lclRole(message, role)), ...asides.map(asideNode));
+  const item = element("div", "wb-message", head, ...contentNodes(message));
+  item.dataset.role = role;
   if (hasToolCalls(message)) for (const call of message.tool_calls) item.append(toolCall(call));
   return item;
+}
+
+/** @param {string} text */
+function asideNode(text) {
+  return element("span", "wb-role-aside", visibleText(text));
 }
 
 /** The role as the message types have it: ai and human, where a role would say assistant and user.
@@ -103,37 +104,30 @@ function contentNodes({ content }) {
 
 /** @param {any} call */
 function toolCall(call) {
-  const item = element("div", "wb-tool-call");
-  const head = element("div", "wb-call-name", visibleText(String(call?.name ?? "?")));
-  if (typeof call?.id === "string") head.append(element("span", "wb-role-aside", visibleText(call.id)));
-  item.append(head, jsonView(call?.args ?? call));
-  return item;
+  const id = typeof call?.id === "string" ? asideNode(call.id) : "";
+  const head = element("div", "wb-call-name", visibleText(String(call?.name ?? "?")), id);
+  return element("div", "wb-tool-call", head, jsonView(call?.args ?? call));
 }
 
 /** @param {{document: any, score: number | null}} found @param {number} number */
 function documentCard({ document, score }, number) {
-  const item = element("div", "wb-message wb-document");
   const metadata = isRecord(document.metadata) ? document.metadata : {};
   const known = SCORES.find((name) => typeof metadata[name] === "number");
   const shown = score ?? (known ? /** @type {number} */ (metadata[known]) : null);
-  const head = element("div", "wb-role", `document ${number + 1}`);
-  if (shown !== null) head.append(element("span", "wb-score", `score ${shown.toFixed(3)}`));
-  head.append(element("span", "wb-role-aside", counted(document.page_content.length, "character")));
-  item.append(head, textNode(document.page_content));
+  const fit = shown === null ? "" : element("span", "wb-score", `score ${shown.toFixed(3)}`);
+  const length = asideNode(counted(document.page_content.length, "character"));
+  const head = element("div", "wb-role", `document ${number + 1}`, fit, length);
   const rest = Object.entries(metadata).filter(([name]) => name !== known);
-  if (rest.length > 0) item.append(pairList(rest));
-  return item;
+  const facts = rest.length > 0 ? pairList(rest) : "";
+  return element("div", "wb-message wb-document", head, textNode(document.page_content), facts);
 }
 
 /** Names and values in two columns. @param {Iterable<[string, unknown]>} pairs */
 export function pairList(pairs) {
   const list = element("dl", "wb-facts");
   for (const [name, value] of pairs) {
-    const cell = element("dd");
-    const text = typeof value === "object" ? null : (textOf(value) ?? String(value));
-    if (text === null) cell.append(jsonView(value, { open: 0 }));
-    else cell.textContent = visibleText(text);
-    list.append(element("dt", "", visibleText(name)), cell);
+    const shown = typeof value === "object" ? jsonView(value, { open: 0 }) : visibleText(textOf(value) ?? String(value));
+    list.append(element("dt", "", visibleText(name)), element("dd", "", shown));
   }
   return list;
 }

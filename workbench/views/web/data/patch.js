@@ -113,19 +113,24 @@ export function plainOperations(operations, document) {
 
 const OUTPUT = "/streamed_output";
 
-/** @param {{state: any}} holder @param {string} path @param {unknown[] | undefined} values */
-function append(holder, path, values) {
+/** Where a value is: what has it, and its key there. The whole document is the holder's state.
+ * @param {{state: any}} holder @param {unknown} path @returns {{parent: any, key: string}} */
+function slot(holder, path) {
   const keys = pointer(path);
   const key = keys.pop();
+  return key === undefined ? { parent: holder, key: "state" } : { parent: keys.reduce(child, holder.state), key };
+}
+
+/** @param {{state: any}} holder @param {string} path @param {unknown[] | undefined} values */
+function append(holder, path, values) {
   if (!Array.isArray(values)) throw new Error(`nothing to append to ${path}`);
-  const parent = keys.reduce(child, holder.state);
-  const grown = key === undefined ? holder.state : child(parent, key);
+  const { parent, key } = slot(holder, path);
+  const grown = child(parent, key);
   if (Array.isArray(grown)) {
     for (const value of values) grown.push(value);
   } else if (typeof grown === "string" && values.every((value) => typeof value === "string")) {
     const text = grown + values.join("");
-    if (key === undefined) holder.state = text;
-    else if (Array.isArray(parent)) parent[position(key)] = text;
+    if (Array.isArray(parent)) parent[position(key)] = text;
     else put(parent, key, text);
   } else {
     throw new Error(`cannot append to ${path}`);
@@ -135,13 +140,7 @@ function append(holder, path, values) {
 
 /** @param {{state: any}} holder @param {"add" | "replace"} op @param {string} path @param {unknown} value */
 function set(holder, op, path, value) {
-  const keys = pointer(path);
-  const key = keys.pop();
-  if (key === undefined) {
-    holder.state = value;
-    return "";
-  }
-  const parent = keys.reduce(child, holder.state);
+  const { parent, key } = slot(holder, path);
   if (!Array.isArray(parent)) {
     if (op === "replace") child(parent, key);
     put(parent, key, value);
@@ -155,21 +154,16 @@ function set(holder, op, path, value) {
 
 /** Whether something may be added there. @param {{state: any}} holder @param {string} path */
 function checkPlace(holder, path) {
-  const parent = pointer(path).slice(0, -1).reduce(child, holder.state);
-  if (parent === null || (typeof parent !== "object" && path !== "")) throw new Error(`no object for ${path}`);
+  const { parent } = slot(holder, path);
+  if (parent === null || typeof parent !== "object") throw new Error(`no object for ${path}`);
 }
 
 /** Remove what is there. @param {{state: any}} holder @param {unknown} path */
 function take(holder, path) {
-  const keys = pointer(path);
-  const key = keys.pop();
-  if (key === undefined) {
-    holder.state = null;
-    return;
-  }
-  const parent = keys.reduce(child, holder.state);
+  const { parent, key } = slot(holder, path);
   child(parent, key);
-  if (Array.isArray(parent)) parent.splice(position(key), 1);
+  if (parent === holder) holder.state = null;
+  else if (Array.isArray(parent)) parent.splice(position(key), 1);
   else delete parent[key];
 }
 

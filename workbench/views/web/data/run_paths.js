@@ -34,6 +34,15 @@ export function runAt(state, path) {
   return Object.hasOwn(root.logs, name) ? root.logs[name] : undefined;
 }
 
+/** All runs with their paths, each root before those in it. @param {State} state
+ * @returns {Generator<[path: string, run: Run, isRoot: boolean]>} */
+export function* runsOf(state) {
+  for (const [number, root] of state.runs.entries()) {
+    yield [`/runs/${number}`, root, true];
+    for (const [key, run] of Object.entries(root.logs ?? {})) yield [`/runs/${number}/logs/${escapeKey(key)}`, run, false];
+  }
+}
+
 /** The path of the run around one, null of a root. @param {string} path @param {Run} run */
 export function pathAround(path, run) {
   const root = path.split("/", 3).join("/");

@@ -73,7 +73,7 @@ export function spokenLabel(run, branches, status) {
 }
 
 /** @param {number} ms */
-export function spokenDuration(ms) {
+function spokenDuration(ms) {
   return duration(ms)
     .replace("<1 ms", "under 1 millisecond")
     .replace(/ ms$/, " milliseconds")

@@ -23,11 +23,16 @@ import { applyOperation, plainOperations, valueAt } from "./patch.js";
 
 const MOST_OPERATIONS = 200_000;
 
+/** The document before anything has run. @returns {State} */
+export function emptyState() {
+  return { status: "waiting", runs: [] };
+}
+
 /** @extends {FrameStore<State, Frame>} */
 export class Store extends FrameStore {
   /** @param {(have: number) => void} askForSnapshot */
   constructor(askForSnapshot = () => {}) {
-    super({ status: "waiting", runs: [] }, askForSnapshot);
+    super(emptyState(), askForSnapshot);
     /** @type {Map<number, string>} paths that have a number in frames */
     this._names = new Map();
     /** @type {Operation[]} */
@@ -78,7 +83,7 @@ export class Store extends FrameStore {
    * not all of them are kept. @returns {Operation[]} */
   patchLog() {
     if (this._dropped > 0) return [{ op: "replace", path: "", value: this.state }];
-    return plainOperations(this._log, { status: "waiting", runs: [] });
+    return plainOperations(this._log, emptyState());
   }
 
   /** @param {Operation | ShortAppend} packed @param {Set<string>} touched */

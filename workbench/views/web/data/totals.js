@@ -12,7 +12,7 @@
  *   items: number, done: number, failed: number, stopped: number, writing: number}} Share
  */
 
-import { isRunning, tokenCount } from "./run_paths.js";
+import { isRunning, runsOf, tokenCount } from "./run_paths.js";
 import { isModel, time } from "./values.js";
 
 /** @typedef {import("./store.js").Run} Run */
@@ -25,16 +25,11 @@ export class Totals {
   constructor() {
     /** Milliseconds since the epoch. */
     this.start = Infinity;
-    this._end = -Infinity;
     /** @type {Map<string, Share>} by path of the run */
     this._shares = new Map();
-    this._models = sum();
-    this._roots = sum();
+    this._models = new Sum();
+    this._roots = new Sum();
     this._active = 0;
-    this._firstOfModels = Infinity;
-    this._firstOfRoots = Infinity;
-    this._lastOfModels = -Infinity;
-    this._lastOfRoots = -Infinity;
   }
 
   /** @param {string} path @param {Run} run @param {boolean} root */
@@ -43,37 +38,29 @@ export class Totals {
     const share = shareOf(run, root);
     this._shares.set(path, share);
     this._active += share.active - (before?.active ?? 0);
-    if (isModel(run)) change(this._models, share, before);
-    if (root) change(this._roots, share, before);
-    const first = time(run.first_chunk_time);
-    const end = time(run.end_time);
-    if (isModel(run)) {
-      if (first < this._firstOfModels) this._firstOfModels = first;
-      if (end > this._lastOfModels) this._lastOfModels = end;
-    }
+    if (isModel(run)) this._models.change(run, share, before);
     if (!root) return;
+    this._roots.change(run, share, before);
     this.start = Math.min(this.start, time(run.start_time));
-    if (first < this._firstOfRoots) this._firstOfRoots = first;
-    if (end > this._lastOfRoots) this._lastOfRoots = end;
   }
 
   /** @param {number} now milliseconds on the sender's clock @returns {Summary} */
   summary(now) {
-    const models = this._models.model > 0;
-    const counted = models ? this._models : this._roots;
-    const first = models ? this._firstOfModels : this._firstOfRoots;
-    const last = counted.writing > 0 ? now : models ? this._lastOfModels : this._lastOfRoots;
-    const { items, done, failed, stopped } = this._roots;
-    const end = items > done + failed + stopped ? now : this._lastOfRoots;
-    const seen = Math.min(this._firstOfRoots, this._firstOfModels);
+    const models = this._models.of;
+    const roots = this._roots.of;
+    const { of: counted, first, last: ended } = models.model > 0 ? this._models : this._roots;
+    const last = counted.writing > 0 ? now : ended;
+    const { items, done, failed, stopped } = roots;
+    const end = items > done + failed + stopped ? now : this._roots.last;
+    const seen = Math.min(this._roots.first, this._models.first);
     return {
       tokens: counted.tokens,
-      unit: models ? "token" : "chunk",
+      unit: models.model > 0 ? "token" : "chunk",
       perSecond: counted.tokens > 1 && last - first > SHORTEST_MEASURED_MS ? counted.tokens / ((last - first) / 1000) : NaN,
       firstMs: Number.isFinite(seen) ? seen - this.start : NaN,
       elapsedMs: Number.isFinite(this.start) ? Math.max(end - this.start, 0) : NaN,
-      costUsd: this._models.priced > 0 ? this._models.cost : NaN,
-      costIsLowerBound: this._models.unpriced > 0,
+      costUsd: models.priced > 0 ? models.cost : NaN,
+      costIsLowerBound: models.unpriced > 0,
       items,
       done,
       failed,
@@ -83,15 +70,10 @@ export class Totals {
   }
 }
 
-/** Totals of a whole document. @param {State} state @param {(key: string) => string} escapeKey */
-export function totalsOf(state, escapeKey) {
+/** Totals of a whole document. @param {State} state */
+export function totalsOf(state) {
   const totals = new Totals();
-  for (const [number, root] of state.runs.entries()) {
-    totals.update(`/runs/${number}`, root, true);
-    for (const [key, run] of Object.entries(root.logs ?? {})) {
-      totals.update(`/runs/${number}/logs/${escapeKey(key)}`, run, false);
-    }
-  }
+  for (const [path, run, isRoot] of runsOf(state)) totals.update(path, run, isRoot);
   return totals;
 }
 
@@ -102,9 +84,23 @@ export function moneyText(dollars) {
   return dollars < 0.000001 ? "<$0.000001" : `$${Number(dollars.toPrecision(2)).toFixed(Math.max(2, 1 - Math.floor(Math.log10(dollars))))}`;
 }
 
-/** @returns {Share} */
-function sum() {
-  return { tokens: 0, model: 0, cost: 0, priced: 0, unpriced: 0, active: 0, items: 0, done: 0, failed: 0, stopped: 0, writing: 0 };
+/** Runs of one kind together: what they add up to, their first token and their last end. */
+class Sum {
+  constructor() {
+    /** @type {Share} */
+    this.of = { tokens: 0, model: 0, cost: 0, priced: 0, unpriced: 0, active: 0, items: 0, done: 0, failed: 0, stopped: 0, writing: 0 };
+    this.first = Infinity;
+    this.last = -Infinity;
+  }
+
+  /** @param {Run} run @param {Share} share @param {Share | undefined} before */
+  change(run, share, before) {
+    for (const name of /** @type {(keyof Share)[]} */ (Object.keys(share))) this.of[name] += share[name] - (before?.[name] ?? 0);
+    const first = time(run.first_chunk_time);
+    const end = time(run.end_time);
+    if (first < this.first) this.first = first;
+    if (end > this.last) this.last = end;
+  }
 }
 
 /** @param {Run} run @param {boolean} root @returns {Share} */
@@ -126,9 +122,4 @@ function shareOf(run, root) {
     stopped: Number(run.status === "cancelled"),
     writing: Number(running && run.first_chunk_time !== null),
   };
-}
-
-/** @param {Share} total @param {Share} share @param {Share | undefined} before */
-function change(total, share, before) {
-  for (const name of /** @type {(keyof Share)[]} */ (Object.keys(total))) total[name] += share[name] - (before?.[name] ?? 0);
 }

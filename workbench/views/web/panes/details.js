@@ -2,200 +2,36 @@
 /**
  * The panel of the selected run: what it got, what it gives as it gives it, what it cost, why it failed.
  *
- * Only what a frame touched is drawn again. A text that streams grows by its end; other output is a value
- * that changes in place.
+ * Only what a frame touched is drawn again.
  */
 
-import { GrowingText } from "../content/growing_text.js";
-import { JsonView, jsonView } from "../content/json_view.js";
-import { formOf, pairList, readableNode, textNode } from "../content/messages_view.js";
+import { jsonView } from "../content/json_view.js";
+import { pairList, textNode } from "../content/messages_view.js";
 import { visibleText } from "../content/visible_text.js";
-import { isRunning, outputOf, tokenCount } from "../data/run_paths.js";
+import { isRunning, tokenCount } from "../data/run_paths.js";
 import { itemNumber, shownStatus, statusGlyph, tookText, typeGlyph, typeWords } from "../data/run_words.js";
 import { SHORTEST_MEASURED_MS, moneyText } from "../data/totals.js";
-import { branchesOf, counted, duration, isModel, json, shownText, time } from "../data/values.js";
-import { copyText, element, setText } from "../parts/elements.js";
+import { branchesOf, counted, duration, isModel, json, time } from "../data/values.js";
+import { copyButton } from "../parts/copy_button.js";
+import { element, makeButton, setText } from "../parts/elements.js";
 import { ownTags } from "../tree/tree_filter.js";
+import { DetailsSection, OutputSection, ValueSection } from "./details_sections.js";
+import { errorLine, stoppedNote } from "./error_node.js";
 
 /** @typedef {import("../data/store.js").Run} Run */
 
-const COPIED_MS = 1200;
-const FOLLOW_PX = 24;
 const MOST_EVENTS = 500;
-
-/** A button that copies what *text* gives at that moment. @param {string} label @param {string} title
- * @param {() => string} text */
-export function copyButton(label, title, text) {
-  const button = element("button", "wb-quiet", label);
-  button.type = "button";
-  button.title = title;
-  button.setAttribute("aria-label", title);
-  button.addEventListener("click", async () => {
-    const outcome = (await copyText(text())) ? "Copied" : "Not copied";
-    setText(button, outcome);
-    button.setAttribute("aria-label", outcome);
-    setTimeout(() => {
-      setText(button, label);
-      button.setAttribute("aria-label", title);
-    }, COPIED_MS);
-  });
-  return button;
-}
-
-/** A titled part of the panel. */
-class DetailsSection {
-  /** @param {string} title */
-  constructor(title) {
-    this.el = element("section", "wb-section");
-    this.el.hidden = true;
-    this.title = element("h4", "wb-section-title", title);
-    this.tools = element("span", "wb-section-tools");
-    const head = element("div", "wb-section-head");
-    head.append(this.title, this.tools);
-    this.body = element("div", "wb-section-body");
-    // What scrolls must be reachable by keyboard.
-    this.body.tabIndex = 0;
-    this.body.setAttribute("role", "region");
-    this.body.setAttribute("aria-label", title);
-    this.el.append(head, this.body);
-  }
-
-  /** @param {Node | null} content nothing hides the section */
-  set(content) {
-    this.el.hidden = content === null;
-    if (content) this.body.replaceChildren(content);
-    else this.body.replaceChildren();
-  }
-}
-
-/** A value, readable or as the JSON it is. */
-class ValueSection extends DetailsSection {
-  /** @param {string} title */
-  constructor(title) {
-    super(title);
-    /** @type {unknown} */
-    this.value = null;
-    this._asJson = false;
-    this._switch = element("button", "wb-quiet", "JSON");
-    this._switch.type = "button";
-    this._switch.title = `${title} exactly as it is`;
-    this._switch.setAttribute("aria-pressed", "false");
-    this._switch.addEventListener("click", () => {
-      this._asJson = !this._asJson;
-      this._switch.setAttribute("aria-pressed", String(this._asJson));
-      this.draw();
-    });
-    this.tools.append(this._switch, copyButton("Copy", `Copy the ${title.toLowerCase()}`, () => this.copied()));
-  }
-
-  /** @param {unknown} value */
-  show(value) {
-    this.value = value;
-    this.draw();
-  }
-
-  draw() {
-    const form = formOf(this.value);
-    this._switch.hidden = form === "nothing" || form === "json";
-    if (form === "nothing") this.set(null);
-    else this.set(this._asJson && form !== "json" ? jsonView(this.value, { open: true }) : readableNode(this.value));
-  }
-
-  copied() {
-    return this._asJson ? json(this.value) : shownText(this.value);
-  }
-}
-
-/** The output of one run, while it streams and after. */
-class OutputSection extends ValueSection {
-  constructor() {
-    super("Output");
-    this._pre = element("pre", "wb-text");
-    this._pre.dir = "auto";
-    /** @type {GrowingText | null} */
-    this._text = null;
-    /** @type {Run | null} */
-    this._run = null;
-    /** @type {JsonView | null} */
-    this._growing = null;
-    this._seen = 0;
-    this._follow = true;
-    this.body.addEventListener("scroll", () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.body;
-      this._follow = scrollHeight - scrollTop - clientHeight < FOLLOW_PX;
-    }, { passive: true });
-  }
-
-  /** @param {Run} run @param {boolean} anew another run than before */
-  update(run, anew) {
-    if (anew) {
-      this._text = this._growing = null;
-      this._seen = 0;
-      this._follow = isRunning(run);
-    }
-    const { streamed_output: chunks, final_output: output } = run;
-    const ended = !isRunning(run) && output !== null && output !== undefined;
-    this._run = run;
-    if (ended && !(typeof output === "string" && this._text)) this.show(output);
-    else if (chunks.length === 0) this._hint(run);
-    else if (typeof chunks[chunks.length - 1] === "string") this._append(chunks);
-    else this._change(chunks[chunks.length - 1]);
-    if (ended && this._text) this.value = output;
-    this._switch.hidden ||= !ended;
-    if (this._follow && isRunning(run)) this.body.scrollTop = this.body.scrollHeight;
-  }
-
-  copied() {
-    if (this._run && isRunning(this._run)) return shownText(outputOf(this._run) ?? "");
-    return super.copied();
-  }
-
-  /** @param {Run} run */
-  _hint(run) {
-    this._switch.hidden = true;
-    this.set(element("div", "wb-hint", isRunning(run) ? "nothing yet" : "no output"));
-  }
-
-  /** @param {unknown[]} chunks */
-  _append(chunks) {
-    if (!this._text) {
-      this._text = new GrowingText(this._pre);
-      this.set(this._pre);
-      this._switch.hidden = true;
-    }
-    const parts = chunks.slice(this._seen).filter((chunk) => typeof chunk === "string");
-    this._seen = chunks.length;
-    if (parts.length > 0) this._text.append(visibleText(parts.join("")));
-  }
-
-  /** @param {unknown} value */
-  _change(value) {
-    if (this._growing) this._growing.update(value);
-    else {
-      this._growing = new JsonView(value, { open: 3 });
-      this.set(this._growing.el);
-      this._switch.hidden = true;
-    }
-  }
-}
 
 export class Details {
   /** @param {() => void} onClose */
   constructor(onClose) {
-    this.el = element("section", "wb-details");
-    this.el.setAttribute("aria-label", "Selected step");
-    this.el.hidden = true;
-    this._head = element("div", "wb-details-head");
     this._icon = element("span", "wb-icon");
     this._name = element("span", "wb-details-name");
     this._status = element("span", "wb-details-status");
-    const close = element("button", "wb-quiet wb-close", "×");
-    close.type = "button";
-    close.title = "Close the details (Escape)";
+    const close = makeButton("wb-quiet wb-close", "×", onClose, "Close the details (Escape)");
     close.setAttribute("aria-label", "Close the details");
-    close.addEventListener("click", onClose);
     const copy = copyButton("Copy as JSON", "Copy as JSON: everything of this run", () => json(this.run ?? null));
-    this._head.append(this._icon, this._name, this._status, copy, close);
+    const head = element("div", "wb-details-head", this._icon, this._name, this._status, copy, close);
     this.error = new DetailsSection("Error");
     this.error.tools.append(copyButton("Copy", "Copy the error with its traceback", () => errorText(this.run)));
     this.input = new ValueSection("Input");
@@ -203,11 +39,11 @@ export class Details {
     this.call = new DetailsSection("Call");
     this.tags = new DetailsSection("Tags and metadata");
     this.events = new DetailsSection("Events");
-    const values = element("div", "wb-details-values");
-    values.append(this.input.el, this.output.el);
-    const facts = element("div", "wb-details-facts");
-    facts.append(this.call.el, this.tags.el, this.events.el);
-    this.el.append(this._head, this.error.el, values, facts);
+    const values = element("div", "wb-details-values", this.input.el, this.output.el);
+    const facts = element("div", "wb-details-facts", this.call.el, this.tags.el, this.events.el);
+    this.el = element("section", "wb-details", head, this.error.el, values, facts);
+    this.el.setAttribute("aria-label", "Selected step");
+    this.el.hidden = true;
     /** @type {Run | null} */
     this.run = null;
     this._busy = false;
@@ -235,7 +71,7 @@ export class Details {
     const number = itemNumber(run);
     const item = number === null ? [] : [String(number)];
     setText(this._name, visibleText([...item, ...branchesOf(run), run.name].join(" › ")));
-    if (touched("error")) this.error.set(run.error ? errorNodes(run) : null);
+    if (touched("error")) this.error.set(errorNodes(run));
     if (touched("input")) {
       setText(this.input.title, isModel(run) ? "Prompt as sent" : "Input");
       this.input.show(run.input);
@@ -268,31 +104,21 @@ export class Details {
       list.append(element("div", "wb-note", `the last ${MOST_EVENTS} of ${counted(events.length, "event")}`));
     }
     for (const event of events.slice(-MOST_EVENTS)) {
-      const line = element("div", "wb-event");
-      line.append(element("span", "wb-event-name", visibleText(String(event.name))), jsonView(event.data, { open: 0 }));
-      list.append(line);
+      const name = element("span", "wb-event-name", visibleText(String(event.name)));
+      list.append(element("div", "wb-event", name, jsonView(event.data, { open: 0 })));
     }
     this.events.set(list);
   }
 }
 
 /** @param {Run} run */
-function errorNodes(run) {
-  const { error } = run;
-  const box = element("div", "wb-error-box");
-  if (!error) return box;
-  if (run.status === "cancelled") {
-    box.append(element("div", "wb-note wb-stopped", "■ stopped here"));
-    return box;
-  }
-  const line = element("div", "wb-error-line");
-  const message = error.message ? `: ${visibleText(error.message)}` : "";
-  line.append(element("span", "wb-error-type", visibleText(error.type)), element("span", "", message));
-  box.append(line);
+function errorNodes({ error, status }) {
+  if (!error) return null;
+  if (status === "cancelled") return element("div", "wb-error-box", stoppedNote());
+  const box = element("div", "wb-error-box", errorLine(error));
   if (error.traceback) {
-    const trace = element("details", "wb-traceback");
+    const trace = element("details", "wb-traceback", element("summary", "", "Traceback"), textNode(error.traceback));
     trace.open = true;
-    trace.append(element("summary", "", "Traceback"), textNode(error.traceback));
     box.append(trace);
   }
   return box;
@@ -335,11 +161,8 @@ function speedOf(run) {
 
 /** @param {Run} run */
 function tagNodes(run) {
-  const box = element("div", "wb-tagged");
-  const tags = element("div", "wb-tags");
   const own = new Set(ownTags(run));
-  for (const tag of run.tags) tags.append(element("span", own.has(tag) ? "wb-tag" : "wb-tag wb-tag-engine", visibleText(tag)));
-  if (run.tags.length > 0) box.append(tags);
-  box.append(pairList([...Object.entries(run.metadata), ["run id", run.id]]));
-  return box;
+  const tags = run.tags.map((tag) => element("span", own.has(tag) ? "wb-tag" : "wb-tag wb-tag-engine", visibleText(tag)));
+  const facts = pairList([...Object.entries(run.metadata), ["run id", run.id]]);
+  return element("div", "wb-tagged", tags.length > 0 ? element("div", "wb-tags", ...tags) : "", facts);
 }

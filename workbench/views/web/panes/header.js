@@ -8,8 +8,9 @@
 import { visibleText } from "../content/visible_text.js";
 import { moneyText } from "../data/totals.js";
 import { counted, duration, inputLine } from "../data/values.js";
-import { element, setAttribute, setText } from "../parts/elements.js";
+import { element, setAttribute, setText, withRole } from "../parts/elements.js";
 import { Segments } from "../parts/segments.js";
+import { ViewHead } from "../parts/view_head.js";
 import { Toolbar } from "./toolbar.js";
 
 /** @typedef {import("../data/totals.js").Summary} Summary */
@@ -23,11 +24,10 @@ const STATUS_WORDS = { waiting: "Waiting", streaming: "Running", done: "Done", f
 class Figure {
   /** @param {string} className @param {string} title */
   constructor(className, title) {
-    this.el = element("span", `wb-number ${className}`);
-    this.el.title = title;
     this._text = element("span");
     this._difference = element("span", "wb-difference");
-    this.el.append(this._text, this._difference);
+    this.el = element("span", `wb-number ${className}`, this._text, this._difference);
+    this.el.title = title;
     this.el.hidden = true;
   }
 
@@ -40,30 +40,23 @@ class Figure {
   }
 }
 
-export class Header {
+export class Header extends ViewHead {
   /** @param {string} title @param {import("./toolbar.js").Actions} actions
    * @param {(panes: Panes) => void} onPanes */
   constructor(title, actions, onPanes) {
-    this.el = element("header", "wb-header");
-    this._status = element("span", "wb-status");
-    this._status.setAttribute("role", "status");
-    this._title = element("span", "wb-title");
-    this._title.dir = "auto";
+    super("Items that have ended");
     this._given = element("bdi", "wb-given");
     this._inputOf = "";
     this.rename(title);
     this.toolbar = new Toolbar(actions);
-    const top = element("div", "wb-header-line");
-    top.append(this._status, this._title, this._given, this.toolbar.el);
-    const numbers = element("div", "wb-numbers");
+    this.top.append(this._given, this.toolbar.el);
     this.panes = new Segments("Shown parts", [
       ["all", "All", "Output and steps"],
       ["stream", "Output", "Only the output"],
       ["tree", "Steps", "Only the steps"],
       ["time", "Time", "The steps on a wide time axis"],
     ], (value) => onPanes(/** @type {Panes} */ (value)));
-    const below = element("div", "wb-header-line wb-header-numbers");
-    below.append(numbers, this.panes.el);
+    this.below.append(this.panes.el);
     this._figures = {
       elapsed: new Figure("wb-elapsed", "Elapsed time"),
       first: new Figure("wb-first", "Time to the first token"),
@@ -73,25 +66,17 @@ export class Header {
       items: new Figure("wb-items", "Items of the batch that have ended"),
       active: new Figure("wb-active", "Runs that are under way"),
     };
-    for (const figure of Object.values(this._figures)) numbers.append(figure.el);
-    this._notice = element("div", "wb-notice");
-    this._notice.setAttribute("role", "status");
+    this.numbers.append(...Object.values(this._figures).map((figure) => figure.el));
+    this._notice = withRole(element("div", "wb-notice"), "status");
     this._notice.hidden = true;
-    this._progress = element("div", "wb-progress");
-    this._progress.setAttribute("role", "progressbar");
-    this._progress.setAttribute("aria-label", "Items that have ended");
-    this._progress.hidden = true;
-    this._done = element("div", "wb-progress-done");
-    this._failed = element("div", "wb-progress-failed");
-    this._progress.append(this._done, this._failed);
-    this.el.append(top, below, this._notice, this._progress);
+    this.progress.hidden = true;
+    this.below.after(this._notice);
   }
 
   /** @param {string} title */
   rename(title) {
-    const shown = visibleText(title);
-    setText(this._title, shown);
-    this._title.title = shown;
+    super.rename(title);
+    this.title.title = visibleText(title);
   }
 
   /** Something the reader should know; "" takes it away. @param {string} text */
@@ -113,7 +98,7 @@ export class Header {
   /** @param {State} state @param {Summary} now @param {Summary | null} pinned
    * @param {{running: boolean, lost: boolean, total: number}} at total: items of the batch, also those to come */
   update(state, now, pinned, { running, lost, total }) {
-    setText(this._status, lost ? "Kernel gone" : (STATUS_WORDS[state.status] ?? state.status));
+    setText(this.status, lost ? "Kernel gone" : (STATUS_WORDS[state.status] ?? state.status));
     this._showInput(state);
     const { elapsed, first, tokens, speed, cost, active } = this._figures;
     const than = running ? null : pinned; // what still grows is not compared
@@ -132,19 +117,13 @@ export class Header {
 
   /** @param {Summary} now @param {number} total @param {boolean} running */
   _showItems(now, total, running) {
-    const ended = now.done + now.failed + now.stopped;
-    const bad = [now.failed > 0 ? `${now.failed.toLocaleString("en")} failed` : "", now.stopped > 0 ? `${now.stopped.toLocaleString("en")} stopped` : ""];
-    const words = [`${(now.done).toLocaleString("en")} of ${total.toLocaleString("en")}`, ...bad].filter(Boolean).join(", ");
-    this._figures.items.show(total > 1 ? words : "");
-    this._progress.hidden = total <= 1;
-    if (total <= 1) return;
-    this._progress.dataset.running = String(running);
-    setAttribute(this._progress, "aria-valuemin", "0");
-    setAttribute(this._progress, "aria-valuemax", String(total));
-    setAttribute(this._progress, "aria-valuenow", String(ended));
-    setAttribute(this._progress, "aria-valuetext", words);
-    this._done.style.width = `${(100 * now.done) / total}%`;
-    this._failed.style.width = `${(100 * (now.failed + now.stopped)) / total}%`;
+    const words = [`${now.done.toLocaleString("en")} of ${total.toLocaleString("en")}`];
+    if (now.failed > 0) words.push(`${now.failed.toLocaleString("en")} failed`);
+    if (now.stopped > 0) words.push(`${now.stopped.toLocaleString("en")} stopped`);
+    const text = words.join(", ");
+    this._figures.items.show(total > 1 ? text : "");
+    this.progress.hidden = total <= 1;
+    if (total > 1) this.showProgress({ done: now.done, failed: now.failed + now.stopped, total, running }, text);
   }
 }
 

@@ -6,7 +6,7 @@
 import { failedPath, runAt } from "../data/run_paths.js";
 import { isModel } from "../data/values.js";
 import { element } from "../parts/elements.js";
-import { errorNode } from "./error_node.js";
+import { errorNode, stoppedNote } from "./error_node.js";
 import { Output } from "./output.js";
 
 /** @typedef {import("../data/store.js").Run} Run */
@@ -16,9 +16,8 @@ import { Output } from "./output.js";
 export class ItemView {
   /** @param {TextMode} mode */
   constructor(mode) {
-    this.el = element("div", "wb-item");
     this.output = new Output("waiting for the first token…", mode);
-    this.el.append(this.output.el);
+    this.el = element("div", "wb-item", this.output.el);
     this._mode = mode;
     this._failed = false;
     /** @type {{id: string, output: Output} | null} */
@@ -48,10 +47,9 @@ export class ItemView {
     this._updatePreview(run);
     if (run.error && !this._failed) {
       this._failed = true;
-      const stopped = run.status === "cancelled";
       const way = failedPath(state, number).map((path) => runAt(state, path)?.name ?? "");
       const where = way.length > 1 ? way.join(" > ") : "";
-      this.el.append(stopped ? element("div", "wb-note wb-stopped", "■ stopped here") : errorNode(run.error, where));
+      this.el.append(run.status === "cancelled" ? stoppedNote() : errorNode(run.error, where));
     }
   }
 

@@ -13,8 +13,8 @@ import { MarkdownText } from "../content/markdown_view.js";
 import { formOf, readableNode } from "../content/messages_view.js";
 import { visibleText } from "../content/visible_text.js";
 import { branchesOf, hasToolCalls, isMessage, isRecord, shownText, textOf } from "../data/values.js";
+import { copyButton } from "../parts/copy_button.js";
 import { element, setText } from "../parts/elements.js";
-import { copyButton } from "./details.js";
 
 /** @typedef {import("../data/store.js").Run} Run */
 /** @typedef {"text" | "markdown"} TextMode */
@@ -177,10 +177,9 @@ class Block {
     this.key = keys[0];
     this.leaf = new ValueLeaf(mode);
     if (keys.length > 0) {
-      const label = element("div", "wb-block-label");
-      label.append(element("bdi", "", visibleText(keys.join(" › "))));
-      label.append(copyButton("Copy", `Copy ${keys.join(" › ")}`, () => this.leaf.text));
-      this.el.append(label);
+      const name = keys.join(" › ");
+      const copy = copyButton("Copy", `Copy ${name}`, () => this.leaf.text);
+      this.el.append(element("div", "wb-block-label", element("bdi", "", visibleText(name)), copy));
     }
     this.el.append(this.leaf.el);
   }
@@ -189,12 +188,11 @@ class Block {
 export class Output {
   /** @param {string} waiting what to say while there is nothing to show @param {TextMode} [mode] */
   constructor(waiting = "", mode = "text") {
-    this.el = element("div", "wb-output");
     this._waiting = waiting;
     this._mode = mode;
     this._hint = element("div", "wb-hint", waiting);
     this._blocks = element("div", "wb-blocks");
-    this.el.append(this._hint, this._blocks);
+    this.el = element("div", "wb-output", this._hint, this._blocks);
     /** @type {Map<string, Block>} */
     this._byPath = new Map();
     /** @type {Set<string>} keys of the branches in the order of their runs */

@@ -9,10 +9,10 @@
 import { JsonView, jsonView } from "../content/json_view.js";
 import { visibleText } from "../content/visible_text.js";
 import { preview } from "../data/values.js";
-import { element, setText } from "../parts/elements.js";
+import { copyButton } from "../parts/copy_button.js";
+import { element, makeButton, scrollRegion, setText, withRole } from "../parts/elements.js";
+import { makeListBox } from "../parts/list_keys.js";
 import { VirtualRows } from "../parts/virtual_rows.js";
-import { barButton } from "../tree/tree_bar.js";
-import { copyButton } from "./details.js";
 
 /** @typedef {import("../data/store.js").Operation} Operation */
 /** @typedef {import("../data/store.js").Run} Run */
@@ -27,17 +27,12 @@ const LONGEST_COPY = 5_000_000;
 /** The state as JSON, of the selected run or of all. */
 export class StatePane {
   constructor() {
-    this.el = element("div", "wb-raw");
     this._whole = true;
-    this._line = element("div", "wb-raw-bar");
-    this._one = barButton("Selected run", "Only the run that is selected in the tree", () => this._choose(false));
-    this._all = barButton("Whole state", "The state of all runs", () => this._choose(true));
-    this._line.append(this._all, this._one, copyButton("Copy", "Copy this JSON", () => this._text()));
-    this._scroll = element("div", "wb-raw-scroll");
-    this._scroll.tabIndex = 0;
-    this._scroll.setAttribute("role", "region");
-    this._scroll.setAttribute("aria-label", "State as JSON");
-    this.el.append(this._line, this._scroll);
+    this._one = makeButton("wb-quiet", "Selected run", () => this._choose(false), "Only the run that is selected in the tree");
+    this._all = makeButton("wb-quiet", "Whole state", () => this._choose(true), "The state of all runs");
+    const copy = copyButton("Copy", "Copy this JSON", () => this._text());
+    this._scroll = scrollRegion("wb-raw-scroll", "State as JSON");
+    this.el = element("div", "wb-raw", element("div", "wb-raw-bar", this._all, this._one, copy), this._scroll);
     /** @type {State | null} */
     this._state = null;
     /** @type {Run | null} */
@@ -101,10 +96,8 @@ export class PatchesPane {
   /** @param {() => {dropped: number, operations: ArrayLike<Operation>}} read what came so far */
   constructor(read) {
     this._read = read;
-    this.el = element("div", "wb-raw");
-    const bar = element("div", "wb-raw-bar");
     this._count = element("span", "wb-count");
-    bar.append(this._count, copyButton("Copy", "Copy the operations as JSON", () => this._text()));
+    const copy = copyButton("Copy", "Copy the operations as JSON", () => this._text());
     this._rows = new VirtualRows({
       rowPx: LINE_PX,
       maxPx: MOST_LINES_PX,
@@ -113,15 +106,11 @@ export class PatchesPane {
       fill: (line, operation, index) => line.show(operation, this._first + index, index === this._chosen),
       keyOf: (_, index) => String(this._first + index),
     });
-    const { list } = this._rows;
-    list.setAttribute("role", "listbox");
-    list.setAttribute("aria-label", "JSON Patch operations");
-    list.tabIndex = 0;
-    list.addEventListener("click", (event) => this._onClick(event));
-    list.addEventListener("keydown", (event) => this._onKey(event));
+    makeListBox(this._rows, "JSON Patch operations", () => this._chosen, (index) => this._choose(index));
+    this._rows.list.addEventListener("click", (event) => this._onClick(event));
     this._full = element("div", "wb-raw-full");
     this._full.hidden = true;
-    this.el.append(bar, this._rows.el, this._full);
+    this.el = element("div", "wb-raw", element("div", "wb-raw-bar", this._count, copy), this._rows.el, this._full);
     this._first = 0;
     this._chosen = -1;
   }
@@ -146,17 +135,6 @@ export class PatchesPane {
     if (line instanceof HTMLElement) this._choose(Number(line.dataset.number) - this._first);
   }
 
-  /** @param {KeyboardEvent} event */
-  _onKey(event) {
-    const count = this._rows.items.length;
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: this._rows.page, PageUp: -this._rows.page, Home: -count, End: count };
-    const step = Object.hasOwn(steps, event.key) ? steps[/** @type {keyof typeof steps} */ (event.key)] : 0;
-    if (step === 0 || count === 0) return;
-    event.preventDefault();
-    event.stopPropagation();
-    this._choose(Math.min(Math.max(this._chosen + step, 0), count - 1));
-  }
-
   /** @param {number} index */
   _choose(index) {
     this._chosen = index;
@@ -175,13 +153,11 @@ export class PatchesPane {
 
 class PatchLine {
   constructor() {
-    this.el = element("div", "wb-patch");
-    this.el.setAttribute("role", "option");
     this._number = element("span", "wb-patch-number");
     this._op = element("span", "wb-patch-op");
     this._path = element("span", "wb-patch-path");
     this._value = element("span", "wb-patch-value");
-    this.el.append(this._number, this._op, this._path, this._value);
+    this.el = withRole(element("div", "wb-patch", this._number, this._op, this._path, this._value), "option");
   }
 
   /** @param {Operation} operation @param {number} number @param {boolean} chosen */

@@ -6,14 +6,16 @@
  */
 
 import { visibleText } from "../content/visible_text.js";
+import { emptyState } from "../data/store.js";
 import { inputLine } from "../data/values.js";
-import { element } from "../parts/elements.js";
+import { copyButton } from "../parts/copy_button.js";
+import { element, makeButton, scrollRegion } from "../parts/elements.js";
 import { FollowTail } from "../parts/follow_tail.js";
 import { Grip } from "../parts/grip.js";
 import { remember, remembered } from "../parts/remembered.js";
 import { Segments } from "../parts/segments.js";
-import { BatchPane, MOST_TABS, itemOrder } from "./batch_pane.js";
-import { copyButton } from "./details.js";
+import { MOST_TABS, itemOrder } from "./batch_items.js";
+import { BatchPane } from "./batch_pane.js";
 import { ItemView } from "./item_view.js";
 
 /** @typedef {import("../data/store.js").State} State */
@@ -22,14 +24,11 @@ import { ItemView } from "./item_view.js";
 
 export class StreamPane {
   constructor() {
-    this.el = element("section", "wb-stream");
-    this.el.setAttribute("aria-label", "Output");
     /** @type {TextMode} */
     this._mode = "text";
     /** @type {Arrangement | ""} what the reader chose */
     this._arrangement = arrangementOf(remembered("arrangement"));
-    /** @type {State} */
-    this._state = { status: "waiting", runs: [] };
+    this._state = emptyState();
     /** @type {string[]} ids of the runs that are shown */
     this._ids = [];
     /** @type {ItemView | null} */
@@ -41,7 +40,6 @@ export class StreamPane {
     this._pinned = null;
     /** @type {ItemView | null} */
     this._pinnedView = null;
-    const bar = element("div", "wb-bar-line");
     this._arrangements = new Segments("Arrangement of the items", [
       ["grid", "Grid", "All items side by side"],
       ["tabs", "Tabs", "One item at a time"],
@@ -60,29 +58,21 @@ export class StreamPane {
     this._arrangements.el.hidden = this._modes.el.hidden = true;
     const copy = copyButton("Copy", "Copy the whole output", () => this._allText());
     copy.classList.add("wb-copy");
-    const tools = element("span", "wb-bar-tools");
-    tools.append(this._arrangements.el, this._modes.el, copy);
-    bar.append(element("span", "wb-bar-title", "Output"), tools);
-    this._scroll = element("div", "wb-scroll");
-    this._scroll.tabIndex = 0;
-    this._scroll.setAttribute("role", "region");
-    this._scroll.setAttribute("aria-label", "Output text");
+    const tools = element("span", "wb-bar-tools", this._arrangements.el, this._modes.el, copy);
+    const bar = element("div", "wb-bar-line", element("span", "wb-bar-title", "Output"), tools);
     this._hint = element("div", "wb-hint", "Nothing has run yet");
-    this._beside = element("div", "wb-beside");
     this._current = element("div", "wb-current");
     this._pin = element("div", "wb-pinned-output");
     this._pin.hidden = true;
-    this._beside.append(this._current, this._pin);
-    this._scroll.append(this._hint, this._beside);
-    this._jump = element("button", "wb-button wb-jump", "Jump to end");
-    this._jump.type = "button";
-    this._jump.title = "Follow the output again";
-    this._jump.hidden = true;
-    this._jump.addEventListener("click", () => {
+    this._beside = element("div", "wb-beside", this._current, this._pin);
+    this._scroll = scrollRegion("wb-scroll", "Output text", this._hint, this._beside);
+    this._jump = makeButton("wb-button wb-jump", "Jump to end", () => {
       this._tail.jump();
       this._scroll.focus({ preventScroll: true });
-    });
-    this.el.append(bar, this._scroll, this._jump, new Grip(this._scroll, "Output").el);
+    }, "Follow the output again");
+    this._jump.hidden = true;
+    this.el = element("section", "wb-stream", bar, this._scroll, this._jump, new Grip(this._scroll, "Output").el);
+    this.el.setAttribute("aria-label", "Output");
     this._tail = new FollowTail(this._scroll, () => this._offerJump());
   }
 
@@ -181,10 +171,9 @@ export class StreamPane {
     }
     this._pinnedView = new ItemView(this._mode);
     this._pinnedView.update(this._pinned, run);
-    const label = element("div", "wb-block-label wb-pinned-label", "Pinned");
     const input = inputLine(this._pinned.runs[run].input);
-    if (input) label.append(element("bdi", "wb-pinned-input", visibleText(input)));
-    this._pin.replaceChildren(label, this._pinnedView.el);
+    const given = input && element("bdi", "wb-pinned-input", visibleText(input));
+    this._pin.replaceChildren(element("div", "wb-block-label wb-pinned-label", "Pinned", given), this._pinnedView.el);
   }
 
   /** The root run of the pinned state that belongs beside the one shown; -1: none. */
@@ -220,9 +209,7 @@ export class StreamPane {
   /** @param {TextMode} mode */
   _setMode(mode) {
     this._mode = mode;
-    this._single?.setMode(mode);
-    this._batch?.setMode(mode);
-    this._pinnedView?.setMode(mode);
+    for (const shown of [this._single, this._batch, this._pinnedView]) shown?.setMode(mode);
     this._tail.release();
     this._tail.update(false);
   }

@@ -1,8 +1,10 @@
 // @ts-check
 /** The controls of a view: a toolbar that is one stop of the Tab key and is walked with the arrows. */
 
-import { copyText, element, setAttribute, setText } from "../parts/elements.js";
+import { copyText } from "../parts/copy_button.js";
+import { element, makeButton, setAttribute, setText, withRole } from "../parts/elements.js";
 import { icon } from "../parts/icons.js";
+import { buttonByKey, takeKey } from "../parts/list_keys.js";
 import { MenuButton } from "../parts/menu.js";
 
 /** @typedef {{stop: () => void, rerun: () => void, pin: () => void, python: () => string,
@@ -10,31 +12,29 @@ import { MenuButton } from "../parts/menu.js";
 /** @typedef {{running: boolean, gone: boolean, canRerun: boolean, canStop: boolean, python: boolean,
  *   pinned: boolean, hasRuns: boolean}} Abilities */
 
+const DOWNLOAD = "Download the run";
 const TOLD_MS = 1200;
 
 export class Toolbar {
   /** @param {Actions} actions */
   constructor(actions) {
-    this.el = element("div", "wb-toolbar");
-    this.el.setAttribute("role", "toolbar");
-    this.el.setAttribute("aria-label", "The run");
+    this.el = withRole(element("div", "wb-toolbar"), "toolbar", "The run");
     this._actions = actions;
     this._stopping = false;
-    this.stop = this._button("wb-stop", "stop", "Stop", "Stop the run and its requests", () => {
+    this.stop = this._button("wb-stop", "stop", "Stop", () => {
       this._stopping = true;
       this._name(this.stop, "Stopping…");
       actions.stop();
     });
-    this._again = this._button("wb-again", "again", "Run again", "Run the chain again on the same input", actions.rerun);
-    this._pin = this._button("wb-pin", "pin", "Pin", "", actions.pin);
-    this._python = this._button("wb-python", "copy", "Copy as Python", "Copy the chain and its input as Python code", () => this._copyPython());
-    const download = this._button("wb-download", "download", "Download", "Download the run", () => {});
-    this._menu = new MenuButton(download, [
+    this._again = this._button("wb-again", "again", "Run again", actions.rerun);
+    this._pin = this._button("wb-pin", "pin", "Pin", actions.pin);
+    this._python = this._button("wb-python", "copy", "Copy as Python", () => this._copyPython());
+    this._download = this._button("wb-download", "download", "Download", () => {});
+    this._menu = new MenuButton(this._download, DOWNLOAD, [
       { value: "state", text: "State (JSON)", title: "Everything this view knows" },
       { value: "patches", text: "JSON Patch log", title: "The operations as they came" },
       { value: "html", text: "Page (HTML)", title: "One file that shows the run without Jupyter" },
     ], (what) => actions.download(/** @type {any} */ (what)));
-    this._download = download;
     this.el.append(this._menu.el);
     this.el.addEventListener("keydown", (event) => this._onKey(event));
     this.el.addEventListener("focusin", (event) => this._keepStop(/** @type {Element} */ (event.target)));
@@ -59,24 +59,21 @@ export class Toolbar {
     this._name(this._pin, can.pinned ? "Unpin" : "Pin");
     setAttribute(this._pin, "aria-pressed", String(can.pinned));
     this._enable(this._python, can.python, can.python ? "Copy the chain and its input as Python code" : "There is no Python code for this run");
-    this._enable(this._download, can.hasRuns, "Download the run");
+    this._enable(this._download, can.hasRuns, DOWNLOAD);
     this._menu.enable("html", !can.gone, can.gone ? gone : "One file that shows the run without Jupyter");
     if (stopHadFocus && this.stop.disabled) this._enabled()[0]?.focus({ preventScroll: true });
     const current = this._buttons().find((button) => button.tabIndex === 0);
     if (!current || current.disabled) this._keepStop(this._enabled()[0] ?? null);
   }
 
-  /** @param {string} className @param {string} glyph @param {string} name @param {string} title
+  /** A button that can do nothing yet. @param {string} className @param {string} glyph @param {string} name
    * @param {() => void} onClick */
-  _button(className, glyph, name, title, onClick) {
-    const button = element("button", `wb-button wb-tool ${className}`);
-    button.type = "button";
-    button.title = title;
+  _button(className, glyph, name, onClick) {
+    const button = makeButton(`wb-button wb-tool ${className}`, icon(glyph), onClick);
+    button.append(element("span", "wb-tool-name", name));
     button.tabIndex = -1;
-    button.append(icon(glyph), element("span", "wb-tool-name", name));
     button.setAttribute("aria-label", name);
     button.disabled = true;
-    button.addEventListener("click", onClick);
     this.el.append(button);
     return button;
   }
@@ -125,11 +122,9 @@ export class Toolbar {
   _onKey(event) {
     const enabled = this._enabled();
     const at = enabled.indexOf(/** @type {HTMLButtonElement} */ (event.target));
-    /** @type {Record<string, number>} */
-    const places = { ArrowRight: (at + 1) % enabled.length, ArrowLeft: at - 1, Home: 0, End: -1 };
-    if (at < 0 || !Object.hasOwn(places, event.key)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    enabled.at(places[event.key])?.focus();
+    const next = buttonByKey(event.key, at, enabled.length, ["ArrowLeft", "ArrowRight"]);
+    if (at < 0 || next === null) return;
+    takeKey(event);
+    enabled[next].focus();
   }
 }

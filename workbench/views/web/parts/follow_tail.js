@@ -6,7 +6,13 @@
  * Its height never shrinks while a run writes: what is below must not jump.
  */
 
+/** How near to the end counts as there. */
 const TAIL_PX = 24;
+
+/** Whether an element is scrolled to its end. @param {HTMLElement} el */
+export function isAtEnd({ scrollHeight, scrollTop, clientHeight }, px = TAIL_PX) {
+  return scrollHeight - scrollTop - clientHeight < px;
+}
 
 export class FollowTail {
   /** @param {HTMLElement} el @param {(following: boolean) => void} [onChange] */
@@ -63,8 +69,7 @@ export class FollowTail {
   }
 
   _onScroll() {
-    const { scrollHeight, scrollTop, clientHeight } = this.el;
-    if (this.enabled) this._set(scrollHeight - scrollTop - clientHeight < TAIL_PX);
+    if (this.enabled) this._set(isAtEnd(this.el));
   }
 
   /** @param {boolean} following */

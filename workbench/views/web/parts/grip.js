@@ -5,7 +5,8 @@
  * height is kept for the views to come.
  */
 
-import { element } from "./elements.js";
+import { element, withRole } from "./elements.js";
+import { takeKey } from "./list_keys.js";
 import { remember, remembered } from "./remembered.js";
 import { scaleOf } from "./text_size.js";
 
@@ -18,12 +19,10 @@ export class Grip {
   constructor(part, name) {
     this._part = part;
     this._key = `height.${name.toLowerCase()}`;
-    this.el = element("div", "wb-grip");
+    this.el = withRole(element("div", "wb-grip"), "separator", `Height of ${name}`);
     this.el.tabIndex = 0;
     this.el.title = "Drag to change the height, double click for the usual one";
-    this.el.setAttribute("role", "separator");
     this.el.setAttribute("aria-orientation", "horizontal");
-    this.el.setAttribute("aria-label", `Height of ${name}`);
     this.el.setAttribute("aria-valuemin", String(LOWEST_PX));
     this.el.setAttribute("aria-valuemax", String(HIGHEST_PX));
     this.el.addEventListener("pointerdown", (event) => this._drag(event));
@@ -68,8 +67,7 @@ export class Grip {
     /** @type {Record<string, number>} */
     const heights = { ArrowDown: height + STEP_PX, ArrowUp: height - STEP_PX, Home: LOWEST_PX, Enter: 0 };
     if (!Object.hasOwn(heights, event.key)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    takeKey(event);
     this._set(heights[event.key]);
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** The keys of a view, on a card that a button or the key "?" opens. */
 
-import { element } from "./elements.js";
+import { element, makeButton } from "./elements.js";
 import { Popup } from "./popup.js";
 
 /** @type {[string[], string][]} keys and what they do */
@@ -20,20 +20,15 @@ const KEYS = [
 
 export class KeyHelp {
   constructor() {
-    this.button = element("button", "wb-quiet wb-help-button", "?");
-    this.button.type = "button";
-    this.button.title = "Keys ( ? )";
+    this.button = makeButton("wb-quiet wb-help-button", "?", () => this.toggle(), "Keys ( ? )");
     this.button.setAttribute("aria-label", "Keys");
-    this.button.setAttribute("aria-haspopup", "dialog");
-    this.button.addEventListener("click", () => this.toggle());
     this._popup = new Popup(this.button, "dialog", "Keys of the tree");
     this.el = this._popup.el;
     this.el.classList.add("wb-help");
     this.el.tabIndex = -1;
     const list = element("dl", "wb-keys");
     for (const [keys, words] of KEYS) {
-      const term = element("dt");
-      term.append(...keys.map((key) => element("kbd", "wb-key", key)));
+      const term = element("dt", "", ...keys.map((key) => element("kbd", "wb-key", key)));
       list.append(term, element("dd", "", words));
     }
     this.el.append(element("div", "wb-help-title", "Keys of the tree"), list);

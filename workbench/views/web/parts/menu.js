@@ -1,31 +1,28 @@
 // @ts-check
 /** A button that opens a menu (the ARIA menu button pattern). */
 
-import { element } from "./elements.js";
+import { makeButton, withRole } from "./elements.js";
+import { buttonByKey, takeKey } from "./list_keys.js";
 import { Popup } from "./popup.js";
 
 /** @typedef {{value: string, text: string, title: string}} Choice */
 
 export class MenuButton {
-  /** @param {HTMLButtonElement} button @param {Choice[]} choices @param {(value: string) => void} onChoose */
-  constructor(button, choices, onChoose) {
+  /** @param {HTMLButtonElement} button @param {string} label of the menu, for the ear @param {Choice[]} choices
+   * @param {(value: string) => void} onChoose */
+  constructor(button, label, choices, onChoose) {
     this.button = button;
-    this._popup = new Popup(button, "menu", button.title);
+    this._popup = new Popup(button, "menu", label);
     this.el = this._popup.el;
-    button.setAttribute("aria-haspopup", "menu");
     /** @type {Map<string, HTMLButtonElement>} */
     this._items = new Map();
     for (const { value, text, title } of choices) {
-      const item = element("button", "wb-popup-item", text);
-      item.type = "button";
-      item.title = title;
-      item.tabIndex = -1;
-      item.setAttribute("role", "menuitem");
-      item.addEventListener("click", () => {
+      const item = makeButton("wb-popup-item", text, () => {
         if (item.getAttribute("aria-disabled") === "true") return;
         this.close(true);
         onChoose(value);
-      });
+      }, title);
+      withRole(item, "menuitem").tabIndex = -1;
       this._items.set(value, item);
       this.el.append(item);
     }
@@ -56,8 +53,7 @@ export class MenuButton {
   /** @param {KeyboardEvent} event */
   _onButtonKey(event) {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-    event.preventDefault();
-    event.stopPropagation();
+    takeKey(event);
     this.open(event.key === "ArrowDown" ? 0 : -1);
   }
 
@@ -65,11 +61,9 @@ export class MenuButton {
   _onKey(event) {
     const items = [...this._items.values()];
     const at = items.indexOf(/** @type {HTMLButtonElement} */ (event.target));
-    /** @type {Record<string, number>} */
-    const places = { ArrowDown: (at + 1) % items.length, ArrowUp: at - 1, Home: 0, End: -1 };
-    if (event.key === "Tab") this.close(true);
-    else if (event.key === "Escape") this.close(true);
-    else if (Object.hasOwn(places, event.key)) items.at(places[event.key])?.focus();
+    const next = buttonByKey(event.key, at, items.length, ["ArrowUp", "ArrowDown"]);
+    if (event.key === "Tab" || event.key === "Escape") this.close(true);
+    else if (next !== null) items[next]?.focus();
     else return;
     if (event.key !== "Tab") event.preventDefault();
     event.stopPropagation();

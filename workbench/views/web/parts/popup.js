@@ -1,18 +1,17 @@
 // @ts-check
 /** A card beside the button that opens it. It closes on a press elsewhere, on scrolling, and when told. */
 
-import { element } from "./elements.js";
+import { element, withRole } from "./elements.js";
 import { scaleOf } from "./text_size.js";
 
 export class Popup {
-  /** @param {HTMLButtonElement} button @param {string} role of the card @param {string} label for the ear */
+  /** @param {HTMLButtonElement} button @param {"menu" | "dialog"} role of the card @param {string} label for the ear */
   constructor(button, role, label) {
     this.button = button;
-    this.el = element("div", "wb-popup");
-    this.el.setAttribute("role", role);
-    this.el.setAttribute("aria-label", label);
+    this.el = withRole(element("div", "wb-popup"), role, label);
     if ("popover" in this.el) this.el.popover = "manual"; // above everything: the view clips what leaves it
     this.el.hidden = true;
+    button.setAttribute("aria-haspopup", role);
     button.setAttribute("aria-expanded", "false");
     this._onOutside = (/** @type {Event} */ event) => {
       const target = /** @type {Node} */ (event.composedPath()[0]);

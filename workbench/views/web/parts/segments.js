@@ -1,26 +1,21 @@
 // @ts-check
 /** A switch between a few choices, as a group of buttons of which one is pressed. */
 
-import { element, setAttribute, setText } from "./elements.js";
+import { element, makeButton, setAttribute, setText, withRole } from "./elements.js";
 
 export class Segments {
   /** @param {string} label for screen readers @param {[string, string, string][]} choices value, text, tooltip
    * @param {(value: string) => void} onChoose */
   constructor(label, choices, onChoose) {
-    this.el = element("div", "wb-segments");
-    this.el.setAttribute("role", "group");
-    this.el.setAttribute("aria-label", label);
+    this.el = withRole(element("div", "wb-segments"), "group", label);
     this.value = "";
     /** @type {Map<string, HTMLButtonElement>} */
     this._buttons = new Map();
     for (const [value, text, title] of choices) {
-      const button = element("button", "wb-segment", text);
-      button.type = "button";
-      button.title = title;
-      button.addEventListener("click", () => {
+      const button = makeButton("wb-segment", text, () => {
         this.choose(value);
         onChoose(value);
-      });
+      }, title);
       this._buttons.set(value, button);
       this.el.append(button);
     }

@@ -7,6 +7,7 @@
  */
 
 import { element } from "./elements.js";
+import { isAtEnd } from "./follow_tail.js";
 
 const OVERSCAN_ROWS = 8;
 const LIST_TAIL_PX = 8;
@@ -37,9 +38,8 @@ export class VirtualRows {
    *   keyOf: (item: T, index: number) => string, follow?: boolean}} options *follow* the tail */
   constructor(options) {
     this._options = options;
-    this.el = element("div", "wb-rows");
     this.list = element("div", "wb-rows-list");
-    this.el.append(this.list);
+    this.el = element("div", "wb-rows", this.list);
     this.el.style.maxHeight = `${options.maxPx}px`;
     /** @type {ArrayLike<T>} */
     this.items = [];
@@ -167,9 +167,7 @@ export class VirtualRows {
 
   _onScroll() {
     this._scrollPx = this.el.scrollTop;
-    if (this._options.follow) {
-      this._follow = this.el.scrollHeight - this._scrollPx - this.el.clientHeight < LIST_TAIL_PX;
-    }
+    if (this._options.follow) this._follow = isAtEnd(this.el, LIST_TAIL_PX);
     this.draw();
   }
 

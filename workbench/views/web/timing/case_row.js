@@ -3,7 +3,7 @@
 
 import { visibleText } from "../content/visible_text.js";
 import { duration } from "../data/values.js";
-import { element, setAttribute, setText } from "../parts/elements.js";
+import { element, makeButton, setAttribute, setText } from "../parts/elements.js";
 
 /** @typedef {import("./timeline_store.js").Case} Case */
 
@@ -13,20 +13,15 @@ const MOST_DOTS = 40;
 export class CaseRow {
   /** @param {() => void} onChoose */
   constructor(onChoose) {
-    this.el = element("div", "wb-case");
-    this._name = element("button", "wb-case-name");
-    this._name.type = "button";
-    this._name.title = "Look at the last repeat of this case";
-    this._name.addEventListener("click", onChoose);
-    this._track = element("div", "wb-case-track");
+    this._name = makeButton("wb-case-name", "", onChoose, "Look at the last repeat of this case");
     this._bar = element("div", "wb-case-bar");
     this._ideal = element("div", "wb-case-ideal");
     this._ideal.title = "The ideal: the same calls with nothing in between";
     this._dots = element("div", "wb-case-dots");
-    this._track.append(this._bar, this._dots, this._ideal);
+    const track = element("div", "wb-case-track", this._bar, this._dots, this._ideal);
     this._median = element("span", "wb-case-figure");
     this._about = element("span", "wb-case-about");
-    this.el.append(this._name, this._track, this._median, this._about);
+    this.el = element("div", "wb-case", this._name, track, this._median, this._about);
     this._drawn = "";
   }
 

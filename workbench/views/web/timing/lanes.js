@@ -5,8 +5,8 @@
  */
 
 import { visibleText } from "../content/visible_text.js";
-import { duration } from "../data/values.js";
-import { element } from "../parts/elements.js";
+import { duration, isModel } from "../data/values.js";
+import { element, setAttribute, withRole } from "../parts/elements.js";
 import { axisText, tickStep } from "../tree/waterfall.js";
 
 /** @typedef {import("./timeline_store.js").Picture} Picture */
@@ -30,14 +30,11 @@ export function stepColour(step) {
 
 export class Lanes {
   constructor() {
-    this.el = element("div", "wb-lanes");
-    this._scroll = element("div", "wb-lanes-scroll");
-    this._canvas = element("canvas", "wb-lanes-canvas");
-    this._canvas.setAttribute("role", "img");
+    this._canvas = withRole(element("canvas", "wb-lanes-canvas"), "img");
     this._tip = element("div", "wb-lanes-tip");
     this._tip.hidden = true;
-    this._scroll.append(this._canvas);
-    this.el.append(this._scroll, this._tip);
+    this._scroll = element("div", "wb-lanes-scroll", this._canvas);
+    this.el = element("div", "wb-lanes", this._scroll, this._tip);
     /** @type {Scene | null} */
     this._scene = null;
     this._total = 1;
@@ -64,7 +61,7 @@ export class Lanes {
   /** @param {Scene | null} scene @param {string} words what the picture shows, for those who cannot see it */
   paint(scene, words) {
     this._scene = scene;
-    if (this._canvas.getAttribute("aria-label") !== words) this._canvas.setAttribute("aria-label", words);
+    setAttribute(this._canvas, "aria-label", words);
     this._draw();
   }
 
@@ -72,7 +69,7 @@ export class Lanes {
     const scene = this._scene;
     const width = this._scroll.clientWidth;
     if (width === 0) return;
-    const lanes = Math.max(scene?.lanes ?? 1, scene?.picture.lanes ?? 1, 1);
+    const lanes = laneCount(scene);
     const tall = this._laneHeight(lanes);
     const height = Math.max(lanes * tall + AXIS, this._height);
     const context = this._sized(width, height);
@@ -146,7 +143,8 @@ export class Lanes {
       // A hair of paper between bars that touch, where there is room for one.
       const wide = Math.max((until - start) * scale - ((until - start) * scale > 3 ? 1 : 0), 0.6);
       context.fillStyle = status === "failed" ? bad : stepColour(step);
-      const waits = first ?? (end === null && isModelStep(picture, step) ? until : start);
+      // Only of a model is the first token waited for.
+      const waits = first ?? (end === null && isModel({ type: picture.steps[step]?.[1] ?? "" }) ? until : start);
       const split = Math.min(Math.max((waits - start) * scale, 0), wide);
       context.globalAlpha = status === "cancelled" ? 0.2 : 0.38;
       context.fillRect(x, y, split, high);
@@ -200,15 +198,13 @@ export class Lanes {
 
   /** @param {Scene} scene @param {number} x @param {number} y @returns {Bar | undefined} */
   _barAt(scene, x, y) {
-    const lanes = Math.max(scene.lanes, scene.picture.lanes, 1);
-    const lane = Math.floor(y / this._laneHeight(lanes));
+    const lane = Math.floor(y / this._laneHeight(laneCount(scene)));
     const at = ((x - LEFT) / (this._canvas.clientWidth - LEFT - 8)) * this._total;
     return scene.picture.bars.findLast((bar) => bar[0] === lane && bar[3] <= at && at <= (bar[5] ?? scene.at));
   }
 }
 
-/** Whether a step is a call of a model, whose first token is waited for. @param {Picture} picture @param {number} step */
-function isModelStep(picture, step) {
-  const type = picture.steps[step]?.[1];
-  return type === "chat_model" || type === "llm";
+/** @param {Scene | null} scene */
+function laneCount(scene) {
+  return Math.max(scene?.lanes ?? 1, scene?.picture.lanes ?? 1, 1);
 }

@@ -3,8 +3,9 @@
 
 import { visibleText } from "../content/visible_text.js";
 import { duration } from "../data/values.js";
-import { element, setAttribute, setText } from "../parts/elements.js";
+import { element, makeButton, setText } from "../parts/elements.js";
 import { icon } from "../parts/icons.js";
+import { ViewHead } from "../parts/view_head.js";
 
 /** @typedef {import("./timeline_store.js").Progress} Progress */
 
@@ -18,38 +19,21 @@ const STATUS = {
   lost: ["Kernel gone", "lost"],
 };
 
-export class TimelineHead {
+export class TimelineHead extends ViewHead {
   /** @param {() => void} onStop */
   constructor(onStop) {
-    this.el = element("header", "wb-header");
-    this._status = element("span", "wb-status");
-    this._status.setAttribute("role", "status");
-    this._title = element("span", "wb-title");
-    this._title.dir = "auto";
-    this._stop = element("button", "wb-button wb-tool wb-stop");
-    this._stop.type = "button";
-    this._stop.title = "End the comparison; what was measured is kept";
-    this._stopName = element("span", "wb-tool-name", "Stop");
-    this._stop.append(icon("stop"), this._stopName);
-    this._stop.addEventListener("click", () => {
+    super("Repeats that have ended");
+    const name = element("span", "wb-tool-name", "Stop");
+    this._stop = makeButton("wb-button wb-tool wb-stop", icon("stop"), () => {
       this._stop.disabled = true;
-      setText(this._stopName, "Stopping…");
+      setText(name, "Stopping…");
       onStop();
-    });
-    const top = element("div", "wb-header-line");
-    top.append(this._status, this._title, this._stop);
+    }, "End the comparison; what was measured is kept");
+    this._stop.append(name);
+    this.top.append(this._stop);
     this._doing = element("span", "wb-number wb-doing");
     this._left = element("span", "wb-number wb-left");
-    const numbers = element("div", "wb-numbers");
-    numbers.append(this._doing, this._left);
-    const below = element("div", "wb-header-line wb-header-numbers");
-    below.append(numbers);
-    this._progress = element("div", "wb-progress");
-    this._progress.setAttribute("role", "progressbar");
-    this._progress.setAttribute("aria-label", "Repeats that have ended");
-    this._done = element("div", "wb-progress-done");
-    this._progress.append(this._done);
-    this.el.append(top, below, this._progress);
+    this.numbers.append(this._doing, this._left);
   }
 
   /** @param {string} title @param {string} status @param {Progress} progress @returns {string} the status as the
@@ -57,18 +41,14 @@ export class TimelineHead {
   update(title, status, { done = 0, total = 0, doing = "", left_s: left }) {
     const [words, shown] = STATUS[status] ?? STATUS.waiting;
     const running = status === "running";
-    setText(this._status, words);
-    setText(this._title, visibleText(title));
+    setText(this.status, words);
+    this.rename(title);
     this._stop.hidden = !running;
     setText(this._doing, running ? visibleText(doing) : total > 0 ? `${done.toLocaleString("en")} of ${total.toLocaleString("en")} runs` : "");
     const leftWords = running && typeof left === "number" ? `about ${duration(left * 1000) || "0 ms"} left` : "";
     setText(this._left, leftWords);
     this._left.hidden = leftWords === "";
-    this._progress.dataset.running = String(running);
-    setAttribute(this._progress, "aria-valuemin", "0");
-    setAttribute(this._progress, "aria-valuemax", String(total));
-    setAttribute(this._progress, "aria-valuenow", String(done));
-    this._done.style.width = total > 0 ? `${(100 * done) / total}%` : "0";
+    this.showProgress({ done, total, running });
     return shown;
   }
 }

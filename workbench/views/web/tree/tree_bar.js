@@ -4,8 +4,9 @@
 import { visibleText } from "../content/visible_text.js";
 import { statusGlyph, typeWords } from "../data/run_words.js";
 import { counted, preview } from "../data/values.js";
-import { element, setText } from "../parts/elements.js";
+import { element, makeButton, setText, withRole } from "../parts/elements.js";
 import { KeyHelp } from "../parts/help.js";
+import { takeKey } from "../parts/list_keys.js";
 import { ANY_RUN, isFiltering } from "./tree_filter.js";
 
 /** @typedef {import("./tree_filter.js").Query} Query */
@@ -27,13 +28,10 @@ export class TreeBar {
     this._events = events;
     /** @type {Query} */
     this.query = ANY_RUN;
-    this.el = element("div", "wb-tree-bar");
-    this._tabs = element("div", "wb-tabs");
-    this._tabs.setAttribute("role", "group");
-    this._tabs.setAttribute("aria-label", "Form of the runs");
+    this._tabs = withRole(element("div", "wb-tabs"), "group", "Form of the runs");
     for (const [tab, label, title] of TABS) {
       if (tab === "patches" && !has.patches) continue;
-      const button = barButton(label, title, () => this.setTab(tab));
+      const button = makeButton("wb-quiet", label, () => this.setTab(tab), title);
       button.dataset.tab = tab;
       this._tabs.append(button);
     }
@@ -41,18 +39,16 @@ export class TreeBar {
     this._status = this._menu("Status", "status");
     this._type = this._menu("Type", "type");
     this._tag = this._menu("Tag", "tag");
+    this._menus = [this._status, this._type, this._tag];
     this.setOptions(this._status, STATUSES, (status) => `${statusGlyph(status)} ${status}`);
     this._count = element("span", "wb-count");
-    this._heard = element("span", "wb-heard");
-    this._heard.setAttribute("role", "status");
-    const open = barButton("Expand all", "Open all runs", () => events.onOpenAll(true));
-    const close = barButton("Collapse all", "Close all runs", () => events.onOpenAll(false));
-    this._find = element("span", "wb-find");
-    this._find.append(this.search, this._status, this._type, this._tag, this._count, this._heard);
-    this._folds = element("span", "wb-folds");
-    this._folds.append(open, close);
+    this._heard = withRole(element("span", "wb-heard"), "status");
+    const open = makeButton("wb-quiet", "Expand all", () => events.onOpenAll(true), "Open all runs");
+    const close = makeButton("wb-quiet", "Collapse all", () => events.onOpenAll(false), "Close all runs");
+    this._find = element("span", "wb-find", this.search, ...this._menus, this._count, this._heard);
+    this._folds = element("span", "wb-folds", open, close);
     this.help = new KeyHelp();
-    this.el.append(this._tabs, this._find, this._folds, this.help.button, this.help.el);
+    this.el = element("div", "wb-tree-bar", this._tabs, this._find, this._folds, this.help.button, this.help.el);
     this.setTab("steps", false);
   }
 
@@ -91,7 +87,7 @@ export class TreeBar {
 
   clear() {
     this.search.value = "";
-    for (const menu of [this._status, this._type, this._tag]) menu.value = "";
+    for (const menu of this._menus) menu.value = "";
     this._change({ ...ANY_RUN });
   }
 
@@ -124,8 +120,7 @@ export class TreeBar {
     else if (event.key === "Escape" && isFiltering(this.query)) this.clear();
     else if (event.key === "Escape") this._events.onLeave();
     else return;
-    event.preventDefault();
-    event.stopPropagation();
+    takeKey(event);
   }
 
   /** @param {string} label @param {"status" | "type" | "tag"} field */
@@ -133,26 +128,14 @@ export class TreeBar {
     const menu = element("select", "wb-menu");
     menu.setAttribute("aria-label", `${label} of the runs to show`);
     menu.add(new Option(label, ""));
-    menu.addEventListener("change", () => {
-      menu.classList.toggle("wb-chosen", menu.value !== "");
-      this._change({ [field]: menu.value });
-    });
+    menu.addEventListener("change", () => this._change({ [field]: menu.value }));
     return menu;
   }
 
   /** @param {Partial<Query>} change */
   _change(change) {
     this.query = { ...this.query, ...change };
-    for (const menu of [this._status, this._type, this._tag]) menu.classList.toggle("wb-chosen", menu.value !== "");
+    for (const menu of this._menus) menu.classList.toggle("wb-chosen", menu.value !== "");
     this._events.onQuery(this.query);
   }
-}
-
-/** @param {string} label @param {string} title @param {() => void} onClick */
-export function barButton(label, title, onClick) {
-  const node = element("button", "wb-quiet", label);
-  node.type = "button";
-  node.title = title;
-  node.addEventListener("click", onClick);
-  return node;
 }

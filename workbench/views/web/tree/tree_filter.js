@@ -49,7 +49,7 @@ export function matchesRun(query, run) {
 
 /** Whether a text is anywhere in a value, in its keys as well. @param {unknown} value @param {string} word in lower case
  * @returns {boolean} */
-export function holdsText(value, word) {
+function holdsText(value, word) {
   const waiting = [value];
   while (waiting.length > 0) {
     const item = waiting.pop();

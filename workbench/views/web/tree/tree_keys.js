@@ -7,6 +7,8 @@
  * @typedef {{kind: "move", index: number} | {kind: "open" | "close" | "details" | "siblings" | "leave"}} KeyAction
  */
 
+import { rowByKey } from "../parts/list_keys.js";
+
 /**
  * @param {string} key as in KeyboardEvent.key
  * @param {KeyRows} rows from top to bottom, without those inside closed ones
@@ -17,13 +19,9 @@
 export function keyAction(key, rows, index, page) {
   const row = rowAt(rows, index);
   if (row === null) return null;
+  const next = rowByKey(key, index, rows.length, page);
+  if (next !== null) return { kind: "move", index: next };
   switch (key) {
-    case "ArrowDown": return moveTo(index + 1, rows);
-    case "ArrowUp": return moveTo(index - 1, rows);
-    case "PageDown": return moveTo(index + page, rows);
-    case "PageUp": return moveTo(index - page, rows);
-    case "Home": return moveTo(0, rows);
-    case "End": return moveTo(rows.length - 1, rows);
     case "ArrowRight":
       if (row.hasChildren && !row.open) return { kind: "open" };
       return row.hasChildren ? moveTo(index + 1, rows) : null;

@@ -7,8 +7,7 @@
  * filter lets other ones through.
  */
 
-import { escapeKey } from "../data/patch.js";
-import { failedPath, pathAround, runAt } from "../data/run_paths.js";
+import { failedPath, pathAround, runAt, runsOf } from "../data/run_paths.js";
 import { branchesOf, time } from "../data/values.js";
 import { ANY_RUN, isFiltering, matchesRun, ownTags } from "./tree_filter.js";
 
@@ -95,9 +94,11 @@ export class TreeModel {
     }
     const changed = new Set(touched.keys());
     for (const [path, fields] of touched) {
-      const known = this.nodes.get(path);
-      const node = known ?? this._nodeAt(state, path);
-      if (!known || !node) continue;
+      const node = this.nodes.get(path);
+      if (!node) {
+        this._addAround(state, path);
+        continue;
+      }
       const run = runAt(state, path);
       if (run) node.run = run;
       if (this._filtering && ![...fields].every((field) => PASSING.has(field))) this._match(node);
@@ -156,14 +157,8 @@ export class TreeModel {
     this._closed.clear();
     this.matching = 0;
     for (const node of this.nodes.values()) {
-      node.inside = 0;
-      node.matches = true;
-    }
-    if (this._filtering) {
-      for (const node of this.nodes.values()) {
-        node.matches = false;
-        this._match(node);
-      }
+      node.inside = 0; // before those in it, which count themselves here
+      this._matchAnew(node);
     }
     this._stale = true;
   }
@@ -185,21 +180,15 @@ export class TreeModel {
         break;
       }
     }
-    for (const [number, root] of state.runs.entries()) {
-      this._take(state, `/runs/${number}`, root);
-      for (const [key, run] of Object.entries(root.logs ?? {})) this._take(state, `/runs/${number}/logs/${escapeKey(key)}`, run);
+    for (const [path, run] of runsOf(state)) {
+      const known = this.nodes.get(path);
+      if (!known) this._addAround(state, path);
+      else {
+        known.run = run;
+        if (this._filtering) this._match(known);
+      }
     }
     this._stale = true;
-  }
-
-  /** @param {State} state @param {string} path @param {Run} run */
-  _take(state, path, run) {
-    const known = this.nodes.get(path);
-    if (!known) this._nodeAt(state, path);
-    else {
-      known.run = run;
-      if (this._filtering) this._match(known);
-    }
   }
 
   _clear() {
@@ -210,9 +199,8 @@ export class TreeModel {
     this._stale = true;
   }
 
-  /** The node of a run, made with those around it if it is new. @param {State} state @param {string} path
-   * @returns {TreeNode | null} */
-  _nodeAt(state, path) {
+  /** Add the node of a run, and those around it that are new too. @param {State} state @param {string} path */
+  _addAround(state, path) {
     /** @type {string[]} */
     const missing = [];
     for (let at = /** @type {string | null} */ (path); at !== null && !this.nodes.has(at) && !missing.includes(at); ) {
@@ -222,7 +210,6 @@ export class TreeModel {
       at = pathAround(at, run);
     }
     for (const at of missing.reverse()) this._add(at, /** @type {Run} */ (runAt(state, at)));
-    return this.nodes.get(path) ?? null;
   }
 
   /** @param {string} path @param {Run} run */
@@ -245,10 +232,7 @@ export class TreeModel {
     if (!(start >= this.origin)) this.origin = Number.isNaN(start) ? this.origin : start;
     this.types.add(run.type);
     for (const tag of ownTags(run)) if (this.tags.size < MOST_TAGS) this.tags.add(tag);
-    if (this._filtering) {
-      node.matches = false;
-      this._match(node);
-    }
+    this._matchAnew(node);
     this._stale = true;
   }
 
@@ -259,6 +243,12 @@ export class TreeModel {
     const count = named.get(label) ?? 0;
     named.set(label, count + 1);
     node.alike = `${node.parent?.alike ?? ""}/${label}${node.run.item ?? count}`;
+  }
+
+  /** @param {TreeNode} node */
+  _matchAnew(node) {
+    node.matches = !this._filtering;
+    if (this._filtering) this._match(node);
   }
 
   /** @param {TreeNode} node */
@@ -275,7 +265,7 @@ export class TreeModel {
 
 /** Roots by their number in their batch; what is no item, and the next batch, stays where it came.
  * @param {TreeNode[]} roots in any order @returns {TreeNode[]} */
-export function inItemOrder(roots) {
+function inItemOrder(roots) {
   /** @type {TreeNode[][]} */
   const groups = [];
   /** @type {Set<number> | null} items of the batch that is gone through */
@@ -295,7 +285,7 @@ export function inItemOrder(roots) {
 
 /** Nodes from top to bottom, without those inside closed ones; each learns its place among its siblings.
  * @param {TreeNode[]} roots @param {(node: TreeNode) => boolean} isOpen @param {(node: TreeNode) => boolean} isShown */
-export function flatten(roots, isOpen, isShown) {
+function flatten(roots, isOpen, isShown) {
   /** @type {TreeNode[]} */
   const rows = [];
   /** @type {TreeNode[]} */

@@ -8,10 +8,12 @@
  */
 
 import { runAt } from "../data/run_paths.js";
+import { emptyState } from "../data/store.js";
 import { Details } from "../panes/details.js";
 import { PatchesPane, StatePane } from "../panes/raw_pane.js";
-import { element, setText } from "../parts/elements.js";
+import { element, setText, withRole } from "../parts/elements.js";
 import { Grip } from "../parts/grip.js";
+import { takeKey } from "../parts/list_keys.js";
 import { VirtualRows } from "../parts/virtual_rows.js";
 import { TreeBar } from "./tree_bar.js";
 import { wordsOf } from "./tree_filter.js";
@@ -35,8 +37,7 @@ export class TreePane {
   constructor({ onSelect = () => {}, store = null } = {}) {
     this._onSelect = onSelect;
     this._model = new TreeModel();
-    /** @type {State} */
-    this._state = { status: "waiting", runs: [] };
+    this._state = emptyState();
     /** @type {TreeNode | null} the row that keys move from */
     this._current = null;
     /** @type {TreeNode | null} the row whose details are shown */
@@ -64,15 +65,12 @@ export class TreePane {
     this._patches = store === null ? null : new PatchesPane(() => store.operations);
     this._nothing = element("div", "wb-hint wb-nothing");
     this._nothing.hidden = true;
-    this._steps = element("div", "wb-steps-tab");
-    const table = element("div", "wb-steps-table");
-    this._grip = new Grip(this._rows.el, "Steps");
-    table.append(headRow(this._axis), this._rows.el, this._nothing, this._grip.el);
-    this._steps.append(table, this._details.el);
-    this.el = element("section", "wb-steps");
+    const grip = new Grip(this._rows.el, "Steps");
+    const table = element("div", "wb-steps-table", headRow(this._axis), this._rows.el, this._nothing, grip.el);
+    this._steps = element("div", "wb-steps-tab", table, this._details.el);
+    this.el = element("section", "wb-steps", this._bar.el, this._steps);
     this.el.setAttribute("aria-label", "Steps");
     this.el.style.setProperty("--wb-row-height", `${ROW_PX}px`);
-    this.el.append(this._bar.el, this._steps);
     this.el.addEventListener("keydown", (event) => this._onKey(event));
   }
 
@@ -143,10 +141,8 @@ export class TreePane {
       fill: (/** @type {TreeRow} */ row, /** @type {TreeNode} */ node) => this._fill(row, node),
       keyOf: (/** @type {TreeNode} */ node) => node.path,
     });
-    const { list } = rows;
+    const list = withRole(rows.list, "tree", "Steps of the run");
     list.classList.add("wb-tree");
-    list.setAttribute("role", "tree");
-    list.setAttribute("aria-label", "Steps of the run");
     list.addEventListener("click", (event) => this._onClick(event));
     list.addEventListener("keydown", (event) => this._onTreeKey(event));
     list.addEventListener("focusin", (event) => this._onFocus(event));
@@ -321,8 +317,7 @@ export class TreePane {
       this._bar.search.focus();
       this._bar.search.select();
     }
-    event.preventDefault();
-    event.stopPropagation();
+    takeKey(event);
   }
 
   /** @param {KeyboardEvent} event */
@@ -333,8 +328,7 @@ export class TreePane {
     const shown = { length: rows.length, at: (/** @type {number} */ index) => this._keyRow(rows[index]) };
     const action = keyAction(event.key, shown, rows.indexOf(node), this._rows.page);
     if (action === null) return;
-    event.preventDefault();
-    event.stopPropagation();
+    takeKey(event);
     switch (action.kind) {
       case "move": this._moveAndFollow(rows[action.index]); break;
       case "open": this._setOpen(node, true); break;
@@ -388,9 +382,8 @@ export class TreePane {
 
 /** @param {Axis} axis */
 function headRow(axis) {
-  const head = element("div", "wb-row wb-head");
-  head.setAttribute("aria-hidden", "true");
-  head.append(
+  const head = element(
+    "div", "wb-row wb-head",
     element("span", "wb-cell-name", "Step"),
     element("span", "wb-cell-status", "Status"),
     element("span", "wb-cell-number wb-cell-tokens", "Tokens"),
@@ -398,6 +391,7 @@ function headRow(axis) {
     element("span", "wb-cell-number wb-cell-time", "Time"),
     axis.el,
   );
+  head.setAttribute("aria-hidden", "true");
   return head;
 }
 

@@ -5,7 +5,7 @@ import { visibleText } from "../content/visible_text.js";
 import { isRunning } from "../data/run_paths.js";
 import { itemNumber, shownStatus, spokenLabel, statusGlyph, tokensText, tookText, typeGlyph, typeWords } from "../data/run_words.js";
 import { duration, inputLine, preview } from "../data/values.js";
-import { element, setAttribute, setText } from "../parts/elements.js";
+import { element, setAttribute, setText, withRole } from "../parts/elements.js";
 import { markedPieces } from "./tree_filter.js";
 import { activeInside } from "./tree_model.js";
 import { Track, ownTime } from "./waterfall.js";
@@ -23,30 +23,25 @@ export class TreeRow {
     /** @type {TreeNode | null} */
     this.node = null;
     this._level = NaN;
-    this.el = element("div", "wb-node");
-    this.el.setAttribute("role", "treeitem");
-    this.el.tabIndex = -1;
-    this._line = element("div", "wb-row");
-    this._line.setAttribute("aria-hidden", "true"); // screen readers get it in words
     this._spoken = element("span", "wb-heard");
-    this._name = element("span", "wb-cell-name");
-    this._twisty = element("span", "wb-twisty");
     this._icon = element("span", "wb-icon");
     this._item = element("span", "wb-item-index");
     this._branches = element("span", "wb-branches");
     this._label = element("span", "wb-name");
     this._note = element("span", "wb-row-note");
-    this._name.append(this._twisty, this._icon, this._item, this._branches, this._label, this._note);
-    const status = element("span", "wb-cell-status");
+    const twisty = element("span", "wb-twisty");
+    const name = element("span", "wb-cell-name", twisty, this._icon, this._item, this._branches, this._label, this._note);
     this._glyph = element("span", "wb-glyph");
     this._word = element("span", "wb-word");
-    status.append(this._glyph, this._word);
+    const status = element("span", "wb-cell-status", this._glyph, this._word);
     this._tokens = element("span", "wb-cell-number wb-cell-tokens");
     this._own = element("span", "wb-cell-number wb-cell-own");
     this._time = element("span", "wb-cell-number wb-cell-time");
     this._track = new Track();
-    this._line.append(this._name, status, this._tokens, this._own, this._time, this._track.el);
-    this.el.append(this._line, this._spoken);
+    this._line = element("div", "wb-row", name, status, this._tokens, this._own, this._time, this._track.el);
+    this._line.setAttribute("aria-hidden", "true"); // screen readers get it in words
+    this.el = withRole(element("div", "wb-node", this._line, this._spoken), "treeitem");
+    this.el.tabIndex = -1;
   }
 
   /** @param {TreeNode} node @param {RowContext} context */

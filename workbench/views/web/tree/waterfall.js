@@ -79,12 +79,10 @@ export class Axis {
 /** The bar of one run. */
 export class Track {
   constructor() {
-    this.el = element("span", "wb-track");
-    this._bar = element("span", "wb-bar");
     this._stream = element("span", "wb-bar-stream");
     this._mark = element("span", "wb-bar-mark");
     this._ghost = element("span", "wb-bar-ghost");
-    this.el.append(this._ghost, this._bar, this._stream, this._mark);
+    this.el = element("span", "wb-track", this._ghost, element("span", "wb-bar"), this._stream, this._mark);
     /** @type {Map<string, number | null>} what the style has: setting the same again would be worked out again */
     this._times = new Map();
   }
