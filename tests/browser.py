@@ -20,16 +20,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import pytest
 
 from .notebook_files import make_notebook
 
-__all__ = ["Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab"]
+__all__ = ["OLD_KERNEL", "Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab"]
 
 CHROMIUM = (
     os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -44,6 +45,13 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FORGET_FRONT_ENDS = """() => {
+  for (const place of Object.getOwnPropertySymbols(window))
+    if (place.description?.startsWith("workbench.front_end.")) delete window[place];
+  document.querySelectorAll("style[data-workbench]").forEach((style) => style.remove());
+}"""
+OLD_KERNEL = Path(tempfile.gettempdir()) / "workbench-tests-ipykernel6.29"
+"""Where a test that needs it installs an ipykernel that answers nothing while a cell runs."""
 VIEWPORT = {"width": 1180, "height": 900}
 
 
@@ -62,13 +70,23 @@ def need_browser() -> None:
 
 
 class JupyterServer:
-    """JupyterLab with configuration, data and workspaces of its own, on a free port."""
+    """JupyterLab with configuration, data and workspaces of its own, on a free port. *kernels*: more of them
+    by name, each with a folder whose packages it finds before the others."""
 
-    def __init__(self, root: Path, *, python_path: Sequence[Path] = (), extra: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        python_path: Sequence[Path] = (),
+        kernels: Mapping[str, Path] = MappingProxyType({}),
+        extra: Sequence[str] = (),
+    ) -> None:
         self.root = root
         self._own = Path(tempfile.mkdtemp(prefix="workbench-lab-"))
         self._python_path = python_path
         self._extra = extra
+        for name, folder in kernels.items():
+            self._add_kernel(name, folder)
         with contextlib.closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
@@ -110,6 +128,14 @@ class JupyterServer:
     def log(self) -> str:
         path = self._own / "server.log"
         return path.read_text() if path.exists() else self._kept_log
+
+    def _add_kernel(self, name: str, python_path: Path) -> None:
+        folder = self._own / "data/kernels" / name
+        folder.mkdir(parents=True)
+        search = os.pathsep.join([str(python_path), *map(str, self._python_path)])
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec = {"argv": command, "display_name": name, "language": "python", "env": {"PYTHONPATH": search}}
+        (folder / "kernel.json").write_text(json.dumps(spec))
 
     def shut_down_kernels(self) -> None:
         deadline = time.monotonic() + 10
@@ -166,7 +192,7 @@ class Browser:
 
     def __init__(self) -> None:
         self.idle: dict[str, Any] = {}
-        """Tabs with no notebook, by the address of their JupyterLab: it takes seconds to load."""
+        """Tabs that can be used again, by the address of what is loaded: JupyterLab takes seconds."""
 
     def __enter__(self) -> Browser:
         return self
@@ -208,7 +234,7 @@ class Browser:
 
 class NotebookPage:
     """A tab with one notebook in JupyterLab, or in Notebook 7 (*app* "notebooks"). ``page`` is playwright's
-    page; with *fresh* nothing was ever open in it."""
+    page; *fresh*: no view was ever open in it, as far as the front end can know."""
 
     def __init__(
         self,
@@ -222,11 +248,11 @@ class NotebookPage:
         self.server = server
         self._browser = browser
         self._app = app
-        self._name = name
+        self.name = name
         self.errors: list[str] = []
         self.received: list[int] = []
         """Bytes of each websocket message from the kernel."""
-        loaded = None if fresh or app != "lab/tree" else browser.idle.pop(server.url, None)
+        loaded = browser.idle.pop(server.url, None) if app == "lab/tree" else None
         self.page = loaded or browser.page()
         self.page.on("pageerror", self._note_error)
         self.page.on("websocket", self._watch)
@@ -234,13 +260,15 @@ class NotebookPage:
             self.open()
         else:
             self._can_serve_again = True
+            if fresh:
+                self.page.evaluate(FORGET_FRONT_ENDS)
             self.command("docmanager:open", {"path": name})
             self._wait_for_kernel()
 
     def open(self, *, reset: bool = True) -> None:
         """Load the page, also anew; *reset* forgets the workspace, otherwise other notebooks may open."""
         self._can_serve_again = reset and self._app == "lab/tree"
-        self.page.goto(f"{self.server.url}/{self._app}/{self._name}{'?reset' if reset else ''}")
+        self.page.goto(f"{self.server.url}/{self._app}/{self.name}{'?reset' if reset else ''}")
         self._wait_for_kernel()
 
     def _wait_for_kernel(self) -> None:
@@ -339,7 +367,8 @@ class NotebookPage:
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
     need_browser()
     kits = Path(__file__).parent / "notebook"
-    with JupyterServer(tmp_path_factory.mktemp("notebooks"), python_path=[kits]) as server:
+    root, kernels = tmp_path_factory.mktemp("notebooks"), {"old": OLD_KERNEL}
+    with JupyterServer(root, python_path=[kits], kernels=kernels) as server:
         yield server
 
 

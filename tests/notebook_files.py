@@ -10,11 +10,11 @@ from typing import Any
 __all__ = ["make_notebook", "new_notebook", "new_output", "read_notebook", "run_notebook"]
 
 
-def new_notebook(sources: Sequence[str]) -> Any:
+def new_notebook(sources: Sequence[str], *, kernel: str = "python3") -> Any:
     """A notebook of these code cells."""
     from nbformat import v4
 
-    python = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    python = {"name": kernel, "display_name": kernel, "language": "python"}
     cells = [v4.new_code_cell(source) for source in sources]
     return v4.new_notebook(cells=cells, metadata={"kernelspec": python})
 
@@ -26,11 +26,11 @@ def new_output(kind: str, data: dict[str, Any] | None = None, **fields: Any) -> 
     return v4.new_output(kind, data, **fields)
 
 
-def make_notebook(path: Path, sources: Sequence[str]) -> Path:
+def make_notebook(path: Path, sources: Sequence[str], *, kernel: str = "python3") -> Path:
     """A file with a notebook of these code cells."""
     import nbformat
 
-    path.write_text(nbformat.writes(new_notebook(sources)), encoding="utf-8")
+    path.write_text(nbformat.writes(new_notebook(sources, kernel=kernel)), encoding="utf-8")
     return path
 
 

@@ -37,6 +37,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure_node",
     "pytest_deselected",
+    "pytest_runtest_call",
     "pytest_runtest_protocol",
     "pytest_runtestloop",
     "pytest_sessionfinish",
@@ -56,6 +57,8 @@ SHARED = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 """A folder for what the processes tell each other: the groups of the tests, and a lock for being alone."""
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 LOCK = pytest.StashKey[TextIO]()
+OTHERS = pytest.StashKey[float]()
+"""How many cores everything else used while a timed test ran."""
 AGAIN = pytest.StashKey[dict[pytest.Item, list[pytest.TestReport]]]()
 """The timed tests that have failed, with what is reported of them if they cannot be repeated."""
 
@@ -171,6 +174,18 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[object]:
+    """Without the end of fixtures: what a process did that has ended with them is known to nobody."""
+    if not item.get_closest_marker("timed"):
+        return (yield)
+    others_work = OthersWork()
+    try:
+        return (yield)
+    finally:
+        item.stash[OTHERS] = others_work.cores()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[object]:
     result = yield
     again = session.config.stash.get(AGAIN, {})
@@ -191,9 +206,8 @@ def _repeated(item: pytest.Item, nextitem: pytest.Item | None) -> list[pytest.Te
     attempts = 1
     for _ in range(REPEATS):
         attempts += 1
-        others_work = OthersWork()
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        busy_cores = others_work.cores()
+        busy_cores = item.stash.get(OTHERS, 0.0)
         if busy_cores > BUSY_CORES or not any(report.failed for report in reports):
             break
     for report in reports:

@@ -51,16 +51,22 @@ def test_a_tutorial_runs_in_jupyterlab_as_it_is_stored(
         jupyter.shut_down_kernels()
 
 
+@pytest.fixture(scope="module")
+def asked_by_itself(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What nbconvert's page of an empty notebook asks for: a typesetter of formulas and the like."""
+    empty = new_notebook([])
+    empty.metadata = read_notebook(NOTEBOOKS[0]).metadata
+    page, asked = _opened(browser, _converted(empty, tmp_path_factory.mktemp("bare") / "bare.html"))
+    page.close()
+    return asked
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_saved_tutorial_is_read_offline_without_a_kernel(
-    browser: Browser, tmp_path: Path, path: Path
+    browser: Browser, asked_by_itself: set[str], tmp_path: Path, path: Path
 ) -> None:
-    """nbconvert's own page asks for a typesetter of formulas and the like; ours asks for nothing more."""
     notebook = read_notebook(path)
-    empty = new_notebook([])
-    empty.metadata = notebook.metadata
     page, asked = _opened(browser, _converted(notebook, tmp_path / "page.html"))
-    bare, asked_by_itself = _opened(browser, _converted(empty, tmp_path / "bare.html"))
     assert asked <= asked_by_itself
     views = sum(
         WIDGET in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())
@@ -71,7 +77,6 @@ def test_a_saved_tutorial_is_read_offline_without_a_kernel(
     assert "Error displaying widget" not in page.locator("body").inner_text()
     _shoot(page, f"page_{path.stem}")
     page.close()
-    bare.close()
 
 
 def _converted(notebook: Any, target: Path) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +16,10 @@ from typing import Any
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage, need_browser
+from ..browser import OLD_KERNEL, Browser, JupyterServer, NotebookPage, need_browser
 from ..chat_server import ChatServer
 from ..notebook_files import make_notebook
 
-OLD_KERNEL = "ipykernel==6.29.*"
 KITS = Path(__file__).parent
 TOKENS = 3000
 SETUP = """%load_ext workbench
@@ -55,25 +53,13 @@ OF_NOTEBOOK = {
 """What Notebook 7 itself raises, with and without widgets: settings and commands that only JupyterLab has."""
 
 
-def old_kernel() -> Path:
-    """A folder with the kernel of a generation ago, kept between runs of the tests."""
-    folder = Path(tempfile.gettempdir()) / f"workbench-tests-{OLD_KERNEL.replace('=', '').replace('*', 'x')}"
-    if not (folder / "ipykernel").is_dir():
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--target",
-            str(folder),
-            OLD_KERNEL,
-        ]
-        made = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        if made.returncode != 0:
-            pytest.skip(f"pip cannot install {OLD_KERNEL}: {made.stderr.strip()[-200:]}")
-    return folder
+def install_old_kernel() -> None:
+    if (OLD_KERNEL / "ipykernel").is_dir():
+        return
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(OLD_KERNEL)]
+    made = subprocess.run([*command, "ipykernel==6.29.*"], capture_output=True, text=True, timeout=120)
+    if made.returncode != 0:
+        pytest.skip(f"pip cannot install ipykernel 6.29: {made.stderr.strip()[-200:]}")
 
 
 @pytest.fixture(scope="module")
@@ -88,35 +74,27 @@ def place(
     browser: Browser,
     jupyter: JupyterServer,
     chat: ChatServer,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[NotebookPage]:
     """The notebook, opened there, its first two cells run."""
     cells = [
         source.format(url=chat.base_url) if name == "setup" else source for name, source in CELLS.items()
     ]
     name = f"{request.param}.ipynb"
+    kernel = "python3"
     if request.param == "lab-old":
-        root = tmp_path_factory.mktemp("old")
-        make_notebook(root / name, cells)
-        with JupyterServer(root, python_path=[old_kernel(), KITS]) as server:
-            yield from _opened(browser, server, name)
-        return
-    make_notebook(jupyter.root / name, cells)
-    app = "notebooks" if request.param == "notebook" else "lab/tree"
+        kernel = "old"
+        install_old_kernel()
     if request.param == "notebook":
         pytest.importorskip("notebook", minversion="7")
-    yield from _opened(browser, jupyter, name, app)
-
-
-def _opened(
-    browser: Browser, server: JupyterServer, name: str, app: str = "lab/tree"
-) -> Iterator[NotebookPage]:
-    page = NotebookPage(browser, server, name, app=app)
+    make_notebook(jupyter.root / name, cells, kernel=kernel)
+    page = NotebookPage(
+        browser, jupyter, name, app="notebooks" if request.param == "notebook" else "lab/tree"
+    )
     page.run(0)
     page.run(1)
     yield page
     page.close()
-    server.shut_down_kernels()
+    jupyter.shut_down_kernels()
 
 
 def cell(name: str) -> int:
@@ -133,7 +111,7 @@ def text(place: NotebookPage, name: str) -> str:
 
 def start(place: NotebookPage, chat: ChatServer, name: str) -> None:
     """Start a cell and wait until tokens are seen in its view."""
-    chat.wait_idle()
+    chat.wait_idle(30)  # longer than a run that was not stopped
     place.start(cell(name))
     place.page.wait_for_function(
         """(cell) => (document.querySelectorAll(".jp-Notebook .jp-Cell")[cell]
@@ -159,7 +137,7 @@ def chat_slack_s() -> float:
 
 def test_the_kernel_is_of_the_generation_it_should_be(place: NotebookPage) -> None:
     version = place.cell(cell("kernel")).inner_text().strip()
-    old = "lab-old" in place.page.url
+    old = place.name == "lab-old.ipynb"
     assert version.startswith("6.29.") is old
 
 

@@ -145,13 +145,14 @@ class ViewPage:
         dark: bool = False,
         **traits: Any,
     ) -> None:
-        self.page = browser.page()
+        self._browser = browser
+        self.page = browser.idle.pop(ORIGIN, None) or browser.page()
         self.page.set_viewport_size({"width": width, "height": 900})
-        self.page.emulate_media(color_scheme="dark" if dark else "light")
+        self.page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="null")
         self.errors: list[str] = []
         self.requests: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", self._note_error)
+        self.page.on("request", self._note_request)
         synced = {
             "run_id": "x",
             "title": "chain",
@@ -217,7 +218,18 @@ class ViewPage:
         return [message for message in sent if message["k"] not in ("here", "sync")]
 
     def close(self) -> None:
-        self.page.close()
+        """The tab serves for the next view."""
+        self.page.remove_listener("pageerror", self._note_error)
+        self.page.remove_listener("request", self._note_request)
+        self.page.unroute_all()
+        if self._browser.idle.setdefault(ORIGIN, self.page) is not self.page:
+            self.page.close()
+
+    def _note_error(self, error: Any) -> None:
+        self.errors.append(str(error))
+
+    def _note_request(self, request: Any) -> None:
+        self.requests.append(request.url)
 
     def _serve(self, route: Any) -> None:
         kinds = {f"{ORIGIN}/index.html": "text/html", f"{ORIGIN}/run_view.js": "text/javascript"}
