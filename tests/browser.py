@@ -254,6 +254,7 @@ class NotebookPage:
         """Bytes of each websocket message from the kernel."""
         loaded = browser.idle.pop(server.url, None) if app == "lab/tree" else None
         self.page = loaded or browser.page()
+        self._is_used = loaded is not None
         self.page.on("pageerror", self._note_error)
         self.page.on("websocket", self._watch)
         if loaded is None:
@@ -355,7 +356,8 @@ class NotebookPage:
         return count
 
     def _note_error(self, error: Any) -> None:
-        if "Canceled future for" not in str(error):  # JupyterLab's, of a notebook that was closed before
+        of_earlier_notebook = ("Canceled future for", "Kernel connection is disposed")
+        if not (self._is_used and str(error).removeprefix("Error: ").startswith(of_earlier_notebook)):
             self.errors.append(str(error))
 
     def _watch(self, socket: Any) -> None:
