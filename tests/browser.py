@@ -32,8 +32,8 @@ from .notebook_files import make_notebook
 
 __all__ = ["OLD_KERNEL", "Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab"]
 
-CHROMIUM = (
-    os.environ.get("WORKBENCH_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = os.environ.get("WORKBENCH_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None
 )
 CHROMIUM_ARGS = [
     "--headless",

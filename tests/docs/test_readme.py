@@ -88,7 +88,9 @@ def test_what_its_commands_install_and_call_is_there() -> None:
             match part:
                 case ["python3", "-m", "venv", ".venv"] | [".", ".venv/bin/activate"] | ["pytest"]:
                     pass
-                case ["pip", "install", "-q", "-e", target]:
+                case ["pip", "install", "-q", "uv"]:
+                    pass
+                case ["pip", "install", "-q", "-e", target] | ["uv", "pip", "install", "-q", "-e", target]:
                     assert set(target.removeprefix(".[").removesuffix("]").split(",")) <= set(extras)
                 case ["python", "-m", module]:
                     assert util.find_spec(module)
