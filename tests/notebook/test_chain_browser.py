@@ -128,7 +128,7 @@ def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(
     notebook.wait(3, timeout_s=60)
     shoot(notebook, 3, f"end_{name.lower()}")
     assert not serious(notebook, axe, ".wb-body"), "when it has ended"
-    assert body.locator(".wb-status").inner_text() == "Done"
+    body.locator(".wb-status", has_text="Done").wait_for()
     theme(notebook, "Light")
 
 

@@ -87,7 +87,7 @@ def test_the_timeline_moves_while_the_calls_run(notebook: NotebookPage, name: st
     assert len({said for said, _ in seen} | {str(count) for _, count in seen}) > 3
     notebook.wait(1, timeout_s=60)
     shoot(notebook, 1, f"timeline_{name.lower()}_end")
-    assert body.locator(".wb-status").inner_text() == "Done"
+    body.locator(".wb-status", has_text="Done").wait_for()
     assert "measured 12" in notebook.cell(1).inner_text()
     assert body.locator(".wb-case").count() == 6
     theme(notebook, "Light")
@@ -109,7 +109,7 @@ def test_stop_ends_the_comparison_and_what_was_measured_is_kept(notebook: Notebo
     )
     body.locator("button.wb-stop").click()
     notebook.wait(2, timeout_s=10)
-    assert body.locator(".wb-status").inner_text() == "Stopped"
+    body.locator(".wb-status", has_text="Stopped").wait_for()
     assert "interrupted True kept True" in notebook.cell(2).inner_text()
     assert body.locator(".wb-case-dot").count() >= 2
     shoot(notebook, 2, "timeline_stopped")
