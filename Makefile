@@ -11,7 +11,8 @@ install: $(BIN)/pytest  ## a virtual environment in .venv with everything that t
 
 $(BIN)/pytest: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -e ".[dev]"
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -e ".[dev]"
 	@touch $@
 
 test-fast: install  ## what needs neither a browser nor the local model, and measures nothing
