@@ -331,3 +331,12 @@ def test_an_asynchronous_client_of_the_user_s_is_used():
     with ChatServer() as server:
         asyncio.run(main(server))
         assert server.headers[0]["x-own"] == "1"
+
+
+def test_a_class_that_names_the_api_again_sends_the_parameters_too():
+    class Again(ChatOpenAI):
+        _resource = "chat.completions"
+
+    with ChatServer(["a"]) as server:
+        Again(model="m", base_url=server.base_url, api_key="x", temperature=0.5).invoke("hi")
+    assert server.requests[-1]["temperature"] == 0.5

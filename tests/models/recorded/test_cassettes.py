@@ -277,6 +277,17 @@ def test_errors_come_back_as_they_were(tmp_path, run_chain):
         assert str(replayed.value) == str(recorded.value)
 
 
+def test_a_fault_while_recording_is_not_kept_as_one_of_the_model(tmp_path, monkeypatch):
+    def fails(generation):
+        raise RuntimeError("cannot be written")
+
+    monkeypatch.setattr("workbench.models.recorded.cassettes.generation_data", fails)
+    path = tmp_path / "calls.json"
+    with ChatServer(["a"]) as server, workbench.cassette(path), pytest.raises(RuntimeError):
+        ChatOpenAI(model="m", base_url=server.base_url, api_key=KEY).invoke("hi")
+    assert not path.exists() or json.loads(path.read_text())["calls"] == []
+
+
 def test_a_server_that_was_not_there_is_recorded_too(tmp_path, run_chain):
     path = tmp_path / "calls.json"
     with workbench.cassette(path), pytest.raises(openai.APIConnectionError):

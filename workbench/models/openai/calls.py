@@ -35,13 +35,14 @@ class CompletionsClient(OpenAIClient):
     """Where the SDK's client has the API."""
     _request_fields: ClassVar[tuple[str, ...]]
     """Fields that go into a request where they are set; the server's own defaults are left to it. They are
-    those that the class of an API declares, in their order."""
+    those that the class of an API inherits and declares, in their order, unless it lists them."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
-        if "_resource" in vars(cls):
-            cls._request_fields = tuple(name for name in inspect.get_annotations(cls) if name not in _OURS)
+        if "_resource" in vars(cls) and "_request_fields" not in vars(cls):
+            names = (*getattr(cls, "_request_fields", ()), *inspect.get_annotations(cls))
+            cls._request_fields = tuple(dict.fromkeys(name for name in names if name not in _OURS))
 
     def _request(
         self, asked: Any, stop: list[str] | None, extra: Mapping[str, Any], stream: bool = False

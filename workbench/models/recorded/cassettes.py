@@ -161,8 +161,7 @@ class Cassette:
             await self._pause(scope, time.perf_counter(), call.get("seconds", 0.0))
             return _generations(model, call, self.path)
         with self._noting(model, asked) as came:
-            answer = await real()
-            came["answer"] = [generation_data(one) for one in answer.generations]
+            came["answer"] = answer = await real()
         return answer.generations  # type: ignore[no-any-return]  # a ModelAnswer's
 
     async def chunks(
@@ -247,7 +246,7 @@ class Cassette:
 
     @contextmanager
     def _noting(self, model: Any, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Record a call: what is put into the dict, or the error."""
+        """Record a call: what is put into the dict (vectors, or an answer), or the error."""
         begun = time.perf_counter()
         came: dict[str, Any] = {}
         try:
@@ -255,6 +254,8 @@ class Cassette:
         except Exception as error:
             self._add(model, asked, begun, error=error_data(error))
             raise
+        if "answer" in came:
+            came["answer"] = [generation_data(one) for one in came["answer"].generations]
         self._add(model, asked, begun, **came)
 
     def _add(self, model: Any, asked: dict[str, Any], begun: float, **came: Any) -> None:

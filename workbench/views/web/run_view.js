@@ -92,7 +92,7 @@ class RunView {
   close() {
     this._unsubscribe();
     for (const name of SYNCED) this._model.off?.(`change:${name}`, this._onTrait);
-    this._ticker.set(false);
+    this._ticker.close();
     this._watch.close();
     this._header.toolbar.close();
     this._stream.close();

@@ -53,7 +53,7 @@ class TimelineView {
   close() {
     this._unsubscribe();
     this._session.model.off?.("change:title", this._onTrait);
-    this._ticker.set(false);
+    this._ticker.close();
     this._watch.close();
     this._lanes.close();
     this.el.replaceChildren();

@@ -8,6 +8,7 @@ export class Ticker {
     this._tick = tick;
     /** @type {ReturnType<typeof setInterval> | undefined} */
     this._ticking = undefined;
+    this._isClosed = false;
   }
 
   get isOn() {
@@ -16,10 +17,16 @@ export class Ticker {
 
   /** @param {boolean} on */
   set(on) {
-    if (on) this._ticking ??= setInterval(this._tick, this._ms);
+    if (on && !this._isClosed) this._ticking ??= setInterval(this._tick, this._ms);
     else {
       clearInterval(this._ticking);
       this._ticking = undefined;
     }
+  }
+
+  /** For good: what is still to be painted starts nothing. */
+  close() {
+    this._isClosed = true;
+    this.set(false);
   }
 }
