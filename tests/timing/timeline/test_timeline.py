@@ -107,7 +107,13 @@ def test_without_a_limit_every_call_that_is_at_work_has_a_lane():
 
 def test_frames_add_up_to_the_document():
     reader = Reader()
-    timeline = Timeline(lambda urgent: reader.read(timeline.take()))
+    in_turn = threading.RLock()  # one frame after another, as a view sends them
+
+    def read(urgent):
+        with in_turn:
+            reader.read(timeline.take())
+
+    timeline = Timeline(read)
     chain = RunnableParallel(a=nap(0.002, "x"), b=FakeChatModel(responses=["one two"]))
     compare(chain, ["hi"] * 5, strategies=["one by one", "abatch"], repeats=2, warmup=1, watcher=timeline)
     timeline.finish("done")
