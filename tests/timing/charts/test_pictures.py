@@ -175,6 +175,7 @@ def test_charts_are_saved_as_html_without_network_as_png_and_as_svg(comparison: 
         chart.save(tmp_path / "c.pdf")
 
 
+@pytest.mark.slow  # altair takes seconds to import
 def test_a_chart_is_an_altair_chart_where_altair_is(comparison: Comparison):
     altair = pytest.importorskip("altair", reason="altair is not installed")
     for chart in comparison.charts:
