@@ -52,6 +52,8 @@ MARKERS = ("browser", "model", "slow", "timed")
 FAST = "not browser and not model and not slow"
 REPEATS = 2
 BUSY_CORES = 0.5  # others use more: a measurement may be wrong for that
+LONG = ("test_known_delays", "test_compare", "test_remote", "test_terminal", "test_server_faults")
+"""Files whose tests wait for ten seconds and more, all in all."""
 MOST_PROCESSES = 6  # each may have a JupyterLab and a Chromium of its own
 SHARED = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 """A folder for what the processes tell each other: the groups of the tests, and a lock for being alone."""
@@ -135,7 +137,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _place(item: pytest.Item) -> int:
     """What takes longest first, so that the processes end together."""
-    return 0 if item.get_closest_marker("model") else 1 if item.get_closest_marker("browser") else 2
+    markers = (bool(item.get_closest_marker(name)) for name in ("model", "browser"))
+    return next((place for place, has in enumerate((*markers, item.path.stem in LONG)) if has), 3)
 
 
 def _group(item: pytest.Item) -> str:
