@@ -30,7 +30,16 @@ import pytest
 
 from .notebook_files import make_notebook
 
-__all__ = ["OLD_KERNEL", "Browser", "JupyterServer", "NotebookPage", "browser", "jupyter", "lab"]
+__all__ = [
+    "OLD_KERNEL",
+    "Browser",
+    "JupyterServer",
+    "NotebookPage",
+    "browser",
+    "check_status",
+    "jupyter",
+    "lab",
+]
 
 CHROMIUM = os.environ.get("WORKBENCH_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser"))), None
@@ -67,6 +76,13 @@ def need_browser() -> None:
     """Skip the test where it cannot run, or fail it where WORKBENCH_TEST_BROWSER says that it must."""
     if reason := missing():
         (pytest.fail if os.environ.get("WORKBENCH_TEST_BROWSER") else pytest.skip)(f"browser tests: {reason}")
+
+
+def check_status(view: Any, text: str) -> None:
+    """A view says *text*, which may come a little after its cell has ended."""
+    status = view.locator(".wb-status", has_text=text)
+    status.wait_for()
+    assert status.inner_text() == text
 
 
 class JupyterServer:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage
+from ..browser import Browser, JupyterServer, NotebookPage, check_status
 from ..notebook_files import make_notebook
 from .view_page import serious
 
@@ -128,7 +128,7 @@ def test_it_can_be_looked_at_in_mid_stream_and_at_its_end(
     notebook.wait(3, timeout_s=60)
     shoot(notebook, 3, f"end_{name.lower()}")
     assert not serious(notebook, axe, ".wb-body"), "when it has ended"
-    body.locator(".wb-status", has_text="Done").wait_for()
+    check_status(body, "Done")
     theme(notebook, "Light")
 
 

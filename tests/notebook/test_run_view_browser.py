@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage
+from ..browser import Browser, JupyterServer, NotebookPage, check_status
 from ..notebook_files import make_notebook
 from .run_view_kit import PWNED
 
@@ -114,7 +114,7 @@ def test_text_grows_in_the_page_while_the_chain_runs(notebook: NotebookPage) -> 
     lengths = {length for status, length, _ in seen if status == "streaming" and 0 < length < len(TEXT)}
     assert len(lengths) >= 20
     assert output(view(notebook, "grow")) == TEXT
-    view(notebook, "grow").locator(".wb-status", has_text="Done").wait_for()
+    check_status(view(notebook, "grow"), "Done")
     assert not notebook.errors
 
 
@@ -184,7 +184,7 @@ def test_stop_reaches_python_within_a_second_while_the_cell_runs(notebook: Noteb
     status, stopped_at = notebook.cell(cell).locator("pre").last.inner_text().split()
     assert status == "cancelled"
     assert float(stopped_at) - clicked < 1
-    body.locator(".wb-status", has_text="Stopped").wait_for()
+    check_status(body, "Stopped")
     assert body.locator("button.wb-stop").is_disabled()
     assert "■" in body.locator(".wb-glyph").all_text_contents()
 
@@ -269,7 +269,7 @@ def test_a_failure_names_the_step_and_its_error(notebook: NotebookPage) -> None:
     assert body.locator(".wb-node[data-status=failed]").count() == 2
     assert body.locator(".wb-details-name").inner_text() == "get", "the failed step is shown unasked"
     assert PWNED in body.locator(".wb-details").inner_text()
-    body.locator(".wb-status", has_text="Failed").wait_for()
+    check_status(body, "Failed")
     assert notebook.page.evaluate("window.__pwned") is None
 
 
@@ -289,7 +289,7 @@ def test_a_kernel_that_hears_nothing_is_interrupted(notebook: NotebookPage) -> N
     body = view(notebook, "deaf")
     body.locator("button.wb-stop:enabled").click()
     notebook.wait(ORDER.index("deaf"))
-    body.locator(".wb-status", has_text="Stopped").wait_for()
+    check_status(body, "Stopped")
     assert "cancelled" in notebook.cell(ORDER.index("deaf")).inner_text()
 
 

@@ -462,7 +462,8 @@ def test_a_closed_view_leaves_nothing_behind(view: Open) -> None:
     assert page.page.locator("#view *").count() == 0
 
 
-@pytest.mark.parametrize(("width", "dark"), [(500, False), (1000, True), (1400, False)])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [500, 1000, 1400])
 def test_nothing_serious_stands_in_the_way_of_a_reader(
     view: Open, axe: str, tmp_path: Path, width: int, dark: bool
 ) -> None:

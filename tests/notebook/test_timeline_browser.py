@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ..browser import Browser, JupyterServer, NotebookPage
+from ..browser import Browser, JupyterServer, NotebookPage, check_status
 from ..notebook_files import make_notebook
 
 SETUP = "%load_ext workbench\nfrom timing_kit import *"
@@ -75,19 +75,22 @@ def test_the_timeline_moves_while_the_calls_run(notebook: NotebookPage, name: st
     theme(notebook, name)
     notebook.start(1)
     body = notebook.cell(1).locator(".wb-body")
-    drawn = f"(cell) => ({PIXELS})(cell) > 200"
+    drawn = f"(cell) => {{ const count = ({PIXELS})(cell); return count > 200 && count; }}"
     notebook.page.wait_for_function(drawn, arg=1, timeout=20_000, polling=20)
     seen: list[tuple[str, int]] = []
     for moment in range(3):
         notebook.page.wait_for_timeout(400)
-        notebook.page.wait_for_function(drawn, arg=1, polling=20)  # a case that has just begun is empty
+        count = notebook.page.wait_for_function(
+            drawn, arg=1, polling=20
+        )  # a case that has just begun is empty
         shoot(notebook, 1, f"timeline_{name.lower()}_{moment}")
         assert body.get_attribute("data-status") == "streaming"
-        seen.append((body.locator(".wb-doing").inner_text(), notebook.page.evaluate(PIXELS, 1)))
+        seen.append((body.locator(".wb-doing").inner_text(), count.json_value()))
     assert len({said for said, _ in seen} | {str(count) for _, count in seen}) > 3
+    assert all(count > 200 for _, count in seen)
     notebook.wait(1, timeout_s=60)
     shoot(notebook, 1, f"timeline_{name.lower()}_end")
-    body.locator(".wb-status", has_text="Done").wait_for()
+    check_status(body, "Done")
     assert "measured 12" in notebook.cell(1).inner_text()
     assert body.locator(".wb-case").count() == 6
     theme(notebook, "Light")
@@ -109,7 +112,7 @@ def test_stop_ends_the_comparison_and_what_was_measured_is_kept(notebook: Notebo
     )
     body.locator("button.wb-stop").click()
     notebook.wait(2, timeout_s=10)
-    body.locator(".wb-status", has_text="Stopped").wait_for()
+    check_status(body, "Stopped")
     assert "interrupted True kept True" in notebook.cell(2).inner_text()
     assert body.locator(".wb-case-dot").count() >= 2
     shoot(notebook, 2, "timeline_stopped")

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -44,7 +44,7 @@ class Event(BaseModel):
     guests: dict[str, int] = Field(max_length=3)
     place: tuple[float, float]
     open: bool
-    notes: Annotated[str, Field(max_length=80)] | None
+    notes: str | None
 
 
 class Many(BaseModel):
