@@ -192,6 +192,11 @@ class JupyterServer:
         notification = self._own / "settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
         notification.parent.mkdir(parents=True, exist_ok=True)
         notification.write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        page_config = self._own / "config/labconfig/page_config.json"
+        page_config.parent.mkdir(parents=True, exist_ok=True)
+        page_config.write_text(
+            '{"buildAvailable": false, "buildCheck": false}'
+        )  # it starts node at each load
         search = [*map(str, self._python_path), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {
             **os.environ,

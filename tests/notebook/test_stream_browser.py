@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -462,32 +463,37 @@ def test_a_closed_view_leaves_nothing_behind(view: Open) -> None:
     assert page.page.locator("#view *").count() == 0
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [500, 1000, 1400])
+FAILED = {
+    "status": "failed",
+    "end_time": stamp(9),
+    "error": {"type": "E", "message": "m", "traceback": "t"},
+}
+
+
+@pytest.mark.parametrize(
+    ("press", "runs", "status"),
+    [
+        ("Markdown", [root(streamed_output=[MARKDOWN], **ENDED)], "done"),
+        ("Grid", [*batch(5, done=3), root("f", item=5, **FAILED)], "streaming"),
+        ("Tabs", batch(5, done=3), "streaming"),
+        ("List", batch(40, done=17), "streaming"),
+        ("All", [root(streamed_output=[{"a": [1, None, "x"]}])], "streaming"),
+    ],
+    ids=["markdown", "grid", "tabs", "list", "json"],
+)
 def test_nothing_serious_stands_in_the_way_of_a_reader(
-    view: Open, axe: str, tmp_path: Path, width: int, dark: bool
+    view: Open, axe: str, tmp_path: Path, press: str, runs: list[dict[str, Any]], status: str
 ) -> None:
     shots = Path(os.environ.get("WORKBENCH_SHOTS") or tmp_path)
     shots.mkdir(parents=True, exist_ok=True)
-    failed = {
-        "status": "failed",
-        "end_time": stamp(9),
-        "error": {"type": "E", "message": "m", "traceback": "t"},
-    }
-    cases = {
-        "markdown": (
-            view(root(streamed_output=[MARKDOWN], **ENDED), status="done", width=width, dark=dark),
-            "Markdown",
-        ),
-        "grid": (view(*batch(5, done=3), root("f", item=5, **failed), width=width, dark=dark), "Grid"),
-        "tabs": (view(*batch(5, done=3), width=width, dark=dark), "Tabs"),
-        "list": (view(*batch(40, done=17), width=width, dark=dark), "List"),
-        "json": (view(root(streamed_output=[{"a": [1, None, "x"]}]), width=width, dark=dark), "All"),
-    }
-    for name, (page, press) in cases.items():
-        button(page, press).click()
+    page = view(*runs, status=status)
+    button(page, press).click()
+    for width, dark in product((500, 1000, 1400), (False, True)):
+        theme = "dark" if dark else "light"
+        page.look_as(width=width, dark=dark)
         page.painted()
-        page.page.screenshot(path=shots / f"stream_{name}_{width}_{'dark' if dark else 'light'}.png")
+        page.page.screenshot(path=shots / f"stream_{press.lower()}_{width}_{theme}.png")
         found = serious(page, axe, ".wb-header", ".wb-stream")
-        assert not found, f"{name}: {json.dumps(found, indent=1)}"
-        assert page.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), name
+        assert not found, f"{width}, {theme}: {json.dumps(found, indent=1)}"
+        fits = page.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert fits, f"{width}, {theme}"

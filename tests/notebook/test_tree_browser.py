@@ -407,19 +407,21 @@ def test_a_long_single_output_is_read_from_its_beginning_and_says_what_is_left_o
     )
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nothing_serious_stands_in_the_way_of_a_reader_of_the_tree(
-    view: Open, axe: str, tmp_path: Path, dark: bool
+    view: Open, axe: str, tmp_path: Path
 ) -> None:
     shots = Path(os.environ.get("WORKBENCH_SHOTS") or tmp_path)
     shots.mkdir(parents=True, exist_ok=True)
 
-    def look(name: str, page: ViewPage) -> None:
-        page.painted()
-        page.page.screenshot(path=shots / f"tree_{name}_{'dark' if dark else 'light'}.png")
-        assert not (found := serious(page, axe, ".wb-body")), f"{name}: {json.dumps(found, indent=1)}"
+    def look(name: str, page: ViewPage, width: int = 1000) -> None:
+        for theme in ("light", "dark"):
+            page.look_as(width=width, dark=theme == "dark")
+            page.painted()
+            page.page.screenshot(path=shots / f"tree_{name}_{theme}.png")
+            found = serious(page, axe, ".wb-body")
+            assert not found, f"{name}, {theme}: {json.dumps(found, indent=1)}"
 
-    page = view(chain(), dark=dark)
+    page = view(chain())
     row(page, "llm").click()
     look("details", page)
     page.body.locator(".wb-tree-bar .wb-search").fill("llm")
@@ -432,15 +434,10 @@ def test_nothing_serious_stands_in_the_way_of_a_reader_of_the_tree(
     look("keys", page)
     error = {"type": "KeyError", "message": "m", "traceback": "Traceback\n  line 1"}
     bad = {"status": "failed", "end_time": stamp(900), "error": error}
-    look("failed", view(root(logs={"g": entry("g", name="get", **bad)}, **bad), status="failed", dark=dark))
-    live = view(
-        root(logs={"llm": entry("m", type="chat_model")}, streamed_output=["a "]),
-        status="streaming",
-        dark=dark,
-    )
-    look("live", live)
-    time = view(*many(4), dark=dark, view="time", width=1300)
-    look("time", time)
+    look("failed", view(root(logs={"g": entry("g", name="get", **bad)}, **bad), status="failed"))
+    running = root(logs={"llm": entry("m", type="chat_model")}, streamed_output=["a "])
+    look("live", view(running, status="streaming"))
+    look("time", view(*many(4), view="time", width=1300), width=1300)
 
 
 def test_the_view_grows_with_the_text_size_of_the_notebook(view: Open) -> None:

@@ -22,7 +22,8 @@ ORIGIN = "http://view.test"
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>view</title>
 <style>
-body {{ margin: 12px; font: 13px sans-serif; background: {paper}; color-scheme: {scheme}; }}
+body {{ margin: 12px; font: 13px sans-serif; background: #fff; color-scheme: light; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #111; color-scheme: dark; }} }}
 </style>
 <style>{css}</style></head><body><main><div id="view"></div></main><script type="module">
 import widget from "./run_view.js";
@@ -147,8 +148,7 @@ class ViewPage:
     ) -> None:
         self._browser = browser
         self.page = browser.idle.pop(ORIGIN, None) or browser.page()
-        self.page.set_viewport_size({"width": width, "height": 900})
-        self.page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="null")
+        self.look_as(width=width, dark=dark)
         self.errors: list[str] = []
         self.requests: list[str] = []
         self.page.on("pageerror", self._note_error)
@@ -164,13 +164,16 @@ class ViewPage:
         self._html = PAGE.format(
             css=bundle("run_view").css,
             traits=json.dumps({**synced, **traits, "snapshot": document}).replace("<", "\\u003c"),
-            paper="#111" if dark else "#fff",
-            scheme="dark" if dark else "light",
         )
         self.page.route("**/*", self._serve)
         self.page.goto(f"{ORIGIN}/index.html")
         self.body = self.page.locator(".wb-body")
         self._made()
+
+    def look_as(self, *, width: int, dark: bool) -> None:
+        """In a window of *width* pixels, in the dark theme or the light one."""
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="null")
 
     def reload(self) -> None:
         """The page anew, in the same tab."""
