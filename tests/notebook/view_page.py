@@ -224,6 +224,7 @@ class ViewPage:
         """The tab serves for the next view."""
         self.page.remove_listener("pageerror", self._note_error)
         self.page.remove_listener("request", self._note_request)
+        self.page.evaluate("sessionStorage.clear()")
         self.page.unroute_all()
         if self._browser.idle.setdefault(ORIGIN, self.page) is not self.page:
             self.page.close()

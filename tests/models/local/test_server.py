@@ -256,18 +256,24 @@ def test_the_compute_threads_sleep_while_they_wait_unless_the_user_chose(
 
 
 PRELUDE = """
-import os, signal, sys, threading, time, openai
+import http.client, json, os, signal, sys, threading, time
 from workbench.models.local.server import get_server
 server = get_server(say=None)
-client = openai.OpenAI(base_url=server.base_url, api_key=server.api_key, max_retries=0)
 begun = threading.Event()
 def ask(stream):
-    options = dict(model="smollm2", messages=[{"role": "user", "content": "hi"}], max_tokens=1900)
+    options = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 1900, "ignore_eos": True}
+    headers = {"Authorization": "Bearer " + server.api_key, "Content-Type": "application/json"}
+    connection = http.client.HTTPConnection(server.base_url.split("/")[2])
     try:
-        answer = client.chat.completions.create(stream=stream, extra_body={"ignore_eos": True}, **options)
-        for chunk in answer if stream else ():
+        connection.request("POST", "/v1/chat/completions", json.dumps({**options, "stream": stream}), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        while stream and (line := answer.readline()).strip() != b"data: [DONE]":
+            if not line:
+                raise ConnectionError
             begun.set()
-    except openai.APIConnectionError:
+        answer.read()
+    except (http.client.HTTPException, OSError):
         print("hung up")
 def in_flight(stream, daemon):
     threading.Thread(target=ask, args=(stream,), daemon=daemon).start()
