@@ -59,6 +59,8 @@ FORGET_FRONT_ENDS = """() => {
     if (place.description?.startsWith("workbench.front_end.")) delete window[place];
   document.querySelectorAll("style[data-workbench]").forEach((style) => style.remove());
 }"""
+CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell"
+"""A page that is loaded again may open other notebooks as well, behind its own."""
 OLD_KERNEL = Path(tempfile.gettempdir()) / "workbench-tests-ipykernel6.29"
 """Where a test that needs it installs an ipykernel that answers nothing while a cell runs."""
 VIEWPORT = {"width": 1180, "height": 900}
@@ -294,7 +296,7 @@ class NotebookPage:
         self._wait_for_kernel()
 
     def _wait_for_kernel(self) -> None:
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_selector(CELLS, timeout=60_000)
         self.page.wait_for_function(
             """() => {
               const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
@@ -338,7 +340,7 @@ class NotebookPage:
 
     def cell(self, cell: int) -> Any:
         """The output of a cell, as a locator."""
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(cell).locator(".jp-Cell-outputArea")
+        return self.page.locator(CELLS).nth(cell).locator(".jp-Cell-outputArea")
 
     def interrupt(self) -> None:
         """As the toolbar's button."""
