@@ -96,6 +96,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Each process holds a share of the lock until its tests have ended."""
     if shared := _shared(session.config):
+        # The other processes use the other cores: two threads that wait for each other take more of them.
+        os.environ.setdefault("WORKBENCH_THREADS", "1")
         session.config.stash[LOCK] = (shared / "lock").open("w")
         fcntl.flock(session.config.stash[LOCK], fcntl.LOCK_SH)
 

@@ -213,13 +213,30 @@ def test_a_file_that_is_no_model_is_a_server_error(tmp_path: Path) -> None:
         LocalServer("noise", tmp_path / "noise.gguf").start()
 
 
-def test_the_number_of_slots_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORKBENCH_SLOTS", "7")
-    assert server_module._slots_wanted() == 7
+@pytest.mark.parametrize("name", ["slots", "threads"])
+def test_the_numbers_of_slots_and_threads_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for both in ("SLOTS", "THREADS"):
+        monkeypatch.delenv(f"WORKBENCH_{both}", raising=False)
+    assert server_module._options_wanted() == {}
+    monkeypatch.setenv(f"WORKBENCH_{name.upper()}", "7")
+    assert server_module._options_wanted() == {name: 7}
     for bad in ("0", "many", "-1", "1.5"):
-        monkeypatch.setenv("WORKBENCH_SLOTS", bad)
-        with pytest.raises(ValueError, match=f"WORKBENCH_SLOTS .* got '{bad}'"):
-            server_module._slots_wanted()
+        monkeypatch.setenv(f"WORKBENCH_{name.upper()}", bad)
+        with pytest.raises(ValueError, match=f"WORKBENCH_{name.upper()} .* got '{bad}'"):
+            server_module._options_wanted()
+
+
+def test_a_server_has_the_slots_and_threads_it_is_told_to_have(
+    installed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get_server(say=None).stop()
+    monkeypatch.setenv("WORKBENCH_SLOTS", "2")
+    monkeypatch.setenv("WORKBENCH_THREADS", "1")
+    server = get_server(say=None)
+    assert (server.threads, len(server.slot_states())) == (1, 2)
+    server.stop()
 
 
 def test_offline_nothing_is_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,8 +229,9 @@ def get_server(
 
     Blocks: about a second to load, longer where the weights are pulled first (not with WORKBENCH_OFFLINE=1,
     which raises ModelNotInstalledError). *say* gets the line about loading, in two pieces, *progress* the
-    messages about pulling; ``say=None`` silences both. WORKBENCH_SLOTS sets the number of slots.
-    Safe from any number of threads. Raises MissingDependencyError, ModelDownloadError, ModelServerError.
+    messages about pulling; ``say=None`` silences both. WORKBENCH_SLOTS and WORKBENCH_THREADS
+    set the numbers of slots and of threads that compute. Safe from any number of threads. Raises
+    MissingDependencyError, ModelDownloadError, ModelServerError.
     """
     server = _servers.get(name)
     if server is not None and server.alive():
@@ -240,16 +241,16 @@ def get_server(
         server = _servers.get(name)
         if server is not None and server.alive():
             return server
-        slots = _slots_wanted()
+        options = _options_wanted()
         _xllamacpp()
         if say is None:
             progress = progress or (lambda *_: None)
         offline = os.environ.get("WORKBENCH_OFFLINE", "") not in ("", "0")
         file = weights.path(name) if offline else weights.ensure(name, progress=progress)
-        return _start(name, file, slots, say or (lambda _: None))
+        return _start(name, file, options, say or (lambda _: None))
 
 
-def _start(name: str, file: Path, slots: int, say: Say) -> LocalServer:
+def _start(name: str, file: Path, options: dict[str, int], say: Say) -> LocalServer:
     """Start in a thread of its own, so that an interrupt never leaves a server half started.
 
     A native server that is dropped right after it was made cannot be stopped any more (see `start`).
@@ -258,7 +259,7 @@ def _start(name: str, file: Path, slots: int, say: Say) -> LocalServer:
 
     def run() -> None:
         try:
-            outcome.append(_start_and_register(name, file, slots))
+            outcome.append(_start_and_register(name, file, options))
         except BaseException as error:
             outcome.append(error)
 
@@ -278,7 +279,7 @@ def _start(name: str, file: Path, slots: int, say: Say) -> LocalServer:
     return result
 
 
-def _start_and_register(name: str, file: Path, slots: int) -> LocalServer:
+def _start_and_register(name: str, file: Path, options: dict[str, int]) -> LocalServer:
     with _native_lock:
         if _exiting:
             raise ModelServerError("the interpreter is exiting: no model is started any more")
@@ -287,20 +288,24 @@ def _start_and_register(name: str, file: Path, slots: int) -> LocalServer:
             if before.alive():
                 return before
             before.stop()
-        server = LocalServer(name, file, slots=slots)
+        server = LocalServer(name, file, **options)
         _stop_with_the_process()
         server.start()
         _servers[name] = server
         return server
 
 
-def _slots_wanted() -> int:
-    asked = os.environ.get("WORKBENCH_SLOTS", "").strip()
-    if not asked:
-        return _SLOTS
-    if not asked.isdecimal() or int(asked) < 1:
-        raise ValueError(f"WORKBENCH_SLOTS must be a whole number from 1, got {asked!r}")
-    return int(asked)
+def _options_wanted() -> dict[str, int]:
+    """What the environment says of a server's ``slots`` and ``threads``. ValueError if it is no number."""
+    options = {}
+    for name in ("slots", "threads"):
+        variable = f"WORKBENCH_{name.upper()}"
+        asked = os.environ.get(variable, "").strip()
+        if asked and (not asked.isdecimal() or int(asked) < 1):
+            raise ValueError(f"{variable} must be a whole number from 1, got {asked!r}")
+        if asked:
+            options[name] = int(asked)
+    return options
 
 
 def _xllamacpp() -> Any:
