@@ -315,6 +315,7 @@ def test_colours_follow_the_theme(notebook: NotebookPage, tmp_path: Path) -> Non
 def test_a_run_that_died_with_its_kernel_says_so(notebook: NotebookPage) -> None:
     body = run(notebook, "lost")
     body.locator("button.wb-stop:enabled").wait_for()
+    body.locator(".wb-stream .wb-text", has_text="0 1 2 ").first.wait_for()
     notebook.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     body.locator(".wb-status", has_text="Kernel gone").wait_for()
     assert body.locator("button.wb-stop").is_disabled()
