@@ -196,9 +196,8 @@ class JupyterServer:
         notification.write_text('{"fetchNews": "false", "checkForUpdates": false}')
         page_config = self._own / "config/labconfig/page_config.json"
         page_config.parent.mkdir(parents=True, exist_ok=True)
-        page_config.write_text(
-            '{"buildAvailable": false, "buildCheck": false}'
-        )  # it starts node at each load
+        # The check starts node whenever a page is loaded.
+        page_config.write_text('{"buildAvailable": false, "buildCheck": false}')
         search = [*map(str, self._python_path), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {
             **os.environ,
@@ -363,6 +362,8 @@ class NotebookPage:
             """() => {
               const open = [...window.jupyterapp.shell.widgets("main")];
               open.filter((widget) => widget.context).forEach((widget) => widget.dispose());
+              const chosen = Object.keys(sessionStorage).filter((name) => name.startsWith("workbench."));
+              chosen.forEach((name) => sessionStorage.removeItem(name));
               return document.querySelector(".jp-Dialog") === null;
             }"""
         )

@@ -80,9 +80,8 @@ def test_the_timeline_moves_while_the_calls_run(notebook: NotebookPage, name: st
     seen: list[tuple[str, int]] = []
     for moment in range(3):
         notebook.page.wait_for_timeout(400)
-        count = notebook.page.wait_for_function(
-            drawn, arg=1, polling=20
-        )  # a case that has just begun is empty
+        # A case that has just begun is empty.
+        count = notebook.page.wait_for_function(drawn, arg=1, polling=20)
         shoot(notebook, 1, f"timeline_{name.lower()}_{moment}")
         assert body.get_attribute("data-status") == "streaming"
         seen.append((body.locator(".wb-doing").inner_text(), count.json_value()))

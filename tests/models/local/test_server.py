@@ -233,10 +233,12 @@ def test_a_server_has_the_slots_and_threads_it_is_told_to_have(
 ) -> None:
     get_server(say=None).stop()
     monkeypatch.setenv("WORKBENCH_SLOTS", "2")
-    monkeypatch.setenv("WORKBENCH_THREADS", "1")
+    monkeypatch.setenv("WORKBENCH_THREADS", "3")
     server = get_server(say=None)
-    assert (server.threads, len(server.slot_states())) == (1, 2)
-    server.stop()
+    try:
+        assert (server.threads, len(server.slot_states())) == (3, 2)
+    finally:
+        server.stop()
 
 
 def test_offline_nothing_is_pulled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
