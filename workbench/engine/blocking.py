@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
-from .chunks import MISSING, Branch, ChunkStream
+from .chunks import MISSING, Branch, ChunkStream, Once
 from .drive import drive_stream
 from .limits import ThreadWaiter
+from .places import strand_of_thread
 from .scope import Scope, current
 from .user_code import as_current, close, needs_loop
 from .worker_pool import Pool, Pumps, ThreadLock
@@ -30,32 +31,38 @@ class Blocking(Scope):
     blocking = True
     new_waiter = ThreadWaiter
 
+    def strand(self) -> Hashable:
+        return strand_of_thread()
+
     async def call(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> Any:
-        """Call user code as a leaf: under the limiter, with this scope as the current one."""
+        """Call user code as a leaf: with a place under the limits, with this scope as the current one."""
         __tracebackhide__ = True
         if is_async:
             raise needs_loop(fn)
         if self.plain:
             return fn(*args, **kwargs)
         self.check_stop()
-        scope = self
-        if self.limiter is not None:
-            await self.wait_for_place(self.limiter)
-            scope = self.leaf()
+        scope = self.leaf()
+        place = scope.held
+        if place is not None:
+            await scope.wait_for(place)
         token = current.set(scope)
         try:
             return fn(*args, **kwargs)
         finally:
             current.reset(token)
-            if self.limiter is not None:
-                self.give_place_back(self.limiter)
+            if place is not None:
+                scope.give_back(place)
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
     ) -> AsyncGenerator[Any, None]:
-        """Yield what user code makes of an iterator over *source*. It holds no place under the limiter:
-        the work it waits for does."""
-        return self._steps(fn, is_async, (drive_stream(source), *args), kwargs)
+        """Yield what user code makes of an iterator over *source*. While it waits for the next chunk it has
+        no place under the limits."""
+        scope = self.leaf()
+        if type(source) is not Once:
+            source = scope.read_from(scope.held, source)
+        return scope._steps(fn, is_async, (drive_stream(source), *args), kwargs)
 
     async def _steps(
         self, fn: Callable[..., Any], is_async: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -71,9 +78,12 @@ class Blocking(Scope):
             finally:
                 close(items)
             return
-        with as_current(self):
-            items = iter(fn(*args, **kwargs))
+        place, items = self.held, None
         try:
+            if place is not None:
+                await self.wait_for(place)
+            with as_current(self):
+                items = iter(fn(*args, **kwargs))
             while True:
                 self.check_stop()
                 token = current.set(self)  # around each step only: never across a yield
@@ -83,9 +93,18 @@ class Blocking(Scope):
                     current.reset(token)
                 if item is MISSING:
                     return
+                if place is None:
+                    yield item
+                    continue
+                place.park(strand_of_thread())
                 yield item
+                await self.wait_for(place)
         finally:
-            close(items)
+            try:
+                close(items)
+            finally:
+                if place is not None:
+                    self.give_back(place)
 
     async def gather(
         self, fn: Callable[[Any, Any], Awaitable[T]], items: Sequence[Any], limit: int | None = None

@@ -1,18 +1,19 @@
-"""Limits and stops: bound the calls in flight, make producers wait for a slow reader, stop work.
+"""Make producers wait for a slow reader, and stop work.
 
-All three work across threads and event loops. They wait by a ``Waiter``, of which there are two kinds: a
+Both work across threads and event loops. They wait by a ``Waiter``, of which there are two kinds: a
 thread blocks on one, a task awaits the other. A scope knows which kind it needs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Gate", "Limiter", "Slot", "Stop", "Waiter", "running_loop"]
+__all__ = ["Gate", "Stop", "TaskWaiter", "ThreadWaiter", "Waiter", "running_loop"]
 
 
 class Waiter(Protocol):
@@ -35,7 +36,7 @@ class ThreadWaiter:
         self._lock.acquire()
 
     def wake(self) -> None:
-        if self._lock.locked():
+        with contextlib.suppress(RuntimeError):  # woken already
             self._lock.release()
 
 
@@ -67,73 +68,6 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-class Limiter:
-    """At most *limit* calls in flight; first come, first served. Nested limits hold together."""
-
-    def __init__(self, limit: int, outer: Limiter | None = None) -> None:
-        self.limit = limit
-        self._free = limit
-        self._outer = outer
-        self._lock = threading.Lock()
-        self._queue: deque[Waiter] = deque()
-
-    async def acquire(self, new_waiter: Callable[[], Waiter]) -> None:
-        if self._outer is not None:
-            await self._outer.acquire(new_waiter)
-        with self._lock:
-            if self._free > 0:
-                self._free -= 1
-                return
-            waiter = new_waiter()
-            self._queue.append(waiter)
-        try:
-            await waiter.wait()
-        except BaseException:
-            with self._lock:
-                granted = waiter not in self._queue
-                if not granted:
-                    self._queue.remove(waiter)
-            if granted:
-                self.release()
-            elif self._outer is not None:
-                self._outer.release()
-            raise
-
-    def release(self) -> None:
-        with self._lock:
-            if self._queue:
-                self._queue.popleft().wake()
-            else:
-                self._free += 1
-        if self._outer is not None:
-            self._outer.release()
-
-
-class Slot:
-    """One call's place under a limiter. While user code waits for a nested chain, its place is lent to others
-    and taken back before it goes on. Without this, a limit of one would deadlock on the first function
-    that calls a chain."""
-
-    def __init__(self, limiter: Limiter) -> None:
-        self._limiter = limiter
-        self._nested = 0
-        self._lock = threading.Lock()
-
-    def lend(self) -> None:
-        with self._lock:
-            self._nested += 1
-            first = self._nested == 1
-        if first:
-            self._limiter.release()
-
-    async def take_back(self, new_waiter: Callable[[], Waiter]) -> None:
-        with self._lock:
-            self._nested -= 1
-            last = self._nested == 0
-        if last:
-            await self._limiter.acquire(new_waiter)
 
 
 class Gate:

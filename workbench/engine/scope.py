@@ -10,16 +10,19 @@ The verbs of a scope (call, iterate, gather, merge, ...) come in two kinds: see 
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
 from time import perf_counter
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from .chunks import MISSING, Branch, ChunkStream
 from .config import KEYS, RunnableConfig, as_list, check_config, merge_configs, unique
-from .limits import Gate, Limiter, Slot, Stop, Waiter
+from .limits import Gate, Stop, Waiter, running_loop
+from .places import Limiter, Place
 from .runs import Observer, Run, run_id
+
+T = TypeVar("T")
 
 __all__ = ["CallSettings", "Callbacks", "Scope", "Step", "current", "ensure_config"]
 
@@ -65,15 +68,21 @@ class Callbacks:
 
 class Scope:
     """See the module. ``run`` is the innermost open run; ``run_name``, ``run_id`` and ``item`` are for the
-    next one. ``held`` is the calling function's place under the limiter, ``lent`` that of the function that
-    made this public call."""
+    next one.
+
+    ``limits`` are those that its leaf calls work under (see ``places``). ``held`` is the place of the
+    function that runs in it, ``lent`` that of the function that made this public call. ``kin``: the threads
+    or tasks that wait for its work. ``apart``: a dict where a synchronous call holds up an event loop, from
+    shared limiters to those that count in their stead."""
 
     __slots__ = (
+        "apart",
         "gate",
         "held",
         "item",
+        "kin",
         "lent",
-        "limiter",
+        "limits",
         "observers",
         "plain",
         "run",
@@ -86,11 +95,13 @@ class Scope:
 
     blocking: ClassVar[bool] = True
     new_waiter: ClassVar[type[Waiter]]
+    apart: dict[Limiter, Limiter] | None
     gate: Gate | None
-    held: Slot | None
+    held: Place | None
     item: int | None
-    lent: Slot | None
-    limiter: Limiter | None
+    kin: tuple[Hashable, ...]
+    lent: Place | None
+    limits: tuple[Limiter, ...]
     observers: tuple[Observer, ...]
     plain: bool
     run: Run | None
@@ -104,7 +115,8 @@ class Scope:
         self.observers = ()
         self.run = self.run_name = self.run_id = None
         self.settings = _DEFAULTS
-        self.limiter = self.stop = self.held = self.lent = self.gate = self.item = None
+        self.limits = self.kin = ()
+        self.apart = self.stop = self.held = self.lent = self.gate = self.item = None
         self.wants_tokens = False
         self.plain = True
 
@@ -115,11 +127,13 @@ class Scope:
         new.run_name = self.run_name
         new.run_id = self.run_id
         new.settings = self.settings
-        new.limiter = self.limiter
+        new.limits = self.limits
         new.stop = self.stop
         new.held = self.held
         new.item = self.item
         new.lent = self.lent
+        new.kin = self.kin
+        new.apart = self.apart
         new.gate = self.gate
         new.wants_tokens = self.wants_tokens
         new.plain = False
@@ -147,13 +161,29 @@ class Scope:
         self.observers = outer.observers
         self.run = outer.run
         self.settings = outer.settings
-        self.limiter = outer.limiter
         self.stop = outer.stop
-        self.lent = outer.held
         self.gate = outer.gate
         self.wants_tokens = outer.wants_tokens
         self.plain = False
+        if outer.limits:
+            self.limits = outer.limits
+            self.kin = outer.kin
+            if (place := outer.held) is not None:
+                self.lent = place
+                self.kin = (place.strand, *outer.kin)
+        self.apart = outer.apart if self.blocking else None
+        if self.blocking and not outer.blocking and running_loop() is not None:
+            # It holds up the loop, so it waits for no place: the function's place stands for it.
+            self.apart = {}
+            self.lent = None
+            self.limits = tuple(map(self._own, outer.limits))
         return self
+
+    def _own(self, limiter: Limiter) -> Limiter:
+        """What counts for a limiter in this scope."""
+        if self.apart is None or limiter.stands_for is not None:
+            return limiter
+        return self.apart.setdefault(limiter, Limiter(limiter.limit, limiter))
 
     def configured(self, config: Mapping[str, Any], *, keep: bool = False) -> Self:
         """A copy with a (checked) config on top; with *keep*, what is already set wins, as a caller's
@@ -167,11 +197,22 @@ class Scope:
         if changes := _changes(old, config, keep):
             new.settings = old._replace(**changes)
             limit = changes.get("max_concurrency")
-            if limit is not None and limit != (self.limiter and self.limiter.limit):
-                new.limiter = Limiter(limit, self.limiter)
+            if limit is not None and all(limit < limiter.limit for limiter in self.limits):
+                new.limits = (*self.limits, Limiter(limit))  # a wider one around it would change nothing
         name, id = config.get("run_name"), run_id(config.get("run_id"))
         new.run_name = (new.run_name or name) if keep else (name or new.run_name)
         new.run_id = (new.run_id or id) if keep else (id or new.run_id)
+        return new
+
+    def limited(self, limiter: Limiter) -> Self:
+        """A copy under one more limiter, which others share. Around what it is under already it changes
+        nothing."""
+        if limiter in self.limits or any(own.stands_for is limiter for own in self.limits):
+            return self
+        new = self.copy()
+        if self.blocking and self.apart is None and running_loop() is not None:
+            new.apart = {}
+        new.limits = (*self.limits, new._own(limiter))
         return new
 
     def unnamed(self) -> Self:
@@ -208,7 +249,7 @@ class Scope:
             None if self.blocking else (),
         )
         inner.run.item = self.item
-        inner.run_name = inner.run_id = inner.item = None
+        inner.run_name = inner.run_id = inner.item = inner.held = None
         return inner
 
     def as_config(self) -> dict[str, Any]:
@@ -226,46 +267,63 @@ class Scope:
         config.update(settings.extras)
         return config
 
-    async def wait_for_place(self, limiter: Limiter) -> None:
-        """Take a place for one call of this scope's run, and add the time that took to ``run.waited_s``."""
-        run = self.run
-        if run is None:
-            await limiter.acquire(self.new_waiter)
+    def strand(self) -> Hashable:
+        """The thread or task that works in it: what waits for a place, and what a stream's reader is."""
+        raise NotImplementedError("each driver has its own")
+
+    async def wait_for(
+        self, place: Place, new_waiter: type[Waiter] | None = None, strand: Hashable = None
+    ) -> None:
+        """Take the place of a call of this scope's run, and add the time that took to ``run.waited_s``."""
+        __tracebackhide__ = True
+        run, new_waiter, strand = self.run, new_waiter or self.new_waiter, strand or self.strand()
+        if run is None or place.has_it:
+            await place.take(new_waiter, strand, self.kin, self.stop)
             return
         asked = perf_counter()
         try:
-            await limiter.acquire(self.new_waiter)
+            await place.take(new_waiter, strand, self.kin, self.stop)
         finally:
             run.got_place = perf_counter()
             run.waited_s += run.got_place - asked
 
-    def give_place_back(self, limiter: Limiter) -> None:
+    def give_back(self, place: Place) -> None:
         if self.run is not None:
             self.run.left_place = perf_counter()
-        limiter.release()
+        place.give_back()
+
+    async def called_from(self, place: Place | None, work: Awaitable[T]) -> T:
+        """Do *work* that the function of *place* waits for; others may use the place meanwhile."""
+        __tracebackhide__ = True
+        if place is None:
+            return await work
+        place.lend()
+        try:
+            result = await work
+        except BaseException as error:
+            await self._back_in(place, for_good=not isinstance(error, Exception))
+            raise
+        await self._back_in(place)
+        return result
+
+    async def _back_in(self, place: Place, for_good: bool = False) -> None:
+        place.is_back(for_good=for_good)
+        if not for_good:
+            await place.take(self.new_waiter, self.strand(), self.kin, self.stop)
+
+    def read_from(self, place: Place | None, chunks: ChunkStream) -> ChunkStream:
+        """The chunks of a stream that the function of *place* reads."""
+        return chunks if place is None else self._pulled_from(place, chunks)
+
+    async def _pulled_from(self, place: Place, chunks: ChunkStream) -> AsyncGenerator[Any, None]:
+        __tracebackhide__ = True
+        async with aclosing(chunks):
+            while (chunk := await self.called_from(place, anext(chunks, MISSING))) is not MISSING:
+                yield chunk
 
     def iterate(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> ChunkStream:
-        """Yield what user code yields, as a leaf: its place under the limiter is kept to its end."""
-        if self.limiter is None:
-            return self._steps(fn, is_async, args, kwargs)
-        return self._limited_steps(self.limiter, fn, is_async, args, kwargs)
-
-    async def _limited_steps(
-        self,
-        limiter: Limiter,
-        fn: Callable[..., Any],
-        is_async: bool,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> AsyncGenerator[Any, None]:
-        __tracebackhide__ = True
-        await self.wait_for_place(limiter)
-        try:
-            async with aclosing(self.leaf()._steps(fn, is_async, args, kwargs)) as items:
-                async for item in items:
-                    yield item
-        finally:
-            self.give_place_back(limiter)
+        """Yield what user code yields, as a leaf: with a place while it works, see ``places``."""
+        return self.leaf()._steps(fn, is_async, args, kwargs)
 
     def _steps(
         self, fn: Callable[..., Any], is_async: bool, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -293,14 +351,27 @@ class Scope:
         raise NotImplementedError("each driver has its own")
 
     def leaf(self) -> Self:
-        """A copy to run one limited call in: it holds a place under the limiter."""
+        """The scope to run one leaf call in: a copy that has a place, where there are limits. What is handed
+        to user code (its config, a run manager) is made of this one, so that chains which it calls with that,
+        in other threads too, know which place waits for them."""
+        if not self.limits or self.held is not None:
+            return self
         new = self.copy()
-        new.held = Slot(self.limiter) if self.limiter is not None else None
+        new.held = Place(self.limits)
         return new
 
     def stopping_with(self, stop: Stop) -> Self:
         new = self.copy()
         new.stop = stop
+        return new
+
+    def for_workers(self, stop: Stop) -> Self:
+        """The scope of work in other threads that this thread waits for."""
+        new = self.stopping_with(stop)
+        if self.limits:
+            new.kin = (self.strand(), *self.kin)
+        if self.apart is None and running_loop() is not None:
+            new.apart = {}
         return new
 
 

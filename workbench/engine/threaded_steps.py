@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 from . import threads
 from .chunks import MISSING, ChunkStream
-from .limits import Stop
+from .drive import drive
+from .limits import Stop, ThreadWaiter
+from .places import Place, strand_of_thread
 from .scope import Scope
 from .tasks import wait_for_all
 from .user_code import AHEAD, close, context_of, in_context
 
-__all__ = ["Puller", "ThreadedSteps"]
+__all__ = ["Puller", "ThreadedSteps", "strand_of_task"]
 
 
 class ThreadedSteps:
@@ -45,12 +47,16 @@ class ThreadedSteps:
         self._over: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._stop: Stop | None = None
+        self._place = scope.held
+        self._reader: Hashable = None
 
     def __aiter__(self) -> ThreadedSteps:
         return self
 
     async def __anext__(self) -> Any:
         __tracebackhide__ = True
+        if self._place is not None:
+            self._reader = strand_of_task()
         if not self._started:
             self._begin()
         while not self._ready:
@@ -92,20 +98,27 @@ class ThreadedSteps:
         self._stop = Stop(self._scope.stop)
         if self._puller is not None:
             self._puller.loop = self._loop
-        threads.start(in_context(context_of(self._scope.stopping_with(self._stop)), self._run))
+            self._puller.take_back = self._have_place
+        self._scope = self._scope.stopping_with(self._stop)
+        threads.start(in_context(context_of(self._scope), self._run))
 
     def _run(self) -> None:
         __tracebackhide__ = True
         fn, args, kwargs = self._make
         items: Any = None
         error: BaseException | None = None
+        place = self._place
         try:
+            self._have_place()
             items = iter(fn(*args, **kwargs))
             for item in items:
+                if place is not None:
+                    place.park(self._reader)
                 self._room.acquire()
                 if self._closing:
                     break
                 self._tell(self._arrived, item)
+                self._have_place()
         except BaseException as raised:
             error = raised
         finally:
@@ -113,7 +126,14 @@ class ThreadedSteps:
                 close(items)
             except BaseException as raised:
                 error = error or raised
+            if place is not None:
+                self._scope.give_back(place)
             self._tell(self._ended, None if self._closing else error)
+
+    def _have_place(self) -> None:
+        __tracebackhide__ = True
+        if self._place is not None:
+            drive(self._scope.wait_for(self._place, ThreadWaiter, strand_of_thread()))
 
     def _tell(self, fn: Callable[[Any], None], value: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop may be closed by now
@@ -135,12 +155,16 @@ class ThreadedSteps:
 
 
 class Puller:
-    """An iterator for a worker thread over chunks that live on the loop. ``task``: the pull begun last."""
+    """An iterator for a worker thread over chunks that live on the loop. ``task``: the pull begun last.
+    *place*: the place of the thread's work, which it lends to others while it waits for a chunk."""
 
-    def __init__(self, source: ChunkStream) -> None:
+    def __init__(self, source: ChunkStream, place: Place | None) -> None:
         self.source = source
         self.loop: asyncio.AbstractEventLoop | None = None
         self.task: asyncio.Task[Any] | None = None
+        self.take_back: Callable[[], None]
+        self._place = place
+        self._strand: Hashable = None
         self._pending: Any = None
         self._cancelled = False
 
@@ -150,7 +174,19 @@ class Puller:
     def __next__(self) -> Any:
         if self.loop is None or self._cancelled:
             raise StopIteration
-        self._pending = asyncio.run_coroutine_threadsafe(self._next(), self.loop)
+        if self._place is None:
+            return self._pulled()
+        self._strand = strand_of_thread()
+        self._place.lend()
+        try:
+            return self._pulled()
+        finally:
+            self._place.is_back(for_good=self._cancelled)
+            self.take_back()
+
+    def _pulled(self) -> Any:
+        loop: Any = self.loop  # not None: see __next__
+        self._pending = asyncio.run_coroutine_threadsafe(self._next(), loop)
         if self._cancelled:
             self._pending.cancel()
         try:
@@ -169,5 +205,21 @@ class Puller:
             self._pending.cancel()
 
     async def _next(self) -> Any:
-        self.task = asyncio.current_task()
-        return await anext(self.source, MISSING)
+        self.task = task = asyncio.current_task()
+        if self._place is None or task is None:
+            return await anext(self.source, MISSING)
+        _works_for[task] = self._strand
+        try:
+            return await anext(self.source, MISSING)
+        finally:
+            del _works_for[task]
+
+
+_works_for: dict[asyncio.Task[Any], Hashable] = {}
+"""Threads in whose stead tasks pull a stream."""
+
+
+def strand_of_task() -> Hashable:
+    """Who waits where this task waits: see ``places``."""
+    task = asyncio.current_task()
+    return _works_for.get(task, task) if _works_for else task  # type: ignore[arg-type]  # None is no key of it

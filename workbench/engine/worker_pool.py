@@ -13,6 +13,7 @@ from . import threads
 from .chunks import Branch
 from .drive import drive, drive_stream
 from .limits import Stop
+from .places import nesting, strand_of_thread, waiting_for
 from .scope import Scope
 from .user_code import AHEAD, close, in_context
 
@@ -24,13 +25,6 @@ DEEPEST = 32
 empty: Python's recursion limit counts per thread, and which thread takes an item is chance."""
 
 
-class _Nesting(threading.local):
-    levels = 0
-
-
-_nesting = _Nesting()
-
-
 class Pool:
     """Workers that take the items of one ``gather`` in turn; the calling thread is one of them, unless it
     is deep in others already."""
@@ -39,7 +33,7 @@ class Pool:
         self._fn = fn
         self._items = items
         self._stop = Stop(scope.stop)
-        self._scope = scope.stopping_with(self._stop)
+        self._scope = scope.for_workers(self._stop)
         self._context = copy_context()
         self._indexes = count()
         self._results: list[Any] = [None] * len(items)
@@ -49,7 +43,7 @@ class Pool:
 
     def results(self) -> list[Any]:
         __tracebackhide__ = True
-        is_deep = _nesting.levels >= DEEPEST
+        is_deep = nesting.levels >= DEEPEST
         self._helpers += is_deep
         for _ in range(self._helpers):
             threads.start(self._help)
@@ -77,11 +71,11 @@ class Pool:
 
     def _work_here(self) -> None:
         __tracebackhide__ = True
-        _nesting.levels += 1
+        nesting.levels += 1
         try:
             self._work()
         finally:
-            _nesting.levels -= 1
+            nesting.levels -= 1
 
     def _work(self) -> None:
         __tracebackhide__ = True
@@ -105,7 +99,8 @@ class Pumps:
 
     def __init__(self, scope: Scope, branches: Sequence[tuple[Any, Branch]], width: int) -> None:
         self._stop = Stop(scope.stop)
-        self._scope = scope.stopping_with(self._stop)
+        self._scope = scope.for_workers(self._stop)
+        self._reader = strand_of_thread()
         self._branches = branches
         self._indexes = count()
         self._ready: deque[tuple[Any, Any]] = deque()
@@ -120,6 +115,7 @@ class Pumps:
     def take(self) -> tuple[Any, Any] | None:
         """The next pair, None at the end; raises what a branch raised."""
         __tracebackhide__ = True
+        self._reader = strand_of_thread()
         with self._changed:
             while not self._ready and self._running and self._error is None:
                 self._changed.wait()
@@ -167,6 +163,12 @@ class Pumps:
                 self._changed.notify_all()
 
     def _put(self, pair: tuple[Any, Any]) -> bool:
+        if len(self._ready) >= AHEAD and not self._closed:
+            with waiting_for(strand_of_thread(), self._reader):
+                return self._put_in_time(pair)
+        return self._put_in_time(pair)
+
+    def _put_in_time(self, pair: tuple[Any, Any]) -> bool:
         with self._changed:
             while len(self._ready) >= AHEAD and not self._closed:
                 self._changed.wait()

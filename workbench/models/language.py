@@ -21,7 +21,6 @@ from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking, EventLoop, drive
 from ..messages import AnyMessage, HumanMessage, count_tokens_approximately
 from ..prompts.values import ChatPromptValueConcrete, StringPromptValue
-from ..runnables.lending import lending
 from ..runnables.serializable import RunnableSerializable
 from ..tools.openai_format import convert_to_openai_tool
 from .generations import LLMResult, ModelAnswer
@@ -241,8 +240,9 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         if self.rate_limiter is not None:
             await admit(self.rate_limiter, scope)
         method, is_async = form
-        kwargs = with_run_manager(method, is_async, scope, kwargs, reports=reports)
-        result = await scope.call(method, is_async, request, **kwargs)
+        leaf = scope.leaf()
+        kwargs = with_run_manager(method, is_async, leaf, kwargs, reports=reports)
+        result = await leaf.call(method, is_async, request, **kwargs)
         return self._answer_of(result, method.__name__)
 
     async def _added_up(
@@ -278,8 +278,9 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         if self.rate_limiter is not None:
             await admit(self.rate_limiter, scope)
         method: Any = self._astream if is_async else self._stream
-        kwargs = with_run_manager(method, is_async, scope, kwargs, reports=False)
-        return scope.iterate(method, is_async, request, **kwargs)
+        leaf = scope.leaf()
+        kwargs = with_run_manager(method, is_async, leaf, kwargs, reports=False)
+        return leaf.iterate(method, is_async, request, **kwargs)
 
     def _may_stream(self, scope: AnyScope, kwargs: dict[str, Any]) -> bool:
         disabled = self.disable_streaming
@@ -319,7 +320,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         __tracebackhide__ = True
         config, kwargs = _split_config(stop, callbacks, kwargs)
         scope = Blocking.enter(config)
-        return self._result_of(drive(lending(self._answers(inputs, scope, kwargs), scope)))
+        return self._result_of(drive(scope.called_from(scope.lent, self._answers(inputs, scope, kwargs))))
 
     async def _agenerate_all(
         self, inputs: list[Any], stop: list[str] | None, callbacks: Any, kwargs: dict[str, Any]
@@ -327,7 +328,7 @@ class BaseLanguageModel(RunnableSerializable[Any, Output]):
         __tracebackhide__ = True
         config, kwargs = _split_config(stop, callbacks, kwargs)
         scope = EventLoop.enter(config)
-        return self._result_of(await lending(self._answers(inputs, scope, kwargs), scope))
+        return self._result_of(await scope.called_from(scope.lent, self._answers(inputs, scope, kwargs)))
 
     async def _answers(self, inputs: list[Any], scope: AnyScope, kwargs: dict[str, Any]) -> list[ModelAnswer]:
         async def one(scope: AnyScope, input: Any) -> ModelAnswer:

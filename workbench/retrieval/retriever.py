@@ -44,5 +44,6 @@ class BaseRetriever(RunnableSerializable[str, list[Document]]):
         awaits = has_async and not scope.blocking
         retrieve: Any = self._aget_relevant_documents if awaits else self._get_relevant_documents
         if accepts(retrieve, "run_manager"):
+            scope = scope.leaf()
             kwargs["run_manager"] = StepRun(scope)
         return await scope.call(retrieve, awaits, input, **kwargs)  # type: ignore[no-any-return]  # user code

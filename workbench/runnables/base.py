@@ -22,7 +22,6 @@ from ..engine.runs import Run
 from ..text.excerpts import typed_repr
 from .batch import BatchCall
 from .failures import explain
-from .lending import lending, lending_stream
 from .observed_streams import called, observed
 from .overrides import resolve_overrides
 from .provided import provided
@@ -103,7 +102,7 @@ class Runnable(Generic[Input, Output]):
         scope = Blocking.enter(config)
         work = self._native_invoke if self._is_super_call("invoke") else self._call_step
         try:
-            return drive(lending(work(input, scope, **kwargs), scope))  # type: ignore[no-any-return]
+            return drive(scope.called_from(scope.lent, work(input, scope, **kwargs)))  # type: ignore[no-any-return]
         except Exception as error:
             explain(error)
             raise
@@ -114,7 +113,7 @@ class Runnable(Generic[Input, Output]):
         scope = EventLoop.enter(config)
         work = self._native_invoke if self._is_super_call("ainvoke") else self._call_step
         try:
-            return await lending(work(input, scope, **kwargs), scope)  # type: ignore[no-any-return]
+            return await scope.called_from(scope.lent, work(input, scope, **kwargs))
         except Exception as error:
             explain(error)
             raise
@@ -155,7 +154,7 @@ class Runnable(Generic[Input, Output]):
         scope = Blocking.enter(config)
         chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
         try:
-            yield from drive_stream(lending_stream(chunks, scope))
+            yield from drive_stream(scope.read_from(scope.lent, chunks))
         except Exception as error:
             explain(error)
             raise
@@ -167,7 +166,7 @@ class Runnable(Generic[Input, Output]):
         scope = EventLoop.enter(config)
         chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
         try:
-            async with aclosing(lending_stream(chunks, scope)) as stream:
+            async with aclosing(scope.read_from(scope.lent, chunks)) as stream:
                 async for chunk in stream:
                     yield chunk
         except Exception as error:
@@ -194,7 +193,7 @@ class Runnable(Generic[Input, Output]):
         batch = BatchCall(self, inputs, config, return_exceptions, kwargs)
         scope = Blocking.enter(batch.shared)
         try:
-            return drive(lending(scope.gather(batch.one, batch.indexes, batch.limit), scope))
+            return drive(scope.called_from(scope.lent, batch.outputs(scope)))
         except Exception as error:
             explain(error)
             raise
@@ -212,7 +211,7 @@ class Runnable(Generic[Input, Output]):
         batch = BatchCall(self, inputs, config, return_exceptions, kwargs)
         scope = EventLoop.enter(batch.shared)
         try:
-            return await lending(scope.gather(batch.one, batch.indexes, batch.limit), scope)  # type: ignore[no-any-return]
+            return await scope.called_from(scope.lent, batch.outputs(scope))
         except Exception as error:
             explain(error)
             raise
@@ -231,7 +230,7 @@ class Runnable(Generic[Input, Output]):
         if batch.indexes:
             scope = Blocking.enter(batch.shared)
             try:
-                yield from drive_stream(scope.merge(batch.branches(), batch.limit))
+                yield from drive_stream(scope.read_from(scope.lent, batch.pairs(scope)))
             except Exception as error:
                 explain(error)
                 raise
@@ -250,7 +249,7 @@ class Runnable(Generic[Input, Output]):
         if batch.indexes:
             scope = EventLoop.enter(batch.shared)
             try:
-                async with aclosing(scope.merge(batch.branches(), batch.limit)) as pairs:
+                async with aclosing(scope.read_from(scope.lent, batch.pairs(scope))) as pairs:
                     async for pair in pairs:
                         yield pair
             except Exception as error:

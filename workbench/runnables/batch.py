@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ..engine.chunks import ChunkStream
 from ..engine.config import RunnableConfig, check_config
 from ..engine.modes import AnyScope
+from ..engine.places import Limiter
 from ..text.excerpts import typed_repr
 from .composed import ComposedStep
 from .failures import explain
@@ -42,17 +42,21 @@ class BatchCall:
                     f"batch: expected one config or {len(self._inputs)} (one an input), got {len(config)}"
                 )
             self._each = [check_config(one or {}) for one in config]  # type: ignore[misc]
-            limits = [one["max_concurrency"] for one in self._each if one.get("max_concurrency")]
-            self.limit = limits[0] if limits else None
+            limits = [one.get("max_concurrency") for one in self._each]
+            self._limiters = {limit: Limiter(limit) for limit in limits if limit}
+            self._width = None if None in limits else max(limits, default=None)  # type: ignore[type-var]  # no None
         else:
             self.shared = config
-            self.limit = (config or {}).get("max_concurrency")
+            self._width = (config or {}).get("max_concurrency")
 
     async def one(self, scope: AnyScope, index: int) -> Any:
         """The output for one input."""
         __tracebackhide__ = True
         if self._each is not None:
-            scope = scope.configured(self._each[index])
+            config = self._each[index]
+            if (limit := config.get("max_concurrency")) is not None:
+                scope = scope.limited(self._limiters[limit])  # one for all inputs that have this limit
+            scope = scope.configured(config)
         elif not scope.plain:
             scope = scope.copy()
             scope.run_id = None if index else scope.run_id  # an id is one run's
@@ -66,8 +70,13 @@ class BatchCall:
             explain(error)
             return error
 
-    def branches(self) -> list[tuple[int, Callable[[AnyScope], ChunkStream]]]:
-        return [(index, partial(self._one_chunk, index)) for index in self.indexes]
+    def outputs(self, scope: AnyScope) -> Awaitable[list[Any]]:
+        """All outputs, in the order of the inputs."""
+        return scope.gather(self.one, self.indexes, self._width)
+
+    def pairs(self, scope: AnyScope) -> AsyncGenerator[tuple[Any, Any], None]:
+        """``(index, output)`` as they finish."""
+        return scope.merge([(index, partial(self._one_chunk, index)) for index in self.indexes], self._width)
 
     async def _one_chunk(self, index: int, scope: AnyScope) -> AsyncGenerator[Any, None]:
         yield await self.one(scope, index)

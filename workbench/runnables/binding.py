@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from ..engine.chunks import ChunkStream
 from ..engine.config import RunnableConfig, check_config, merge_configs
 from ..engine.modes import AnyScope
+from ..engine.places import Limiter
 from ..engine.secrets import masked
 from .base import Runnable, coerce
 from .configurable_specs import AnyConfigurableField
@@ -57,6 +58,8 @@ class RunnableBinding(Runnable[Input, Output]):
         self.config_factories = list(config_factories or ())
         self.custom_input_type = custom_input_type
         self.custom_output_type = custom_output_type
+        limit = self.config.get("max_concurrency")
+        self._limiter = None if limit is None else Limiter(limit)
 
     def _with(self, **changes: Any) -> Self:
         kept = {
@@ -66,7 +69,10 @@ class RunnableBinding(Runnable[Input, Output]):
             "custom_input_type": self.custom_input_type,
             "custom_output_type": self.custom_output_type,
         }
-        return type(self)(**{"bound": self.bound, **kept, **changes})
+        new = type(self)(**{"bound": self.bound, **kept, **changes})
+        if self._limiter is not None and new.config.get("max_concurrency") == self._limiter.limit:
+            new._limiter = self._limiter  # what is bound to one runnable limits all that is made of it
+        return new
 
     def bind(self, **kwargs: Any) -> Self:
         return self._with(kwargs={**self.kwargs, **kwargs})
@@ -115,6 +121,8 @@ class RunnableBinding(Runnable[Input, Output]):
 
     def _configured(self, scope: AnyScope) -> AnyScope:
         config = self.config
+        if self._limiter is not None:
+            scope = scope.limited(self._limiter)
         if self.config_factories:
             given = merge_configs(scope.as_config(), config)  # type: ignore[arg-type]  # as a config dict
             config = merge_configs(config, *(factory(given) for factory in self.config_factories))

@@ -91,7 +91,8 @@ class RunnableLambda(_Function[Input, Output]):
         if self._generates:
             return await fold(self._generate(input, scope, kwargs))
         fn, asynchronous = self._form(scope)
-        output = await scope.call(fn, asynchronous, input, **accepted(fn, scope), **kwargs)
+        leaf = scope.leaf()
+        output = await leaf.call(fn, asynchronous, input, **accepted(fn, leaf), **kwargs)
         if isinstance(output, Runnable):
             return await output._call_step(input, _deeper(scope, self))
         return output
@@ -105,7 +106,8 @@ class RunnableLambda(_Function[Input, Output]):
             chunks = self._generate(input, scope, kwargs)
         else:
             fn, asynchronous = self._form(scope)
-            output = await scope.call(fn, asynchronous, input, **accepted(fn, scope), **kwargs)
+            leaf = scope.leaf()
+            output = await leaf.call(fn, asynchronous, input, **accepted(fn, leaf), **kwargs)
             if not isinstance(output, Runnable):
                 yield output
                 return
@@ -116,7 +118,8 @@ class RunnableLambda(_Function[Input, Output]):
 
     def _generate(self, input: Any, scope: AnyScope, kwargs: dict[str, Any]) -> Any:
         fn, asynchronous = self._form(scope)
-        return scope.iterate(fn, asynchronous, input, **accepted(fn, scope), **kwargs)
+        leaf = scope.leaf()
+        return leaf.iterate(fn, asynchronous, input, **accepted(fn, leaf), **kwargs)
 
 
 class RunnableGenerator(_Function[Input, Output]):
@@ -148,7 +151,8 @@ class RunnableGenerator(_Function[Input, Output]):
 
     def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
         fn, asynchronous = self._form(scope)
-        return self._through(scope.through(fn, asynchronous, source, **accepted(fn, scope), **kwargs), source)
+        leaf = scope.leaf()
+        return self._through(leaf.through(fn, asynchronous, source, **accepted(fn, leaf), **kwargs), source)
 
     async def _through(self, chunks: Any, source: ChunkStream) -> ChunkStream:
         __tracebackhide__ = True

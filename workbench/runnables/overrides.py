@@ -43,8 +43,8 @@ async def _invoke_override(self: Any, input: Any, scope: AnyScope, **kwargs: Any
     __tracebackhide__ = True
     form = _pick(self, scope, "invoke") if scope.blocking else _pick(self, scope, "ainvoke", "invoke")
     if form is not None:
-        method = getattr(self, form)
-        return await scope.call(method, form == "ainvoke", input, **accepted(method, scope), **kwargs)
+        method, leaf = getattr(self, form), scope.leaf()
+        return await leaf.call(method, form == "ainvoke", input, **accepted(method, leaf), **kwargs)
     if self._has_native[0]:
         return await self._native_invoke(input, scope, **kwargs)
     if _pick(self, scope, "stream", "transform") or (
@@ -67,12 +67,12 @@ async def _transform_override(
     else:
         form = _pick(self, scope, "atransform", "astream", "transform", "stream")
     if form is not None:
-        method, is_async = getattr(self, form), form[0] == "a"
-        extra = {**accepted(method, scope), **kwargs}
+        method, is_async, leaf = getattr(self, form), form[0] == "a", scope.leaf()
+        extra = {**accepted(method, leaf), **kwargs}
         if form.endswith("transform"):
-            chunks: Any = scope.through(method, is_async, source, **extra)
+            chunks: Any = leaf.through(method, is_async, source, **extra)
         else:
-            chunks = scope.iterate(method, is_async, await fold(source), **extra)
+            chunks = leaf.iterate(method, is_async, await fold(source), **extra)
     else:
         chunks = self._native_transform(source, scope, **kwargs)
     async with aclosing(chunks):

@@ -62,7 +62,8 @@ class RunnablePassthrough(Runnable[Other, Other]):
         else:
             fn = self.afunc
         if fn is not None:
-            await scope.call(fn, fn is self.afunc, input, **accepted(fn, scope), **kwargs)
+            leaf = scope.leaf()
+            await leaf.call(fn, fn is self.afunc, input, **accepted(fn, leaf), **kwargs)
         return input
 
     def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:

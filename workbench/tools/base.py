@@ -181,8 +181,9 @@ class BaseTool(RunnableSerializable[Any, Any]):
         """The work, with checked arguments."""
         __tracebackhide__ = True
         fn, asynchronous = self._checked_form(scope)
-        extras = extras_of(self._parameters_of(fn, asynchronous), scope)
-        return await scope.call(partial(fn, **{**arguments, **extras}), asynchronous)
+        leaf = scope.leaf()
+        extras = extras_of(self._parameters_of(fn, asynchronous), leaf)
+        return await leaf.call(partial(fn, **{**arguments, **extras}), asynchronous)
 
     def _checked_form(self, scope: AnyScope) -> tuple[Callable[..., Any], bool]:
         fn, asynchronous = self._form(scope.blocking)

@@ -179,8 +179,9 @@ class Tool(StructuredTool):
     async def _perform(self, arguments: dict[str, Any], scope: AnyScope) -> Any:
         __tracebackhide__ = True
         fn, asynchronous = self._checked_form(scope)
-        extras = extras_of(self._parameters_of(fn, asynchronous), scope)
-        return await scope.call(partial(fn, *arguments.values(), **extras), asynchronous)
+        leaf = scope.leaf()
+        extras = extras_of(self._parameters_of(fn, asynchronous), leaf)
+        return await leaf.call(partial(fn, *arguments.values(), **extras), asynchronous)
 
     def _parameters_of(self, fn: Callable[..., Any], asynchronous: bool) -> Parameters:
         try:

@@ -102,7 +102,7 @@ class ThreadMailbox:
         __tracebackhide__ = True
         scope = Blocking.enter()
         stop = Stop(scope.stop)
-        watched = scope.stopping_with(stop)
+        watched = scope.for_workers(stop)
         watched.held = scope.lent
         context = copy_context()
         context.run(current.set, watched)

@@ -1,0 +1,443 @@
+"""Places under ``max_concurrency``: which leaf calls may work now.
+
+The rule
+--------
+1. A leaf call (a function, a model's request, a step of a generator) works only while it has a *place*
+   under every limit it runs under. It gets all of them at once or none.
+2. Who waits has no place. A function that waits for a chain it called, or a generator that waits for a chunk
+   of its source, gives its place back and asks for it anew before it goes on. So nobody who waits keeps
+   anybody from working, and a place is always given back by code that is at work.
+3. A stream that has given a chunk is not at work until the next one is asked for. Its place is *parked*:
+   kept for it, so that no other stream is begun in between, but lent to whoever it waits for: calls of its
+   reader (the same thread or task, and what that waits for) take the place at once, and it returns to the
+   stream.
+4. Who reads a stream is not always known (a thread of the user's own, without the config). A place that has
+   been parked for ``PATIENCE_S`` goes to anybody who waits, and that stream keeps none from then on.
+5. A synchronous call on a thread whose event loop is running counts on its own (see ``Scope.apart``): it
+   holds up the loop, so it must not wait for what the loop would have to finish.
+
+From 1 and 2 follows that the calls at work are never more than the limit; from 2, 3 and 4 that a call which
+waits gets a place some time, as long as the code at work ends. A function that waits by means of its own (a
+lock, another thread) for a call that does not know of it is at work as far as anybody can see: hand the
+``config`` on to such threads.
+
+``tests/engine/test_places.py`` explores all interleavings of small programs with these classes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from asyncio import CancelledError
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar
+
+from . import threads
+from .limits import Stop, Waiter
+
+__all__ = ["PATIENCE_S", "Limiter", "Place", "nesting", "strand_of_thread", "waiting_for"]
+
+T = TypeVar("T")
+
+PATIENCE_S = 0.1
+"""How long a stream whose reader does something else keeps its place while others wait for one."""
+
+Strand = Hashable
+"""A thread or a task: what does one thing at a time, and so waits for one thing at a time."""
+
+
+class _Nesting(threading.local):
+    levels = 0
+
+
+nesting = _Nesting()
+"""In how many nested gathers the current thread works on items of its own: as such it is another strand than
+as the one that waits for all the items."""
+
+
+def strand_of_thread() -> Strand:
+    return threading.get_ident(), nesting.levels
+
+
+class Limiter:
+    """At most *limit* leaf calls at work; first come, first served. ``stands_for``: the limiter in whose
+    stead this one counts (see the fifth rule)."""
+
+    __slots__ = ("__weakref__", "free", "limit", "parked", "stands_for", "waiting")
+
+    def __init__(self, limit: int, stands_for: Limiter | None = None) -> None:
+        self.limit = self.free = limit
+        self.stands_for = stands_for
+        self.parked: dict[Place, None] = {}
+        self.waiting: dict[_Request, None] = {}
+
+    def __reduce__(self) -> Any:  # a copy, or one in another process, counts for itself
+        return Limiter, (self.limit,)
+
+    def __repr__(self) -> str:
+        return f"<Limiter {self.limit - self.free} of {self.limit} at work, {len(self.waiting)} waiting>"
+
+
+class Place:
+    """One leaf call's place under each of *limits*, and the work of a stream or function it is for.
+
+    *strand* is the thread or task that asks; *kin*: those that wait for it, as a batch waits for its workers.
+    ``strand``: the one that asked last.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_home",
+        "_is_patient",
+        "_lent",
+        "_limits",
+        "_request",
+        "has_it",
+        "parked_at",
+        "reader",
+        "strand",
+    )
+
+    def __init__(self, limits: tuple[Limiter, ...]) -> None:
+        self._limits = limits
+        self.has_it = False
+        self.parked_at: float | None = None
+        self.reader: Strand = None
+        self.strand: Strand = None
+        self._is_patient = True
+        self._home: Place | None = None
+        self._lent = 0
+        self._ended = False
+        self._request: _Request | None = None
+
+    async def take(
+        self,
+        new_waiter: Callable[[], Waiter],
+        strand: Strand,
+        kin: tuple[Strand, ...] = (),
+        stop: Stop | None = None,
+    ) -> None:
+        """Have the place, or wait for it. Raises CancelledError when *stop* is requested meanwhile."""
+        __tracebackhide__ = True
+        request = _locked(self._asked, new_waiter, strand, kin)
+        if request is None:
+            return
+        withdraw = None if stop is None else stop.on_request(request.refuse)
+        try:
+            await request.waiter.wait()
+            if request.is_refused:
+                raise CancelledError("stopped")
+        except BaseException:
+            _locked(self._left_waiting, request)
+            raise
+        finally:
+            if withdraw is not None:
+                withdraw()
+
+    def give_back(self) -> None:
+        """The work is over."""
+        if _lock._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks
+            # The garbage collector has closed a stream, in this thread, in the middle of something here.
+            _late.append(self)
+        else:
+            _locked(self._end)
+
+    def park(self, reader: Strand) -> None:
+        """The stream has given a chunk, and does not go on before *reader* asks for the next."""
+        if self.has_it:
+            _locked(self._park, reader)
+
+    def lend(self) -> None:
+        """The work waits for other work."""
+        _locked(self._lend)
+
+    def is_back(self, *, for_good: bool = False) -> None:
+        """What the work waited for is over. ``take`` comes next, unless with *for_good*: the work has been
+        told to stop, and is not held up any more."""
+        _locked(self._is_back, for_good)
+
+    # Under the lock
+
+    def _asked(
+        self, new_waiter: Callable[[], Waiter], strand: Strand, kin: tuple[Strand, ...]
+    ) -> _Request | None:
+        self.strand = strand
+        if self.has_it:
+            self._unpark()
+            return None
+        if self._ended or self._lent:
+            return None
+        request = _Request(self, strand, kin)
+        if self._granted(request):
+            return None
+        request.waiter = new_waiter()
+        self._enqueue(request)
+        return request
+
+    def _left_waiting(self, request: _Request) -> None:
+        if self._request is request:
+            self._dequeue()
+        elif self.has_it:
+            self._let_go()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._dequeue()
+        if self.has_it:
+            self._let_go()
+        self._home = None
+
+    def _lend(self) -> None:
+        self._lent += 1
+        if self.has_it:
+            self._let_go()
+        elif (request := self._request) is not None:
+            # Another thread of this work asks for it: that one goes on as part of work that waits.
+            self._dequeue()
+            request.wake()
+
+    def _is_back(self, for_good: bool) -> None:
+        self._lent -= 1
+        self._ended = self._ended or for_good
+
+    def _park(self, reader: Strand) -> None:
+        if not self.has_it:
+            return
+        if not self._is_patient:
+            self._let_go()
+            return
+        self.reader = reader
+        self.parked_at = time.monotonic()
+        for limiter in self._limits:
+            limiter.parked[self] = None
+        _serve_strand(_reader_of(self.reader))
+        self._watch_if_crowded()
+
+    def _unpark(self) -> None:
+        if self.parked_at is not None:
+            self.parked_at = None
+            for limiter in self._limits:
+                limiter.parked.pop(self, None)
+
+    def _granted(self, request: _Request) -> bool:
+        """Take all the places, those of streams whose reader asks included; False if one is lacking."""
+        full = [limiter for limiter in self._limits if limiter.free < 1]
+        lenders: dict[Place, None] = {}
+        for limiter in full:
+            lender = next((p for p in limiter.parked if _reader_of(p.reader) in request.strands), None)
+            if lender is None:
+                return False
+            lenders[lender] = None
+        for lender in lenders:
+            lender._drop()
+            self._home = lender
+        self._grab()
+        for lender in lenders:
+            _serve(lender._limits)
+        return True
+
+    def _grab(self) -> None:
+        # In an order in which an interrupt between two lines lets in one call too many and not one too few.
+        self.has_it = True
+        for limiter in self._limits:
+            limiter.free -= 1
+
+    def _drop(self) -> None:
+        self._unpark()
+        for limiter in self._limits:
+            limiter.free += 1
+        self.has_it = False
+
+    def _let_go(self) -> None:
+        self._drop()
+        home = self._home
+        if home is not None and home._takes_again():
+            home._grab()
+            home._park(home.reader)
+        _serve(self._limits)
+
+    def _takes_again(self) -> bool:
+        """Whether a stream that has lent its place wants it back."""
+        wants = self._is_patient and not (self.has_it or self._ended or self._lent or self._request)
+        return wants and all(limiter.free > 0 for limiter in self._limits)
+
+    def _enqueue(self, request: _Request) -> None:
+        self._request = request
+        for limiter in self._limits:
+            limiter.waiting[request] = None
+        for strand in request.strands:
+            _requests.setdefault(strand, {})[request] = None
+        self._watch_if_crowded()
+
+    def _watch_if_crowded(self) -> None:
+        for limiter in self._limits:
+            if limiter.parked and limiter.waiting:
+                _watch.over(limiter)
+
+    def _dequeue(self) -> None:
+        request, self._request = self._request, None
+        if request is None:
+            return
+        for limiter in self._limits:
+            limiter.waiting.pop(request, None)
+        for strand in request.strands:
+            if (others := _requests.get(strand)) is not None:
+                others.pop(request, None)
+                if not others:
+                    del _requests[strand]
+
+    def give_up(self) -> None:
+        """Give the parked place to others, and keep none from now on."""
+        self._is_patient = False
+        self._drop()
+        _serve(self._limits)
+
+
+class _Request:
+    """Somebody who waits for a place."""
+
+    __slots__ = ("is_refused", "place", "strands", "waiter")
+
+    def __init__(self, place: Place, strand: Strand, kin: tuple[Strand, ...]) -> None:
+        self.place = place
+        self.strands = (strand, *kin)
+        self.waiter: Any = None
+        self.is_refused = False
+
+    def answer(self) -> None:
+        """Let the work go on, if its place can be had now."""
+        if self.place._request is self and self.place._granted(self):
+            self.place._dequeue()
+            if not self.wake():
+                self.place._let_go()
+
+    def refuse(self) -> None:
+        self.is_refused = True
+        self.wake()
+
+    def wake(self) -> bool:
+        """False if its event loop is closed, so that nobody is left to use a place."""
+        try:
+            self.waiter.wake()
+        except RuntimeError:
+            return False
+        return True
+
+
+def _serve(limits: Iterable[Limiter]) -> None:
+    """Give free places to those who wait longest."""
+    for limiter in limits:
+        while limiter.free > 0 and limiter.waiting:
+            before = limiter.free
+            next(iter(limiter.waiting)).answer()
+            if limiter.free == before:  # that one lacks another place, too
+                for request in list(limiter.waiting):
+                    request.answer()
+                    if limiter.free < 1:
+                        break
+                break
+
+
+def _serve_strand(strand: Strand) -> None:
+    """Give what is parked for a strand to requests of it."""
+    for request in list(_requests.get(strand, ())):
+        request.answer()
+
+
+def _reader_of(strand: Strand) -> Strand:
+    """Who is waited for in the end: a reader may itself wait for its reader."""
+    for _ in range(_FAR):
+        if (reader := _waits_for.get(strand)) is None:
+            break
+        strand = reader
+    return strand
+
+
+_FAR = 100
+_waits_for: dict[Strand, Strand] = {}
+_requests: dict[Strand, dict[_Request, None]] = {}
+
+
+class waiting_for:
+    """For a block in which *strand* waits until *reader* takes something: what it reads waits for that
+    reader, too."""
+
+    __slots__ = ("_reader", "_strand")
+
+    def __init__(self, strand: Strand, reader: Strand) -> None:
+        self._strand = strand
+        self._reader = reader
+
+    def __enter__(self) -> None:
+        _locked(self._begin)
+
+    def _begin(self) -> None:
+        _waits_for[self._strand] = self._reader
+        _serve_strand(_reader_of(self._strand))
+
+    def __exit__(self, *_: object) -> None:
+        _waits_for.pop(self._strand, None)
+
+
+_lock = threading.RLock()
+"""Around everything here, as a call takes its places under several limiters at once."""
+_late: deque[Place] = deque()
+
+
+def _locked(work: Callable[..., T], *args: Any) -> T:
+    with _lock:
+        result = work(*args)
+        while _late:
+            _late.popleft()._end()
+    return result
+
+
+class _Watch:
+    """Looks whether a place stays parked while somebody waits; in a thread, as long as that may be so."""
+
+    def __init__(self) -> None:
+        self._limiters: set[Limiter] = set()
+        self._runs = False
+
+    def over(self, limiter: Limiter) -> None:
+        self._limiters.add(limiter)
+        if not self._runs:
+            self._runs = True
+            threads.start(self._look_on)
+
+    def _look_on(self) -> None:
+        while True:
+            time.sleep(PATIENCE_S / 2)
+            if not _locked(self.look, time.monotonic() - PATIENCE_S):
+                return
+
+    def look(self, parked_before: float) -> bool:
+        """Give what has been parked since before to those who wait; whether somebody still waits."""
+        for limiter in list(self._limiters):
+            for place in list(limiter.parked):
+                if not limiter.waiting:
+                    break
+                if place.parked_at is not None and place.parked_at <= parked_before:
+                    place.give_up()
+            if not (limiter.parked and limiter.waiting):
+                self._limiters.discard(limiter)
+        self._runs = bool(self._limiters)
+        return self._runs
+
+
+_watch = _Watch()
+
+
+def _after_fork() -> None:
+    """In a forked child none of the others' threads goes on."""
+    global _lock, _watch
+    _lock, _watch = threading.RLock(), _Watch()
+    _late.clear()
+    _waits_for.clear()
+    _requests.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
