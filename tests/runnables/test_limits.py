@@ -8,6 +8,7 @@ program that takes more than ``PATIENCE`` is taken for one that hangs; nothing e
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import os
 import pickle
@@ -209,7 +210,15 @@ class Bench:
         return RunnableLambda(threaded)
 
     def runs_a_loop(self, inner):
-        return RunnableLambda(lambda x: asyncio.run(inner.ainvoke(x)))
+        def run(x):
+            with contextlib.suppress(
+                RuntimeError
+            ):  # a loop runs here already, where its step is called on one
+                asyncio.get_running_loop()
+                return inner.invoke(x)
+            return asyncio.run(inner.ainvoke(x))
+
+        return RunnableLambda(run)
 
     def asynchronous(self, inner):
         async def awaits(x):
