@@ -8,7 +8,6 @@ program that takes more than ``PATIENCE`` is taken for one that hangs; nothing e
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 import os
 import pickle
@@ -211,12 +210,11 @@ class Bench:
 
     def runs_a_loop(self, inner):
         def run(x):
-            with contextlib.suppress(
-                RuntimeError
-            ):  # a loop runs here already, where its step is called on one
+            try:
                 asyncio.get_running_loop()
-                return inner.invoke(x)
-            return asyncio.run(inner.ainvoke(x))
+            except RuntimeError:
+                return asyncio.run(inner.ainvoke(x))
+            return inner.invoke(x)  # its step is called on a loop already
 
         return RunnableLambda(run)
 
