@@ -548,6 +548,24 @@ def test_calls_that_hold_up_a_loop_do_not_wait_for_what_the_loop_would_have_to_f
     assert in_time(lambda: asyncio.run(main())) == (("sync", {"a": "both", "b": "both"}), [0, 1, 2])
 
 
+@pytest.mark.parametrize("config", [{}, {"max_concurrency": 2}], ids=str)
+def test_a_call_that_holds_up_the_reader_of_its_events_does_not_wait_for_it(config):
+    side_by_side = RunnableParallel(
+        a=FakeChatModel(responses=["word " * 400]), b=FakeChatModel(responses=["word " * 400])
+    )
+
+    async def synchronous(x):
+        return side_by_side.invoke(x)
+
+    async def main():
+        events = await collect(RunnableLambda(lambda x: x, synchronous).astream_events("q", config))
+        patches = await collect(RunnableLambda(lambda x: x, synchronous).astream_log("q", config))
+        return len(events), len(patches)
+
+    events, patches = in_time(lambda: asyncio.run(main()))
+    assert min(events, patches) > 800
+
+
 def test_a_cancelled_call_in_a_thread_keeps_its_place_until_it_has_ended():
     gauge, begun, go_on = Gauge(0), threading.Event(), threading.Event()
 

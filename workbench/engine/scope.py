@@ -13,6 +13,7 @@ from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from contextvars import ContextVar
+from threading import get_ident
 from time import perf_counter
 from typing import Any, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
@@ -66,14 +67,30 @@ class Callbacks:
         return f"<Callbacks of {self.scope.run!r}>"
 
 
+class Apart:
+    """What a synchronous call and all that it calls share where it holds up an event loop: it waits neither
+    for places that work on the loop may have nor for readers on it."""
+
+    __slots__ = ("_limiters", "thread")
+
+    def __init__(self) -> None:
+        self.thread = get_ident()
+        self._limiters: dict[Limiter, Limiter] = {}
+
+    def limiter_for(self, limiter: Limiter) -> Limiter:
+        """What counts here in the stead of a limiter."""
+        if limiter.stands_for is not None:
+            return limiter
+        return self._limiters.setdefault(limiter, Limiter(limiter.limit, limiter))
+
+
 class Scope:
     """See the module. ``run`` is the innermost open run; ``run_name``, ``run_id`` and ``item`` are for the
     next one.
 
     ``limits`` are those that its leaf calls work under (see ``places``). ``held`` is the place of the
     function that runs in it, ``lent`` that of the function that made this public call. ``kin``: the threads
-    or tasks that wait for its work. ``apart``: a dict where a synchronous call holds up an event loop, from
-    shared limiters to those that count in their stead."""
+    or tasks that wait for its work. ``apart`` is set where a synchronous call holds up an event loop."""
 
     __slots__ = (
         "apart",
@@ -95,7 +112,7 @@ class Scope:
 
     blocking: ClassVar[bool] = True
     new_waiter: ClassVar[type[Waiter]]
-    apart: dict[Limiter, Limiter] | None
+    apart: Apart | None
     gate: Gate | None
     held: Place | None
     item: int | None
@@ -162,7 +179,6 @@ class Scope:
         self.run = outer.run
         self.settings = outer.settings
         self.stop = outer.stop
-        self.gate = outer.gate
         self.wants_tokens = outer.wants_tokens
         self.plain = False
         if outer.limits:
@@ -174,16 +190,20 @@ class Scope:
         self.apart = outer.apart if self.blocking else None
         if self.blocking and not outer.blocking and running_loop() is not None:
             # It holds up the loop, so it waits for no place: the function's place stands for it.
-            self.apart = {}
+            self.apart = apart = Apart()
             self.lent = None
-            self.limits = tuple(map(self._own, outer.limits))
+            self.limits = tuple(map(apart.limiter_for, outer.limits))
+        if outer.gate is not None:
+            self.gate = self._gate_to_wait_at(outer.gate)
         return self
 
-    def _own(self, limiter: Limiter) -> Limiter:
-        """What counts for a limiter in this scope."""
-        if self.apart is None or limiter.stands_for is not None:
-            return limiter
-        return self.apart.setdefault(limiter, Limiter(limiter.limit, limiter))
+    def _gate_to_wait_at(self, gate: Gate | None) -> Gate | None:
+        """None if this work holds up the thread of the gate's reader."""
+        if not self.blocking or gate is None:
+            return gate
+        if self.apart is None and gate.reader == get_ident():
+            self.apart = Apart()
+        return None if self.apart is not None and self.apart.thread == gate.reader else gate
 
     def configured(self, config: Mapping[str, Any], *, keep: bool = False) -> Self:
         """A copy with a (checked) config on top; with *keep*, what is already set wins, as a caller's
@@ -192,7 +212,8 @@ class Scope:
         if callbacks := config.get("callbacks"):
             new.observers = _observers(self.observers, callbacks)
             new.wants_tokens = any(getattr(observe, "wants_tokens", False) for observe in new.observers)
-            new.gate = next((gate for o in new.observers if (gate := getattr(o, "gate", None))), self.gate)
+            gate = next((gate for o in new.observers if (gate := getattr(o, "gate", None))), self.gate)
+            new.gate = new._gate_to_wait_at(gate)
         new.settings = old = self.settings
         if changes := _changes(old, config, keep):
             new.settings = old._replace(**changes)
@@ -211,8 +232,9 @@ class Scope:
             return self
         new = self.copy()
         if self.blocking and self.apart is None and running_loop() is not None:
-            new.apart = {}
-        new.limits = (*self.limits, new._own(limiter))
+            new.apart = Apart()
+        own = limiter if new.apart is None else new.apart.limiter_for(limiter)
+        new.limits = (*self.limits, own)
         return new
 
     def unnamed(self) -> Self:
@@ -371,7 +393,7 @@ class Scope:
         if self.limits:
             new.kin = (self.strand(), *self.kin)
         if self.apart is None and running_loop() is not None:
-            new.apart = {}
+            new.apart = Apart()
         return new
 
 
