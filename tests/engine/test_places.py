@@ -78,6 +78,7 @@ class World:
         self.places: list[Place] = []
         self.at_work: list[tuple[Limiter, ...]] = []
         self.overran: str = ""
+        self.shared: set[Place] = set()  # by several threads
 
     def strand(self, work: Callable[[int], Any]) -> Strand:
         number = len(self.strands)
@@ -140,6 +141,8 @@ class World:
         place.lend()
         result = await work
         place.is_back()
+        if place in self.shared:
+            await Turn()
         await place.take(Waiter, strand, kin)
         return result
 
@@ -158,10 +161,12 @@ class World:
             await self.lending(caller, strand, kin, self.pumped(inside, strand, kin))
         elif name == "parallel":
             await self.lending(caller, strand, kin, self.parallel(inside, strand, kin))
-        elif name == "thread":  # a thread of the user's own, with the config
+        elif name == "thread":  # threads of the user's own, with the config
             waits = () if caller is None else (caller.strand,)
-            thread = self.strand(lambda number: self.run(inside[0], number, waits, caller))
-            await Until(lambda: thread.over)
+            if caller is not None and len(inside) > 1:
+                self.shared.add(caller)
+            threads = [self.strand(lambda n, op=op: self.run(op, n, waits, caller)) for op in inside]  # type: ignore[misc]
+            await Until(lambda: all(thread.over for thread in threads))
         else:
             raise AssertionError(op)
 
@@ -317,6 +322,13 @@ def test_what_is_nested_three_deep_comes_to_its_end(inner):
         for outer in ("read", "through", "pumped"):
             # A thread that no function has started is one that nobody knows of.
             explore([(outer, (middle, inner))], (1, 1), patience=inner[0] == "thread")
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_threads_of_one_function_that_go_on_at_once_are_all_woken(limit):
+    explore([("leaf", ("thread", LEAF, LEAF)), LEAF, LEAF], (limit, 1))
+    explore([("leaf", ("read", ("thread", LEAF, LEAF)))], (limit, 1))
+    explore([("leaf", ("thread", ("leaf", LEAF), ("read",)))], (limit, 1))
 
 
 BOUND: list[Op] = [

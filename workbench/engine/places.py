@@ -93,7 +93,7 @@ class Place:
         "_is_patient",
         "_lent",
         "_limits",
-        "_request",
+        "_requests",
         "has_it",
         "parked_at",
         "reader",
@@ -110,7 +110,7 @@ class Place:
         self._home: Place | None = None
         self._lent = 0
         self._ended = False
-        self._request: _Request | None = None
+        self._requests: list[_Request] = []  # several where several threads of the same work want to go on
 
     async def take(
         self,
@@ -177,14 +177,14 @@ class Place:
         return request
 
     def _left_waiting(self, request: _Request) -> None:
-        if self._request is request:
-            self._dequeue()
-        elif self.has_it:
+        if request in self._requests:
+            self._dequeue(request)
+        elif self.has_it and request.is_alone:
             self._let_go()
 
     def _end(self) -> None:
         self._ended = True
-        self._dequeue()
+        self._wake_all()
         if self.has_it:
             self._let_go()
         self._home = None
@@ -193,10 +193,8 @@ class Place:
         self._lent += 1
         if self.has_it:
             self._let_go()
-        elif (request := self._request) is not None:
-            # Another thread of this work asks for it: that one goes on as part of work that waits.
-            self._dequeue()
-            request.wake()
+        else:  # other threads of this work that ask for it go on as part of work that waits
+            self._wake_all()
 
     def _is_back(self, for_good: bool) -> None:
         self._lent -= 1
@@ -260,11 +258,11 @@ class Place:
 
     def _takes_again(self) -> bool:
         """Whether a stream that has lent its place wants it back."""
-        wants = self._is_patient and not (self.has_it or self._ended or self._lent or self._request)
+        wants = self._is_patient and not (self.has_it or self._ended or self._lent or self._requests)
         return wants and all(limiter.free > 0 for limiter in self._limits)
 
     def _enqueue(self, request: _Request) -> None:
-        self._request = request
+        self._requests.append(request)
         for limiter in self._limits:
             limiter.waiting[request] = None
         for strand in request.strands:
@@ -276,10 +274,17 @@ class Place:
             if limiter.parked and limiter.waiting:
                 _watch.over(limiter)
 
-    def _dequeue(self) -> None:
-        request, self._request = self._request, None
-        if request is None:
-            return
+    def _wake_all(self) -> bool:
+        """False if nobody is left to go on."""
+        requests, woken = list(self._requests), False
+        for request in requests:
+            self._dequeue(request)
+            request.is_alone = len(requests) == 1
+            woken = request.wake() or woken
+        return woken
+
+    def _dequeue(self, request: _Request) -> None:
+        self._requests.remove(request)
         for limiter in self._limits:
             limiter.waiting.pop(request, None)
         for strand in request.strands:
@@ -298,20 +303,19 @@ class Place:
 class _Request:
     """Somebody who waits for a place."""
 
-    __slots__ = ("is_refused", "place", "strands", "waiter")
+    __slots__ = ("is_alone", "is_refused", "place", "strands", "waiter")
 
     def __init__(self, place: Place, strand: Strand, kin: tuple[Strand, ...]) -> None:
         self.place = place
         self.strands = (strand, *kin)
         self.waiter: Any = None
+        self.is_alone = True
         self.is_refused = False
 
     def answer(self) -> None:
         """Let the work go on, if its place can be had now."""
-        if self.place._request is self and self.place._granted(self):
-            self.place._dequeue()
-            if not self.wake():
-                self.place._let_go()
+        if self in self.place._requests and self.place._granted(self) and not self.place._wake_all():
+            self.place._let_go()
 
     def refuse(self) -> None:
         self.is_refused = True
