@@ -6,17 +6,33 @@ that parallel branches stream, ``Once`` is the stream of one known value.
 A class whose values are streamed in many small pieces can define ``__concat__``, a classmethod from a
 list of chunks to their sum; ``Fold`` then calls it once instead of adding pairwise. A class with
 ``__latest__ = True`` is one each of whose chunks replaces the one before: only the last is kept. So it is
-with all classes that define no ``+``.
+with all classes that define no ``+``, plain dicts among them.
+
+A parser of JSON gives the whole object so far with each chunk. What is taken out of such a dict replaces what
+was taken out of the one before, too: ``replacing`` makes a text or list of it that does, and ``AddableDict``
+knows by ``latest`` of which keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from itertools import chain
 from typing import Any, Protocol
 
-__all__ = ["MISSING", "AddableDict", "Branch", "ChunkStream", "Fold", "Once", "add", "fold"]
+__all__ = [
+    "MISSING",
+    "AddableDict",
+    "Branch",
+    "ChunkStream",
+    "Fold",
+    "GrowingList",
+    "GrowingText",
+    "Once",
+    "add",
+    "fold",
+    "replacing",
+]
 
 
 class ChunkStream(Protocol):
@@ -46,21 +62,72 @@ MISSING: Any = _Missing()
 class AddableDict(dict[str, Any]):
     """A dict whose chunks add per key: ``{"a": "x"} + {"a": "y", "b": 1}`` is ``{"a": "xy", "b": 1}``.
 
-    None counts as nothing. Values of one key that cannot be added raise TypeError.
+    None counts as nothing. Values of one key that cannot be added raise TypeError. ``latest``: the keys whose
+    values replace those before.
 
     >>> AddableDict(a="x") + AddableDict(a="y", b=1)
     {'a': 'xy', 'b': 1}
     """
 
+    latest: frozenset[str] = frozenset()
+
+    @classmethod
+    def replacing(cls, chunk: Mapping[str, Any], values: Mapping[str, Any]) -> AddableDict:
+        """*values*, which were taken from *chunk*, as a chunk: they replace those before where those of
+        *chunk* do."""
+        new = cls(values)
+        latest = chunk.latest if isinstance(chunk, AddableDict) else frozenset(values)
+        if latest:
+            new.latest = latest
+        return new
+
     def __add__(self, other: dict[str, Any]) -> AddableDict:
         total = AddableDict(self)
+        latest = other.latest if isinstance(other, AddableDict) else ()
         for key, value in other.items():
-            mine = total.get(key)
+            mine = None if key in latest else total.get(key)
             total[key] = value if mine is None else mine if value is None else mine + value
         return total
 
     def __radd__(self, other: dict[str, Any]) -> AddableDict:
         return AddableDict(other) + self
+
+
+class GrowingText(str):
+    """A text so far in a stream: the next one replaces it, and is not added to it."""
+
+    __slots__ = ()
+    __latest__ = True
+
+    def __add__(self, other: str) -> str:
+        return other if isinstance(other, GrowingText) else super().__add__(other)
+
+    def __reduce__(self) -> Any:
+        return str, (str(self),)
+
+
+class GrowingList(list[Any]):
+    """The items of a list so far in a stream: the next such list replaces it, and is not added to it."""
+
+    __latest__ = True
+
+    def __add__(self, other: Any) -> Any:
+        return other if isinstance(other, GrowingList) else [*self, *other]
+
+
+def replacing(value: Any) -> Any:
+    """*value* as a chunk that replaces the one before; MISSING for what can be added and cannot be marked,
+    such as a number, of which a stream should give the last only.
+
+    >>> replacing("be") + replacing("bear"), replacing([1]) + replacing([1, 2]), replacing(3)
+    ('bear', [1, 2], MISSING)
+    """
+    kind = type(value)
+    if kind is str:
+        return GrowingText(value)
+    if kind is list:
+        return GrowingList(value)
+    return MISSING if hasattr(kind, "__add__") and not getattr(kind, "__latest__", False) else value
 
 
 def add(left: Any, right: Any) -> Any:
@@ -74,7 +141,9 @@ def add(left: Any, right: Any) -> Any:
     if right is None:
         return left
     if type(left) is AddableDict and isinstance(right, dict):
-        return AddableDict({**left, **{key: add(left.get(key), right[key]) for key in right}})
+        latest = right.latest if type(right) is AddableDict else ()
+        grown = {key: value if key in latest else add(left.get(key), value) for key, value in right.items()}
+        return AddableDict({**left, **grown})
     try:
         return left + right
     except TypeError:
@@ -141,7 +210,7 @@ def _join_dicts(parts: list[AddableDict]) -> AddableDict:
     folds: dict[str, Fold] = {}
     for part in parts:
         for key, value in part.items():
-            if key not in folds:
+            if key not in folds or key in part.latest:
                 folds[key] = Fold()
             folds[key].add(value)
     return AddableDict({key: total.value for key, total in folds.items()})

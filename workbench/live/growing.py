@@ -91,18 +91,21 @@ class _Dict:
     def __init__(self, first: Mapping[Any, Any]) -> None:
         self._nodes: dict[str, Any] = {}
         self.dirty = True
-        self.add(AddableDict(first))
+        self.add(first)
 
     def add(self, chunk: Any) -> bool:
         if not isinstance(chunk, dict):
             return False
+        latest = chunk.latest if isinstance(chunk, AddableDict) else ()
         for key, value in chunk.items():
             name = key_of(key)
             node = self._nodes.get(name)
-            if node is not None:
-                self._nodes[name] = _added(node, value)
-            elif len(self._nodes) < MAX_ITEMS:
-                self._nodes[name] = _node_for(value)
+            if node is None and len(self._nodes) >= MAX_ITEMS:
+                continue
+            if key in latest:
+                self._nodes[name] = _Latest(value)
+            else:
+                self._nodes[name] = _node_for(value) if node is None else _added(node, value)
         self.dirty = True
         return True
 
@@ -176,7 +179,21 @@ class _Whole:
         return own(value)
 
 
+class _Latest(_Whole):
+    """What a chunk that replaces those before gives, a text or list among others."""
+
+    def add(self, chunk: Any) -> bool:
+        try:
+            self.raw = add(self.raw, chunk)
+        except Exception:  # as above
+            self.raw = chunk
+        self.dirty = True
+        return True
+
+
 def _node_for(chunk: Any) -> Any:
+    if getattr(type(chunk), "__latest__", False):
+        return _Latest(chunk)
     if type(chunk) is AddableDict:
         return _Dict(chunk)
     if type(chunk) is list:

@@ -227,7 +227,8 @@ class LiveState:
         if entry["status"] == "waiting" and run.first_chunk is not None:
             self._set(place, "status", "streaming")
             self._set(place, "first_chunk_time", timestamp(at))
-        text = chunk_text(chunk) if place.output is None else None
+        grows = place.output is not None or getattr(type(chunk), "__latest__", False)
+        text = None if grows else chunk_text(chunk)
         if text:
             self._text(place, text)
         elif text is None and chunk is not None:

@@ -181,7 +181,7 @@ class ParsedBeside(Runnable[Any, Any]):
         async with aclosing(source):
             async for chunk in source:
                 total.add(chunk)
-                yield AddableDict(chunk)
+                yield AddableDict.replacing(chunk, chunk)
         yield AddableDict(await self._parsed(total.value["raw"], scope))
 
     async def _parsed(self, raw: Any, scope: AnyScope) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from ..engine.chunks import MISSING, ChunkStream, Fold
+from ..engine.chunks import MISSING, ChunkStream, Fold, replacing
 from ..engine.modes import AnyScope
 from ..errors import OutputParserError
 from ..messages import AnyMessage, BaseMessage
@@ -30,7 +30,6 @@ __all__ = [
     "BaseOutputParser",
     "BaseTransformOutputParser",
     "GrowingJsonParser",
-    "GrowingList",
     "GrowingReader",
     "Outputs",
     "StrOutputParser",
@@ -180,15 +179,6 @@ class GrowingReader(Protocol):
     def finish(self) -> Any: ...
 
 
-class GrowingList(list[Any]):
-    """The items of a list so far in a stream: the next such list replaces it, and is not added to it."""
-
-    __latest__ = True
-
-    def __add__(self, other: Any) -> Any:
-        return other if isinstance(other, GrowingList) else [*self, *other]
-
-
 class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):
     """A parser whose output grows with the stream; the last is that for the whole. *diff*: a stream
     gives the difference of each output to the one before (``_diff``) in its place.
@@ -216,9 +206,17 @@ class BaseCumulativeTransformOutputParser(BaseOutputParser[T], Generic[T]):
         __tracebackhide__ = True
         reader = None if self._blocks else self._reader()
         chunks = self._read(reader, source) if reader is not None else self._asked_again(source, scope)
+        last: Any = MISSING
         async with aclosing(chunks):
             async for chunk in chunks:
-                yield GrowingList(chunk) if type(chunk) is list and not self.diff else chunk
+                grown = chunk if self.diff else replacing(chunk)
+                if grown is MISSING:
+                    last = chunk
+                else:
+                    last = MISSING
+                    yield grown
+            if last is not MISSING:
+                yield last
 
     async def _read(self, reader: GrowingReader, source: ChunkStream) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..engine.chunks import AddableDict, ChunkStream, Fold, Once
+from ..engine.chunks import MISSING, AddableDict, ChunkStream, Fold, Once, replacing
 from ..engine.modes import AnyScope, Tee
 from ..text.excerpts import typed_repr
 from .base import Runnable
@@ -139,7 +139,7 @@ class RunnableAssign(Runnable[dict[str, Any], dict[str, Any]]):
                 _check_dict(self, chunk)
                 kept = {key: value for key, value in chunk.items() if key not in self.mapper.steps}
                 if kept:
-                    yield AddableDict(kept)
+                    yield AddableDict.replacing(chunk, kept)
             if not self.mapper.steps:
                 return
             async with aclosing(self.mapper._pipe(second, scope, None, **kwargs)) as chunks:
@@ -178,21 +178,31 @@ class RunnablePick(Runnable[dict[str, Any], Any]):
         _check_dict(self, input)
         if isinstance(self.keys, str):
             return input.get(self.keys)
-        picked = {key: input[key] for key in self.keys if key in input}
-        return AddableDict(picked) if picked else None
+        return {key: input[key] for key in self.keys if key in input} or None
 
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
-        picked = self._pick(input)
-        return dict(picked) if isinstance(picked, AddableDict) else picked
+        return self._pick(input)
 
     async def _transform(
         self, source: ChunkStream, scope: AnyScope, **kwargs: Any
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
+        last: Any = MISSING
         async with aclosing(source):
             async for chunk in source:
-                if (picked := self._pick(chunk)) is not None:
+                if (picked := self._pick(chunk)) is None:
+                    continue
+                last = MISSING
+                if not isinstance(self.keys, str):
+                    yield AddableDict.replacing(chunk, picked)
+                elif isinstance(chunk, AddableDict) and self.keys not in chunk.latest:
                     yield picked
+                elif (grown := replacing(picked)) is not MISSING:
+                    yield grown
+                else:
+                    last = picked
+            if last is not MISSING:
+                yield last
 
 
 def _check_dict(step: Runnable[Any, Any], input: Any) -> None:

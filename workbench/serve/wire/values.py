@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from ...engine.chunks import AddableDict
+from ...engine.chunks import AddableDict, GrowingList, GrowingText, replacing
 from ...messages import (
     AIMessage,
     AIMessageChunk,
@@ -74,12 +74,16 @@ def to_wire(value: Any, *, typed: bool = False, strict: bool = False) -> Any:
             key if type(key) is str else str(key): to_wire(item, typed=typed, strict=strict)
             for key, item in value.items()
         }
-        if typed and (kind is AddableDict or MARK in pairs):
-            return {MARK: "adds" if kind is AddableDict else "dict", "value": pairs}
-        return pairs
+        if typed and isinstance(value, AddableDict) and kind is AddableDict:
+            latest = {"latest": sorted(value.latest)} if value.latest else {}
+            return {MARK: "adds", "value": pairs, **latest}
+        return {MARK: "dict", "value": pairs} if typed and MARK in pairs else pairs
+    if kind is GrowingText:
+        return {MARK: "grows", "value": str(value)} if typed else str(value)
     if isinstance(value, list | tuple | set | frozenset):
         items = [to_wire(item, typed=typed, strict=strict) for item in value]
-        return {MARK: "tuple", "value": items} if typed and kind is tuple else items
+        mark = _MARKS.get(kind) if typed else None
+        return items if mark is None else {MARK: mark, "value": items}
     if isinstance(value, BaseModel):
         return _object(value, typed, strict)
     return _other(value, strict)
@@ -99,8 +103,15 @@ def from_wire(value: Any, *, typed: bool = False) -> Any:
         inner = value.get("value")
         if value[MARK] == "tuple":
             return tuple(from_wire(inner, typed=True))
+        if value[MARK] == "grows":
+            return replacing(from_wire(inner, typed=True))
         plain = {key: from_wire(item, typed=True) for key, item in (inner or {}).items()}
-        return AddableDict(plain) if value[MARK] == "adds" else plain
+        if value[MARK] != "adds":
+            return plain
+        adds = AddableDict(plain)
+        if "latest" in value:
+            adds.latest = frozenset(value["latest"])
+        return adds
     fields = {key: from_wire(item, typed=typed) for key, item in value.items()}
     known = _KINDS.get(name) if isinstance(name := value.get("type"), str) else None
     if known is None:
@@ -113,12 +124,16 @@ def from_wire(value: Any, *, typed: bool = False) -> Any:
         return fields
 
 
+_MARKS: dict[Any, str] = {tuple: "tuple", GrowingList: "grows"}
+_PLAIN = (str, dict, int, float, bool, tuple, list, GrowingText, GrowingList)
+
+
 def adds_up(chunk: Any) -> bool:
     """Whether a chunk adds up at the other end as it does here."""
     kind = type(chunk)
     if kind is AddableDict:
         return all(map(adds_up, chunk.values()))
-    return chunk is None or kind in (str, dict, int, float, bool, tuple, list) or kind in _CHUNKS
+    return chunk is None or kind in _PLAIN or kind in _CHUNKS
 
 
 def dumps(data: Any) -> str:

@@ -39,9 +39,10 @@ class OutputOperations:
             ops.append({**_WHOLE, "value": chunk})
 
     def _add_keys(self, sums: dict[str, _Sums], chunk: dict[str, Any], ops: list[Op]) -> None:
+        latest = chunk.latest if isinstance(chunk, AddableDict) else ()
         for key, value in chunk.items():
             path = f"/final_output/{escape(str(key))}"
-            if key not in sums:
+            if key not in sums or key in latest:
                 sums[key] = _Sums(value)
                 ops.append({"op": "add", "path": path, "value": value})
             elif sums[key].add(value):
