@@ -90,7 +90,8 @@ class Scope:
 
     ``limits`` are those that its leaf calls work under (see ``places``). ``held`` is the place of the
     function that runs in it, ``lent`` that of the function that made this public call. ``kin``: the threads
-    or tasks that wait for its work. ``apart`` is set where a synchronous call holds up an event loop."""
+    or tasks that wait for its work. ``apart`` is set where a synchronous call holds up an event loop.
+    ``within``: a runnable whose override called ``super()``, and which of its overrides wait for that."""
 
     __slots__ = (
         "apart",
@@ -108,6 +109,7 @@ class Scope:
         "settings",
         "stop",
         "wants_tokens",
+        "within",
     )
 
     blocking: ClassVar[bool] = True
@@ -127,13 +129,14 @@ class Scope:
     settings: CallSettings
     stop: Stop | None
     wants_tokens: bool
+    within: tuple[Any, frozenset[str]] | None
 
     def __init__(self) -> None:
         self.observers = ()
         self.run = self.run_name = self.run_id = None
         self.settings = _DEFAULTS
         self.limits = self.kin = ()
-        self.apart = self.stop = self.held = self.lent = self.gate = self.item = None
+        self.apart = self.stop = self.held = self.lent = self.gate = self.item = self.within = None
         self.wants_tokens = False
         self.plain = True
 
@@ -151,6 +154,7 @@ class Scope:
         new.lent = self.lent
         new.kin = self.kin
         new.apart = self.apart
+        new.within = self.within
         new.gate = self.gate
         new.wants_tokens = self.wants_tokens
         new.plain = False
@@ -271,7 +275,7 @@ class Scope:
             None if self.blocking else (),
         )
         inner.run.item = self.item
-        inner.run_name = inner.run_id = inner.item = inner.held = None
+        inner.run_name = inner.run_id = inner.item = inner.held = inner.within = None
         return inner
 
     def as_config(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ..text.excerpts import typed_repr
 from .batch import BatchCall
 from .failures import explain
 from .observed_streams import called, observed
-from .overrides import resolve_overrides
+from .overrides import call_above, resolve_overrides, stream_above
 from .provided import provided
 from .sources import AsyncIteratorSource, IteratorSource
 
@@ -69,9 +69,6 @@ class Runnable(Generic[Input, Output]):
     run_type: ClassVar[str] = "chain"
 
     _overrides: ClassVar[frozenset[str]] = frozenset()
-    _native_invoke: ClassVar[Callable[..., Any]]
-    _native_transform: ClassVar[Callable[..., Any]]
-    _has_native: ClassVar[tuple[bool, bool]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -100,9 +97,9 @@ class Runnable(Generic[Input, Output]):
         """The output for one input. ``kwargs`` go to the first step's own call."""
         __tracebackhide__ = True
         scope = Blocking.enter(config)
-        work = self._native_invoke if self._is_super_call("invoke") else self._call_step
+        work = self._work_of("invoke", input, scope, kwargs)
         try:
-            return drive(scope.called_from(scope.lent, work(input, scope, **kwargs)))  # type: ignore[no-any-return]
+            return drive(scope.called_from(scope.lent, work))  # type: ignore[no-any-return]
         except Exception as error:
             explain(error)
             raise
@@ -111,9 +108,9 @@ class Runnable(Generic[Input, Output]):
         """``invoke`` on the running event loop; synchronous user code runs in worker threads."""
         __tracebackhide__ = True
         scope = EventLoop.enter(config)
-        work = self._native_invoke if self._is_super_call("ainvoke") else self._call_step
+        work = self._work_of("ainvoke", input, scope, kwargs)
         try:
-            return await scope.called_from(scope.lent, work(input, scope, **kwargs))
+            return await scope.called_from(scope.lent, work)
         except Exception as error:
             explain(error)
             raise
@@ -125,34 +122,46 @@ class Runnable(Generic[Input, Output]):
 
         Closing the iterator, or leaving a ``for`` over it, stops the work at once.
         """
-        return self._chunks(Once(input), config, self._is_super_call("stream"), kwargs)
+        return self._chunks(Once(input), config, "stream", kwargs)
 
     def astream(
         self, input: Input, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Output]:
         """``stream`` on the running event loop. Use ``contextlib.aclosing`` around it where you may leave
         it early, as with every asynchronous generator."""
-        return self._achunks(Once(input), config, self._is_super_call("astream"), kwargs)
+        return self._achunks(Once(input), config, "astream", kwargs)
 
     def transform(
         self, input: Iterator[Input], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Output]:
         """Chunks of output from chunks of input."""
-        return self._chunks(IteratorSource(input), config, self._is_super_call("transform"), kwargs)
+        return self._chunks(IteratorSource(input), config, "transform", kwargs)
 
     def atransform(
         self, input: AsyncIterator[Input], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Output]:
         """``transform`` on the running event loop."""
         source = input if hasattr(input, "aclose") else AsyncIteratorSource(input)
-        return self._achunks(source, config, self._is_super_call("atransform"), kwargs)  # type: ignore[arg-type]
+        return self._achunks(source, config, "atransform", kwargs)  # type: ignore[arg-type]
+
+    def _work_of(self, method: str, input: Any, scope: AnyScope, kwargs: dict[str, Any]) -> Any:
+        if method in self._overrides:  # called through super(), in the run of the override
+            return call_above(self, method, input, scope, kwargs)
+        return self._call_step(input, scope, **kwargs)
+
+    def _stream_of(
+        self, method: str, source: ChunkStream, scope: AnyScope, kwargs: dict[str, Any]
+    ) -> ChunkStream:
+        if method in self._overrides:
+            return stream_above(self, method, source, scope, kwargs)
+        return self._pipe(source, scope, **kwargs)
 
     def _chunks(
-        self, source: ChunkStream, config: RunnableConfig | None, is_super: bool, kwargs: dict[str, Any]
+        self, source: ChunkStream, config: RunnableConfig | None, method: str, kwargs: dict[str, Any]
     ) -> Iterator[Output]:
         __tracebackhide__ = True
         scope = Blocking.enter(config)
-        chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
+        chunks = self._stream_of(method, source, scope, kwargs)
         try:
             yield from drive_stream(scope.read_from(scope.lent, chunks))
         except Exception as error:
@@ -160,11 +169,11 @@ class Runnable(Generic[Input, Output]):
             raise
 
     async def _achunks(
-        self, source: ChunkStream, config: RunnableConfig | None, is_super: bool, kwargs: dict[str, Any]
+        self, source: ChunkStream, config: RunnableConfig | None, method: str, kwargs: dict[str, Any]
     ) -> AsyncIterator[Output]:
         __tracebackhide__ = True
         scope = EventLoop.enter(config)
-        chunks = (self._native_transform if is_super else self._pipe)(source, scope, **kwargs)
+        chunks = self._stream_of(method, source, scope, kwargs)
         try:
             async with aclosing(scope.read_from(scope.lent, chunks)) as stream:
                 async for chunk in stream:
@@ -283,7 +292,7 @@ class Runnable(Generic[Input, Output]):
 
         keep = Filter(include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags)
         return astream_log(
-            lambda observer: self._achunks(Once(input), _observed_by(observer, config), False, kwargs),
+            lambda observer: self._achunks(Once(input), _observed_by(observer, config), "", kwargs),
             keep,
             diff=diff,
             with_streamed_output_list=with_streamed_output_list,
@@ -309,7 +318,7 @@ class Runnable(Generic[Input, Output]):
         from ..tracing.log.stream import stream_log
 
         return stream_log(
-            lambda observer: self._chunks(Once(input), _observed_by(observer, config), False, kwargs),
+            lambda observer: self._chunks(Once(input), _observed_by(observer, config), "", kwargs),
             Filter(include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags),
             diff=diff,
             with_streamed_output_list=with_streamed_output_list,
@@ -342,7 +351,7 @@ class Runnable(Generic[Input, Output]):
         from ..tracing.filters import EventFilter
 
         return astream_events(
-            lambda observer: self._achunks(Once(input), _observed_by(observer, config), False, kwargs),
+            lambda observer: self._achunks(Once(input), _observed_by(observer, config), "", kwargs),
             EventFilter(
                 include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
             ),
@@ -368,7 +377,7 @@ class Runnable(Generic[Input, Output]):
         from ..tracing.filters import EventFilter
 
         return stream_events(
-            lambda observer: self._chunks(Once(input), _observed_by(observer, config), False, kwargs),
+            lambda observer: self._chunks(Once(input), _observed_by(observer, config), "", kwargs),
             EventFilter(
                 include_names, include_types, include_tags, exclude_names, exclude_types, exclude_tags
             ),
@@ -722,16 +731,8 @@ class Runnable(Generic[Input, Output]):
         none)."""
         return None
 
-    def _is_super_call(self, method: str) -> bool:
-        """Whether a subclass that overrides *method* reached the base's through ``super()``."""
-        return method in self._overrides
-
     def __repr__(self) -> str:
         return f"{self.get_name()}()"
-
-
-Runnable._native_invoke = Runnable._invoke
-Runnable._native_transform = Runnable._transform
 
 
 def coerce(thing: Any) -> Runnable[Any, Any]:

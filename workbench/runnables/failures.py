@@ -13,7 +13,7 @@ __all__ = ["explain", "failed_path"]
 
 _ENTRIES = {
     **dict.fromkeys(("_call_step", "_invoke", "_transform", "_through", "_chunks", "_achunks"), "self"),
-    **dict.fromkeys(("_invoke_override", "_transform_override"), "self"),
+    **dict.fromkeys(("_invoke_override", "_transform_override", "_call_at", "_stream_at"), "self"),
     **dict.fromkeys(("observed", "called"), "step"),
 }
 """Functions in whose frames a step works, and the local variable that holds it."""
