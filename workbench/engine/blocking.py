@@ -12,7 +12,7 @@ from .drive import drive_stream
 from .limits import ThreadWaiter
 from .places import strand_of_thread
 from .scope import Scope, current
-from .user_code import as_current, close, needs_loop
+from .user_code import as_current, close, needs_loop, stopped
 from .worker_pool import Pool, Pumps, ThreadLock
 
 __all__ = ["BATCH_WIDTH", "Blocking"]
@@ -40,7 +40,10 @@ class Blocking(Scope):
         if is_async:
             raise needs_loop(fn)
         if self.plain:
-            return fn(*args, **kwargs)
+            try:
+                return fn(*args, **kwargs)
+            except (StopIteration, StopAsyncIteration) as error:
+                raise stopped(fn, error) from error
         self.check_stop()
         scope = self.leaf()
         place = scope.held
@@ -49,6 +52,8 @@ class Blocking(Scope):
         token = current.set(scope)
         try:
             return fn(*args, **kwargs)
+        except (StopIteration, StopAsyncIteration) as error:
+            raise stopped(fn, error) from error
         finally:
             current.reset(token)
             if place is not None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Seque
 from contextlib import aclosing
 from itertools import count
 from time import perf_counter
+from types import CoroutineType
 from typing import Any, TypeVar
 
 from . import threads
@@ -18,7 +19,7 @@ from .places import waiting_for
 from .scope import Scope, current
 from .tasks import end_tasks
 from .threaded_steps import Puller, ThreadedSteps, strand_of_task
-from .user_code import AHEAD, as_current, context_of
+from .user_code import AHEAD, as_current, context_of, stopped
 
 __all__ = ["EventLoop"]
 
@@ -49,7 +50,10 @@ class EventLoop(Scope):
         still runs stop at their next step."""
         __tracebackhide__ = True
         if self.plain and is_async:
-            return await fn(*args, **kwargs)
+            try:
+                return await fn(*args, **kwargs)
+            except (StopIteration, StopAsyncIteration) as error:
+                raise stopped(fn, error) from error
         scope = self.leaf()
         place = scope.held
         if place is not None:
@@ -59,6 +63,8 @@ class EventLoop(Scope):
         token = current.set(scope)
         try:
             return await fn(*args, **kwargs)
+        except (StopIteration, StopAsyncIteration) as error:
+            raise stopped(fn, error) from error
         finally:
             current.reset(token)
             if place is not None:
@@ -97,9 +103,8 @@ class EventLoop(Scope):
             try:
                 if not work.is_left:  # else given up before a thread was free for it
                     result = context.run(fn, *args, **kwargs)
-            except StopIteration as stopped:  # a future cannot carry it
-                error = RuntimeError(f"{fn!r} raised StopIteration")
-                error.__cause__ = stopped
+            except (StopIteration, StopAsyncIteration) as raised:
+                error = stopped(fn, raised)
             except BaseException as raised:
                 error = raised
             work.is_over = True
@@ -116,7 +121,7 @@ class EventLoop(Scope):
             raise
         finally:
             stop.leave()
-        if asyncio.iscoroutine(result):  # `lambda x: an_async_function(x)`
+        if type(result) is CoroutineType:  # `lambda x: an_async_function(x)`; a generator is none
             token = current.set(self)
             try:
                 return await result
@@ -156,7 +161,7 @@ class EventLoop(Scope):
                 await self.wait_for(place)
             with as_current(self) if not self.plain else contextlib.nullcontext():
                 items = fn(*args, **kwargs)
-                if asyncio.iscoroutine(items):  # an async function that returns an async iterator
+                if type(items) is CoroutineType:  # an async function that returns an async iterator
                     items = await items
                 items = aiter(items)
             if self.plain:

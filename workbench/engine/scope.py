@@ -322,7 +322,10 @@ class Scope:
         """Do *work* that the function of *place* waits for; others may use the place meanwhile."""
         __tracebackhide__ = True
         if place is None:
-            return await work
+            try:
+                return await work
+            except StopAsyncIteration as error:
+                raise RuntimeError("a step raised StopAsyncIteration") from error
         place.lend()
         try:
             result = await work

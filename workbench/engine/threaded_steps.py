@@ -16,7 +16,7 @@ from .limits import Stop, ThreadWaiter
 from .places import Place, strand_of_thread
 from .scope import Scope
 from .tasks import wait_for_all
-from .user_code import AHEAD, close, context_of, in_context
+from .user_code import AHEAD, close, context_of, in_context, stopped
 
 __all__ = ["Puller", "ThreadedSteps", "strand_of_task"]
 
@@ -119,6 +119,8 @@ class ThreadedSteps:
                     break
                 self._tell(self._arrived, item)
                 self._have_place()
+        except (StopIteration, StopAsyncIteration) as raised:
+            error = stopped(fn, raised)
         except BaseException as raised:
             error = raised
         finally:

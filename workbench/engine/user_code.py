@@ -8,7 +8,7 @@ from typing import Any
 
 from .scope import Scope, current
 
-__all__ = ["AHEAD", "as_current", "close", "context_of", "in_context", "needs_loop"]
+__all__ = ["AHEAD", "as_current", "close", "context_of", "in_context", "needs_loop", "stopped"]
 
 AHEAD = 8
 """Chunks that branches and generator threads may produce before their reader takes them."""
@@ -42,6 +42,14 @@ def in_context(context: Context, job: Callable[[], None]) -> Callable[[], None]:
 def close(items: Any) -> None:
     if (close := getattr(items, "close", None)) is not None:
         close()
+
+
+def stopped(fn: Callable[..., Any], error: BaseException) -> RuntimeError:
+    """An error for StopIteration or StopAsyncIteration from user code: to whoever waits they would mean that
+    a stream is over."""
+    new = RuntimeError(f"{getattr(fn, '__qualname__', fn)} raised {type(error).__name__}")
+    new.__cause__ = error
+    return new
 
 
 def needs_loop(fn: Callable[..., Any]) -> TypeError:

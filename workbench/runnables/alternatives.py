@@ -7,8 +7,14 @@ from typing import Any, TypeVar
 
 from ..engine.modes import AnyScope
 from .base import Runnable, coerce
-from .configurable import DynamicRunnable
-from .configurable_specs import ConfigurableField, ConfigurableFieldSpec, literal, unique_specs
+from .configurable import DynamicRunnable, with_those_it_has
+from .configurable_specs import (
+    AnyConfigurableField,
+    ConfigurableField,
+    ConfigurableFieldSpec,
+    literal,
+    unique_specs,
+)
 
 __all__ = ["RunnableConfigurableAlternatives"]
 
@@ -102,6 +108,22 @@ class RunnableConfigurableAlternatives(DynamicRunnable[Input, Output]):
         if not isinstance(step, Runnable):
             step = self.alternatives[key] = coerce(step())
         return step
+
+    def configurable_fields(self, **fields: AnyConfigurableField) -> Runnable[Input, Output]:
+        """The fields of the default one, and of the alternatives that have them."""
+
+        def with_fields(step: Any) -> Any:
+            if isinstance(step, Runnable):
+                return with_those_it_has(step, fields)
+            return lambda: with_those_it_has(coerce(step()), fields)
+
+        return RunnableConfigurableAlternatives(
+            self.which,
+            self.default.configurable_fields(**fields),
+            {key: with_fields(step) for key, step in self.alternatives.items()},
+            default_key=self.default_key,
+            prefix_keys=self.prefix_keys,
+        )
 
     def __repr__(self) -> str:
         others = ", ".join(self.alternatives)

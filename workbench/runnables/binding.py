@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from types import MethodType
@@ -15,6 +14,7 @@ from ..engine.places import Limiter
 from ..engine.secrets import masked
 from .base import Runnable, coerce
 from .configurable_specs import AnyConfigurableField
+from .made_of import made_of, makes_runnables
 from .signatures import accepts
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class RunnableBinding(Runnable[Input, Output]):
     """What ``bind``, ``with_config``, ``with_listeners`` and ``with_types`` return.
 
     Attributes and methods of the bound one pass through; a method that takes ``config`` gets the bound
-    config. The factories are called for every call, in order; their results are merged onto ``config``.
+    config, and what a method makes (``bind_tools``) keeps what is bound. The factories are called for every
+    call, in order; their results are merged onto ``config``.
 
     >>> from workbench import RunnableLambda
     >>> def add(number, to=0):
@@ -73,6 +74,14 @@ class RunnableBinding(Runnable[Input, Output]):
         if self._limiter is not None and new.config.get("max_concurrency") == self._limiter.limit:
             new._limiter = self._limiter  # what is bound to one runnable limits all that is made of it
         return new
+
+    def _and(self, other: RunnableBinding[Any, Any]) -> Self:
+        """With what *other* binds on top."""
+        return self._with(
+            kwargs={**self.kwargs, **other.kwargs},
+            config={**self.config, **other.config},
+            config_factories=[*self.config_factories, *other.config_factories],
+        )
 
     def bind(self, **kwargs: Any) -> Self:
         return self._with(kwargs={**self.kwargs, **kwargs})
@@ -143,15 +152,20 @@ class RunnableBinding(Runnable[Input, Output]):
         if name.startswith("__") or name == "bound":
             raise AttributeError(name)
         attribute = getattr(self.bound, name)
-        if not self.config or not inspect.ismethod(attribute) or not accepts(attribute, "config"):
+        if not makes_runnables(attribute, self.bound):
             return attribute
+        takes_config = bool(self.config) and accepts(attribute, "config")
 
         @wraps(attribute)
-        def configured(_: Any, *args: Any, **kwargs: Any) -> Any:
-            config = merge_configs(self.config, kwargs.pop("config", None))
-            return attribute(*args, config=config, **kwargs)
+        def called(_: Any, *args: Any, **kwargs: Any) -> Any:
+            if takes_config:
+                kwargs["config"] = merge_configs(self.config, kwargs.get("config"))
+            made = attribute(*args, **kwargs)
+            if not isinstance(made, Runnable):
+                return made
+            return made_of(made, self.bound, self) or self._with(bound=made)
 
-        return MethodType(configured, self)  # a method again: the next wrapper looks for one
+        return MethodType(called, self)  # a method again: the next wrapper looks for one
 
     def __repr__(self) -> str:
         extras = masked({**self.kwargs, **({"config": self.config} if self.config else {})})

@@ -3,8 +3,8 @@ that are chosen as a whole (see ``alternatives``): no runs of their own."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from types import MethodType
 from typing import Any, TypeVar
@@ -25,8 +25,9 @@ from .configurable_specs import (
     literal,
     unique_specs,
 )
+from .made_of import made_of, makes_runnables
 
-__all__ = ["DynamicRunnable", "RunnableConfigurableFields"]
+__all__ = ["DynamicRunnable", "RunnableConfigurableFields", "with_those_it_has"]
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
@@ -37,7 +38,8 @@ _KEPT = 16
 
 class DynamicRunnable(Runnable[Input, Output]):
     """A runnable that stands for others: the config of a call selects one. Attributes are those of the
-    default one; a method that is given ``config=`` is called on the one that the config selects."""
+    default one, and what a method of it makes (``bind_tools``) stands for others, too; a method that is given
+    ``config=`` is called on the one that the config selects."""
 
     default: Runnable[Input, Output]
 
@@ -79,13 +81,14 @@ class DynamicRunnable(Runnable[Input, Output]):
         if name.startswith("__") or name == "default":
             raise AttributeError(name)
         attribute = getattr(self.default, name)
-        if not inspect.ismethod(attribute):
+        if not makes_runnables(attribute, self.default):
             return attribute
 
         @wraps(attribute)
         def on_the_prepared(_: Any, *args: Any, **kwargs: Any) -> Any:
             if kwargs.get("config") is None:
-                return attribute(*args, **kwargs)
+                made = attribute(*args, **kwargs)
+                return (made_of(made, self.default, self) or made) if isinstance(made, Runnable) else made
             step, kwargs["config"] = self.prepare(kwargs["config"])
             return getattr(step, name)(*args, **kwargs)
 
@@ -174,3 +177,13 @@ class RunnableConfigurableFields(DynamicRunnable[Input, Output]):
 
     def __repr__(self) -> str:
         return f"{self.default!r}.configurable_fields({', '.join(self.fields)})"
+
+
+def with_those_it_has(
+    step: Runnable[Any, Any], fields: Mapping[str, AnyConfigurableField]
+) -> Runnable[Any, Any]:
+    """*step* with those of *fields* that it has: one of several that stand for each other."""
+    for name, field in fields.items():
+        with suppress(TypeError, ValueError):
+            step = step.configurable_fields(**{name: field})
+    return step

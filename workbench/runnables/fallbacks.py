@@ -13,6 +13,8 @@ from ..engine.chunks import MISSING, ChunkStream, Once, fold
 from ..engine.modes import AnyScope
 from ..text.excerpts import typed_repr
 from .base import Runnable, coerce
+from .configurable import with_those_it_has
+from .configurable_specs import AnyConfigurableField
 
 __all__ = ["RunnableWithFallbacks"]
 
@@ -125,6 +127,16 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
             )
 
         return MethodType(on_all, self)  # a method again: the next wrapper looks for one
+
+    def configurable_fields(self, **fields: AnyConfigurableField) -> RunnableWithFallbacks[Input, Output]:
+        """The fields of the first one, and of the fallbacks that have them."""
+        return RunnableWithFallbacks(
+            self.runnable.configurable_fields(**fields),
+            [with_those_it_has(fallback, fields) for fallback in self.fallbacks],
+            exceptions_to_handle=self.exceptions_to_handle,
+            exception_key=self.exception_key,
+            name=self.name,
+        )
 
     def __repr__(self) -> str:
         return f"{self.runnable!r}.with_fallbacks({self.fallbacks!r})"

@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from ..engine import threads
@@ -39,8 +40,26 @@ def listening(
         for kind, name in _NAMES.items()
         if (listener := listeners.get(name)) is not None
     }
-    observer = _AsyncOwnRun if asynchronous else _OwnRun
-    return lambda config: {"callbacks": [observer(by_kind, config)]}
+    return _Listening(by_kind, asynchronous)
+
+
+class _Listening:
+    """The function: a class, so that it can be pickled."""
+
+    def __init__(self, listeners: Mapping[str, Callable[..., Any]], asynchronous: bool) -> None:
+        self._listeners = listeners
+        self._observer = _AsyncOwnRun if asynchronous else _OwnRun
+
+    def __call__(self, config: RunnableConfig) -> RunnableConfig:
+        return {"callbacks": [self._observer(self._listeners, config)]}
+
+
+def _with_run(listener: Callable[..., Any], run: Run, config: RunnableConfig) -> Any:
+    return listener(run)
+
+
+def _with_run_and_keyword(listener: Callable[..., Any], run: Run, config: RunnableConfig) -> Any:
+    return listener(run, config=config)
 
 
 class _OwnRun:
@@ -101,12 +120,12 @@ def _checked(name: str, listener: Callable[..., Any], asynchronous: bool) -> Cal
     try:
         parameters = list(inspect.signature(listener).parameters.values())
     except (TypeError, ValueError):  # some builtins have none
-        return lambda run, config: listener(run)
+        return partial(_with_run, listener)
     if len([p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]) > 1:
         return listener
     if any(p.name == "config" and p.kind is p.KEYWORD_ONLY for p in parameters):
-        return lambda run, config: listener(run, config=config)
-    return lambda run, config: listener(run)
+        return partial(_with_run_and_keyword, listener)
+    return partial(_with_run, listener)
 
 
 def _run_in_thread(coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -5,7 +5,7 @@ A *level* is what there is to do the work: the forms that are overridden, and th
 generator of a combinator (``_invoke``, ``_transform``).
 
 ``super().ainvoke(...)`` does what ``ainvoke`` would do if the classes above were all there is. Where they
-define nothing, it does what the other forms of the class itself do: ``ainvoke`` then calls its own ``invoke``.
+define nothing, it does what the other forms of the class itself do: ``ainvoke`` calls its own ``invoke``.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ class RunnablePick(Runnable[dict[str, Any], Any]):
         self, source: ChunkStream, scope: AnyScope, **kwargs: Any
     ) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
-        last: Any = MISSING
+        last: Any = None  # of a dict without the key
         async with aclosing(source):
             async for chunk in source:
                 if (picked := self._pick(chunk)) is None:

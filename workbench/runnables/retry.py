@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import wraps
+from types import MethodType
 from typing import Any, TypedDict, TypeVar
 
 from ..engine.chunks import ChunkStream, Fold, Once
 from ..engine.modes import AnyScope
 from .base import Runnable, coerce
+from .configurable_specs import AnyConfigurableField
+from .made_of import made_of, makes_runnables
 
 __all__ = ["ExponentialJitterParams", "RunnableRetry"]
 
@@ -46,7 +50,8 @@ class RunnableRetry(Runnable[Input, Output]):
 
     A stream is repeated as long as it has not given a chunk, since a chunk cannot be taken back; input chunks
     that were taken by then are given again, added up. In a batch each input is retried on its own. While
-    it waits it holds no place under ``max_concurrency``, and it can be cancelled.
+    it waits it holds no place under ``max_concurrency``, and it can be cancelled. Attributes are those of
+    what it repeats; what a method of that makes (``bind_tools``) is retried, too.
 
     >>> from workbench import FakeChatModel
     >>> flaky = FakeChatModel(responses=[ConnectionError("no route to the server"), "a bear"])
@@ -73,8 +78,36 @@ class RunnableRetry(Runnable[Input, Output]):
         self.wait_exponential_jitter = wait_exponential_jitter
         self.exponential_jitter_params = exponential_jitter_params
         self.max_attempt_number = max_attempt_number
-        self._retries = _predicate(retry_exception_types)
+        self._kinds, self._predicate = _checked(retry_exception_types)
         self._wait = _complete(exponential_jitter_params or {})
+
+    def _with(self, bound: Runnable[Input, Output]) -> RunnableRetry[Input, Output]:
+        return RunnableRetry(
+            bound,
+            retry_exception_types=self.retry_exception_types,
+            wait_exponential_jitter=self.wait_exponential_jitter,
+            exponential_jitter_params=self.exponential_jitter_params,
+            max_attempt_number=self.max_attempt_number,
+        )
+
+    def configurable_fields(self, **fields: AnyConfigurableField) -> RunnableRetry[Input, Output]:
+        return self._with(self.bound.configurable_fields(**fields))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "bound":
+            raise AttributeError(name)
+        attribute = getattr(self.bound, name)
+        if not makes_runnables(attribute, self.bound):
+            return attribute
+
+        @wraps(attribute)
+        def retried(_: Any, *args: Any, **kwargs: Any) -> Any:
+            made = attribute(*args, **kwargs)
+            if not isinstance(made, Runnable):
+                return made
+            return made_of(made, self.bound, self) or self._with(made)
+
+        return MethodType(retried, self)  # a method again: the next wrapper looks for one
 
     def get_name(self, suffix: str | None = None, *, name: str | None = None) -> str:
         return self.bound.get_name(suffix, name=name or self.name)
@@ -123,7 +156,9 @@ class RunnableRetry(Runnable[Input, Output]):
                 given = Once(await taken.whole())
 
     def _goes_on(self, attempt: int, error: Exception) -> bool:
-        return attempt < self.max_attempt_number and self._retries(error)
+        if attempt >= self.max_attempt_number:
+            return False
+        return isinstance(error, self._kinds) if self._predicate is None else bool(self._predicate(error))
 
     async def _rest(self, attempt: int, scope: AnyScope) -> None:
         scope.check_stop()
@@ -173,15 +208,15 @@ class _Taken:
         return self._total.value
 
 
-def _predicate(given: object) -> Callable[[BaseException], bool]:
-    """Whether to retry after an error, from exception types or a function."""
+def _checked(
+    given: object,
+) -> tuple[tuple[type[BaseException], ...], Callable[[BaseException], bool] | None]:
+    """The exception types to retry after, or the function that decides."""
     types = given if isinstance(given, (tuple, list)) else (given,)
     if types and all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in types):
-        kinds = tuple(types)
-        return lambda error: isinstance(error, kinds)
+        return tuple(types), None
     if callable(given) and not isinstance(given, type):
-        predicate = given
-        return lambda error: isinstance(error, Exception) and bool(predicate(error))
+        return (), given
     raise TypeError(
         "with_retry: expected retry_if_exception_type to be a tuple of exception types or a function from "
         f"an exception to a bool, got {given!r:.80}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.user_code import stopped
+
 __all__ = ["AsyncIteratorSource", "IteratorSource"]
 
 
@@ -17,8 +19,11 @@ class IteratorSource:
         return self
 
     async def __anext__(self) -> Any:
-        for item in self._items:
-            return item
+        try:
+            for item in self._items:
+                return item
+        except StopAsyncIteration as error:  # of the user's own
+            raise stopped(type(self._items).__next__, error) from error
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
