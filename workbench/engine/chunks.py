@@ -29,8 +29,10 @@ __all__ = [
     "GrowingList",
     "GrowingText",
     "Once",
+    "RecordedFold",
     "add",
     "fold",
+    "is_text_empty",
     "replacing",
 ]
 
@@ -185,18 +187,53 @@ class Fold:
         """The sum so far; None for an empty stream."""
         parts = self._parts
         if len(parts) > 1:
-            self._parts = [_join(self._kind, parts)]
+            self._parts = [_join(self._kind, parts, type(self))]
             self._kind = type(self._parts[0])
         return self._parts[0] if parts else None
 
 
-def _join(kind: type | None, parts: list[Any]) -> Any:
+class RecordedFold(Fold):
+    """The sum of a stream for those who watch it: what cannot be added, whatever its ``+`` raises, is
+    replaced. Watching a stream must not fail it."""
+
+    __slots__ = ()
+
+    def add(self, chunk: Any) -> None:
+        try:
+            super().add(chunk)
+        except Exception:
+            before = self._parts[0] if self._parts else None
+            if isinstance(before, dict) and isinstance(chunk, dict):  # what other keys had is kept
+                chunk = AddableDict({**before, **chunk})
+            self._restart(chunk)
+
+    @property
+    def value(self) -> Any:
+        parts = self._parts
+        try:
+            return super().value
+        except Exception:
+            self._restart(parts[-1])
+            return parts[-1]
+
+    def _restart(self, chunk: Any) -> None:
+        self._parts = [chunk]
+        self._kind = type(chunk)
+
+
+def is_text_empty(value: Any) -> bool:
+    """Whether a value is an empty text. A user's own values are not compared: an array has no truth, and a
+    comparison may raise."""
+    return issubclass(type(value), str) and str.__len__(value) == 0
+
+
+def _join(kind: type | None, parts: list[Any], fold: type[Fold]) -> Any:
     if kind is str:
         return "".join(parts)
     if kind is list:
         return list(chain.from_iterable(parts))
     if kind is AddableDict:
-        return _join_dicts(parts)
+        return _join_dicts(parts, fold)
     concat = getattr(kind, "__concat__", None)
     if concat is not None:
         return concat(parts)
@@ -206,12 +243,12 @@ def _join(kind: type | None, parts: list[Any]) -> Any:
     return total
 
 
-def _join_dicts(parts: list[AddableDict]) -> AddableDict:
+def _join_dicts(parts: list[AddableDict], fold: type[Fold]) -> AddableDict:
     folds: dict[str, Fold] = {}
     for part in parts:
         for key, value in part.items():
             if key not in folds or key in part.latest:
-                folds[key] = Fold()
+                folds[key] = fold()
             folds[key].add(value)
     return AddableDict({key: total.value for key, total in folds.items()})
 

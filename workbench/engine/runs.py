@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID, uuid4
 
+from .chunks import is_text_empty
+
 __all__ = [
     "MODEL_TYPES",
     "Kind",
@@ -297,9 +299,15 @@ def is_empty(chunk: Any, levels: int = LEVELS) -> bool:
     Branches in branches are looked into *levels* deep: every run around them asks again, and what is
     looked into without end would make a chunk dearer the deeper its chain.
     """
-    if isinstance(chunk, dict):
-        return levels > 0 and all(is_empty(value, levels - 1) for value in chunk.values())
-    return getattr(chunk, "content", chunk) == "" and not getattr(chunk, "tool_call_chunks", None)
+    kind = type(chunk)
+    if issubclass(kind, str):
+        return str.__len__(chunk) == 0
+    if issubclass(kind, dict):
+        return levels > 0 and all(is_empty(value, levels - 1) for value in dict.values(chunk))
+    try:
+        return is_text_empty(chunk.content) and not list.__len__(getattr(chunk, "tool_call_chunks", []))
+    except Exception:  # it has no content, or not as messages have it
+        return False
 
 
 def _chunk_callbacks(run: Run) -> tuple[OnChunk, ...]:

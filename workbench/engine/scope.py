@@ -215,8 +215,9 @@ class Scope:
         new = self.copy()
         if callbacks := config.get("callbacks"):
             new.observers = _observers(self.observers, callbacks)
-            new.wants_tokens = any(getattr(observe, "wants_tokens", False) for observe in new.observers)
-            gate = next((gate for o in new.observers if (gate := getattr(o, "gate", None))), self.gate)
+            new.wants_tokens = any(getattr(o, "wants_tokens", False) is True for o in new.observers)
+            gates = (getattr(observe, "gate", None) for observe in new.observers)
+            gate = next((gate for gate in gates if isinstance(gate, Gate)), self.gate)
             new.gate = new._gate_to_wait_at(gate)
         new.settings = old = self.settings
         if changes := _changes(old, config, keep):
@@ -463,5 +464,12 @@ def _observers(have: tuple[Observer, ...], callbacks: Any) -> tuple[Observer, ..
                 "config['callbacks']: expected callables that take a RunEvent, or callback handlers, "
                 f"got {item!r}"
             )
-        observers.extend(observe for observe in found if observe not in observers)
+        observers.extend(new for new in found if not any(_same(new, have) for have in observers))
     return tuple(observers)
+
+
+def _same(observer: Observer, other: Observer) -> bool:
+    try:
+        return observer is other or (observer == other) is True
+    except Exception:  # a user's own comparison
+        return False

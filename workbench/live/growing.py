@@ -18,7 +18,7 @@ from ..patch.application import own
 from ..patch.differences import differences
 from ..patch.operations import Op
 from ..patch.pointers import escape
-from ..tracing.encode import MAX_ITEMS, cut, data, key_of, text_of
+from ..tracing.encode import MAX_ITEMS, chunk_text, cut, data, key_of
 
 __all__ = ["GrowingOutput"]
 
@@ -60,7 +60,7 @@ class _Text:
         self.dirty = True
 
     def add(self, chunk: Any) -> bool:
-        text = text_of(chunk)
+        text = chunk_text(chunk)
         if text is None:
             return False
         if text:
@@ -198,7 +198,7 @@ def _node_for(chunk: Any) -> Any:
         return _Dict(chunk)
     if type(chunk) is list:
         return _List(chunk)
-    text = text_of(chunk)
+    text = chunk_text(chunk)
     return _Whole(chunk) if text is None else _Text(text)
 
 

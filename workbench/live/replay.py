@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from ..engine.chunks import MISSING
+from ..engine.chunks import MISSING, is_text_empty
 from ..engine.runs import Kind, Observer, Run, RunEvent, clock_reading
 from ..patch.application import apply_operation
 from ..patch.pointers import unescape
@@ -124,7 +124,7 @@ class _LoggedRuns(RebuiltRuns[str]):
 
     def chunk(self, run: Run, chunk: Any, at: float) -> None:
         chunk = _text_or_value(chunk)
-        if chunk is not None and chunk != "":
+        if chunk is not None and not is_text_empty(chunk):
             super().chunk(run, chunk, at)
 
     def end_all(self, error: BaseException | None) -> None:

@@ -382,6 +382,9 @@ def _own(value: Any) -> Any:
 
 
 def _usage(run: Run) -> dict[str, int] | None:
-    usage = getattr(run.output, "usage_metadata", None)
+    try:
+        usage = run.output.usage_metadata
+    except Exception:  # it is no message
+        return None
     shown = data(usage) if isinstance(usage, Mapping) else None
     return shown or None

@@ -59,11 +59,14 @@ def brief(input: Any, is_batch: bool = False) -> str:
     >>> brief({"topic": "bears", "n": 3}), brief([1, 2], is_batch=True)
     ('topic=bears n=3', '2 inputs: 1, 2')
     """
-    if is_batch:
-        return f"{len(input)} inputs: " + ", ".join(brief(one) for one in input[:3])
-    if isinstance(input, Mapping) and all(isinstance(key, str) for key in input):
-        return " ".join(f"{key}={_value(value)}" for key, value in list(input.items())[:6])
-    return _value(input)
+    try:
+        if is_batch:
+            return f"{len(input)} inputs: " + ", ".join(brief(one) for one in input[:3])
+        if isinstance(input, Mapping) and all(isinstance(key, str) for key in input):
+            return " ".join(f"{key}={_value(value)}" for key, value in list(input.items())[:6])
+        return _value(input)
+    except Exception:  # whatever a user's methods raise
+        return f"<{type(input).__name__}>"
 
 
 def _value(value: Any) -> str:

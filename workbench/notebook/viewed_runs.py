@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from ..engine.chunks import is_text_empty
 from ..views.panes import PaneOrNone
 from .display import View, finish_when_over, in_kernel, new_view
 from .run import ChainRun, Job, Observers
@@ -50,7 +51,7 @@ def run_job(
             run.start(observers)
             run.wait()
     except Exception as error:
-        if run.output not in (None, ""):
+        if run.output is not None and not is_text_empty(run.output):
             error.add_note("what was written until then is in workbench.runs[-1].output")
         raise
     finally:

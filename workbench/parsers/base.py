@@ -261,10 +261,18 @@ class Outputs:
     def of(self, value: Any) -> Any:
         """The output for the value so far; MISSING if it is the same as before."""
         last = self._last
-        if last is not None and value == last:
+        if last is not None and _same(value, last):
             return MISSING
         self._last = value
         return self._parser._diff(last, value) if self._parser.diff else value
+
+
+def _same(value: Any, other: Any) -> bool:
+    """False also for what cannot be compared, such as arrays."""
+    try:
+        return bool(value == other)
+    except Exception:
+        return False
 
 
 class StrOutputParser(BaseTransformOutputParser[str]):

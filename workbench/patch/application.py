@@ -55,9 +55,17 @@ def _inside(document: Any, keys: list[str]) -> Any:
 
 
 def own(value: Any) -> Any:
-    """A copy of dicts and lists; what else they hold (chunks, messages) is shared."""
+    """A copy of dicts and lists; what else they hold (chunks, messages) is shared, and so is what is nested
+    too deeply, or in itself."""
+    try:
+        return _own(value)
+    except RecursionError:
+        return value
+
+
+def _own(value: Any) -> Any:
     if type(value) is dict:
-        return {key: own(item) for key, item in value.items()}
+        return {key: _own(item) for key, item in value.items()}
     if type(value) is list:
-        return [own(item) for item in value]
+        return [_own(item) for item in value]
     return value

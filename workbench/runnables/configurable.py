@@ -162,7 +162,7 @@ class RunnableConfigurableFields(DynamicRunnable[Input, Output]):
         key = tuple((name, type(value), value) for name, value in values.items())
         try:
             made = self._copies.get(key)
-        except TypeError:  # not hashable
+        except Exception:  # not hashable, or not comparable
             return self._copy(values)
         if made is None:
             if len(self._copies) >= _KEPT:

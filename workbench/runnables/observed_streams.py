@@ -9,7 +9,7 @@ from types import AsyncGeneratorType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ..engine.chunks import MISSING, ChunkStream, Fold, Once, fold
+from ..engine.chunks import MISSING, ChunkStream, Fold, Once, RecordedFold, fold
 from ..engine.modes import AnyScope
 from ..engine.runs import MODEL_TYPES, Run
 from .composed import ComposedStep
@@ -29,7 +29,7 @@ def observed(
     step: ComposedStep, source: ChunkStream, scope: AnyScope, tag: str | None, kwargs: dict[str, Any]
 ) -> AsyncGenerator[Any, None]:
     """A step that streams, in a run of its own."""
-    total = Fold()
+    total = RecordedFold()
     stream = _observed(step, source, scope, tag, kwargs, total)
     _sums[stream] = total
     return stream
@@ -86,8 +86,8 @@ async def _observed(
             raise
         except BaseException as error:
             if isinstance(given, _Tap):
-                run.input = run.step._recorded_input(_recorded(given.total))
-            run.output = _recorded(total)
+                run.input = run.step._recorded_input(given.total.value)
+            run.output = total.value
             run.fail(error)
             await run.settle()
             raise
@@ -101,19 +101,10 @@ def _resumed(first: Any, source: ChunkStream) -> _Tap:
 
 async def _finish(run: Run, given: Once | _Tap, total: Fold) -> None:
     if isinstance(given, _Tap):
-        run.input = run.step._recorded_input(_recorded(given.total))
-    run.finish(_recorded(total))
+        run.input = run.step._recorded_input(given.total.value)
+    run.finish(total.value)
     if run.pending:
         await run.settle()
-
-
-def _recorded(total: Fold) -> Any:
-    """The sum of a stream's chunks, for its run; None where adding fails. An error in adding must not hide
-    why the stream ended, nor fail a stream only because somebody observes it."""
-    try:
-        return total.value
-    except Exception:  # whatever the chunks' own `+` raises
-        return None
 
 
 class _Tap:
@@ -124,7 +115,7 @@ class _Tap:
     def __init__(self, first: Any, source: ChunkStream) -> None:
         self._first = first
         self._source = source
-        self.total = Fold()
+        self.total: Fold = RecordedFold()
 
     def __aiter__(self) -> _Tap:
         return self

@@ -31,20 +31,21 @@ _LARGEST_INT_BITS = 1_024
 
 def text_of(value: Any) -> str | None:
     """The text of a token or message; None for what has none."""
-    if type(value) is str:
-        return value
-    content = getattr(value, "content", None)
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(map(_part_text, content))
-    return value if isinstance(value, str) else None
+    if issubclass(type(value), str):
+        return value  # type: ignore[no-any-return]  # a str
+    try:
+        content = value.content
+    except Exception:  # it has none, or a user's __getattr__ raised
+        return None
+    if issubclass(type(content), str):
+        return content  # type: ignore[no-any-return]  # a str
+    return "".join(map(_part_text, content)) if type(content) is list else None
 
 
 def _part_text(part: Any) -> str:
-    if isinstance(part, str):
-        return part
-    return str(part.get("text", "")) if isinstance(part, Mapping) else ""
+    if type(part) is dict:
+        part = part.get("text", "")
+    return part if type(part) is str else ""
 
 
 def chunk_text(chunk: Any) -> str | None:
@@ -59,12 +60,12 @@ def cut(text: str, most: int = MAX_TEXT) -> str:
     >>> cut("a" * 1000 + "z", most=10)
     'aaaaaaaa… (991 characters left out) …az'
     """
+    if type(text) is not str:
+        text = str.__str__(text)
     if len(text) > most:
         tail = most // 5
         left_out = f"… ({len(text) - most:,} characters left out) …"
         text = f"{text[: most - tail]}{left_out}{text[-tail:] if tail else ''}"
-    elif type(text) is not str:
-        text = str.__str__(text)
     if text.isascii():
         return text
     try:
@@ -76,7 +77,7 @@ def cut(text: str, most: int = MAX_TEXT) -> str:
 
 def key_of(key: Any) -> str:
     """A dict's key as JSON has it."""
-    return cut(key if isinstance(key, str) else _short_repr(key), 200)
+    return cut(key if issubclass(type(key), str) else _short_repr(key), 200)
 
 
 def data(value: Any) -> Any:
@@ -92,24 +93,34 @@ class _Encoder:
         self.characters = MAX_STRUCTURE_TEXT
 
     def encode(self, value: Any, depth: int) -> Any:
+        try:
+            return self._encode(value, depth)
+        except Exception:  # whatever a user's methods raise: the run goes on, and the view names the type
+            return f"<{type(value).__name__}>"
+
+    def _encode(self, value: Any, depth: int) -> Any:
+        # By the type alone: isinstance asks a value for its __class__.
         self.values -= 1
-        if value is None or value is MISSING or isinstance(value, bool):
+        kind = type(value)
+        if value is None or value is MISSING or kind is bool:
             return None if value is MISSING else value
-        if isinstance(value, str):
+        if issubclass(kind, str):
             shown = cut(value, min(MAX_TEXT, max(self.characters, 200)))
             self.characters -= len(shown)
             return shown
-        if isinstance(value, int):
-            return int(value) if value.bit_length() <= _LARGEST_INT_BITS else _large(value)
-        if isinstance(value, float):
-            return float(value) if math.isfinite(value) else str(float(value))
-        if isinstance(value, bytes | bytearray):
+        if issubclass(kind, int):
+            number = int.__index__(value)
+            return number if number.bit_length() <= _LARGEST_INT_BITS else _large(number)
+        if issubclass(kind, float):
+            real = float.__float__(value)
+            return real if math.isfinite(real) else str(real)
+        if issubclass(kind, bytes | bytearray):
             return _short_bytes(value)
         if depth >= MAX_DEPTH:
             return _short_repr(value)
-        if isinstance(value, Mapping):
+        if issubclass(kind, Mapping):
             return self._mapping(value, depth)
-        if isinstance(value, list | tuple | set | frozenset):
+        if issubclass(kind, list | tuple | set | frozenset):
             return self._items(value, len(value), depth)
         if (fields := _fields(value)) is not None:
             return self._mapping(fields, depth)
@@ -159,13 +170,14 @@ def result(run_type: str, output: Any) -> Any:
 
 
 def _fields(value: Any) -> dict[str, Any] | None:
-    as_view = getattr(value, "__view_data__", None)
+    kind = type(value)
+    as_view = getattr(kind, "__view_data__", None)
     if callable(as_view):
-        return dict(as_view())
-    model_fields = getattr(type(value), "model_fields", None)
-    if isinstance(model_fields, dict):
+        return dict(as_view(value))
+    model_fields = getattr(kind, "model_fields", None)
+    if type(model_fields) is dict:
         return {name: getattr(value, name, None) for name in model_fields}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(kind):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.repr}
     return None
 

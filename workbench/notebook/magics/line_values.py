@@ -95,9 +95,9 @@ class LineValues:
 
 def _source(text: str, value: Any) -> str:
     """A value of key=value as Python: its own text where that is an expression, else the value."""
-    if isinstance(value, str) and (value == text or not names_in(text)):  # a bare word, or a literal
+    if type(value) is str and (value == text or not names_in(text)):  # a bare word, or a literal
         return repr(value)
-    return text[1:-1] if text.startswith("{") and not isinstance(value, dict | set) else text
+    return text[1:-1] if text.startswith("{") and not issubclass(type(value), dict | set) else text
 
 
 def _concurrency(text: str, namespace: Mapping[str, Any]) -> int:

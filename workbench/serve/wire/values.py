@@ -64,14 +64,25 @@ def to_wire(value: Any, *, typed: bool = False, strict: bool = False) -> Any:
     >>> to_wire({"topic": HumanMessage("hi")}, typed=True)
     {'topic': {'content': 'hi', 'type': 'human'}}
     """
+    try:
+        return _to_wire(value, typed, strict)
+    except Exception:  # whatever a user's methods raise, and what holds itself
+        if strict:
+            raise
+        return _short_repr(value)
+
+
+def _to_wire(value: Any, typed: bool, strict: bool) -> Any:
     kind = type(value)
-    if kind is str or value is None or kind is bool or kind is int:
+    if kind is str or value is None or kind is bool:
         return value
+    if kind is int:
+        return value if value.bit_length() <= _LARGEST_INT_BITS else _other(value, strict)
     if kind is float:
         return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
+    if issubclass(kind, Mapping):
         pairs = {
-            key if type(key) is str else str(key): to_wire(item, typed=typed, strict=strict)
+            key if type(key) is str else str(key): _to_wire(item, typed, strict)
             for key, item in value.items()
         }
         if typed and isinstance(value, AddableDict) and kind is AddableDict:
@@ -80,11 +91,11 @@ def to_wire(value: Any, *, typed: bool = False, strict: bool = False) -> Any:
         return {MARK: "dict", "value": pairs} if typed and MARK in pairs else pairs
     if kind is GrowingText:
         return {MARK: "grows", "value": str(value)} if typed else str(value)
-    if isinstance(value, list | tuple | set | frozenset):
-        items = [to_wire(item, typed=typed, strict=strict) for item in value]
+    if issubclass(kind, list | tuple | set | frozenset):
+        items = [_to_wire(item, typed, strict) for item in value]
         mark = _MARKS.get(kind) if typed else None
         return items if mark is None else {MARK: mark, "value": items}
-    if isinstance(value, BaseModel):
+    if issubclass(kind, BaseModel):
         return _object(value, typed, strict)
     return _other(value, strict)
 
@@ -166,12 +177,12 @@ def _object(value: BaseModel, typed: bool, strict: bool) -> Any:
     if name is None:
         return _other(value, strict)
     if isinstance(value, ChatPromptValue):
-        messages = [to_wire(message, typed=typed, strict=strict) for message in value.messages]
+        messages = [_to_wire(message, typed, strict) for message in value.messages]
         return {"messages": messages, "type": name}
     fields = {**value.__dict__, **(value.__pydantic_extra__ or {})}
     if typed:
         fields = {key: item for key, item in fields.items() if not _is_empty(item)}
-    data = {key: to_wire(item, typed=typed, strict=strict) for key, item in fields.items()}
+    data = {key: _to_wire(item, typed, strict) for key, item in fields.items()}
     if "content" in value.__dict__ and "content" not in data:
         data["content"] = to_wire(value.__dict__["content"])
     if "page_content" in value.__dict__:
@@ -197,19 +208,31 @@ _names: dict[type[Any], str | None] = {}
 
 
 def _other(value: Any, strict: bool) -> Any:
-    if isinstance(value, BaseException):
+    if issubclass(type(value), BaseException):
         return f"{type(value).__name__}: {value}"
+    if issubclass(type(value), int) and value.bit_length() > _LARGEST_INT_BITS:
+        if strict:
+            raise _no_json(value)
+        return f"(an integer of {value.bit_length():,} bits)"
     try:
         if strict:
             return _finite(to_jsonable_python(value))
         return _finite(to_jsonable_python(value, fallback=_short_repr))
     except Exception as error:  # pydantic's own, or what a user's serializer raises
         if strict:
-            raise ValueError(
-                f"a value of type {type(value).__name__} has no JSON form; what travels are texts, numbers, "
-                "dicts, lists, messages, documents and pydantic models"
-            ) from error
+            raise _no_json(value) from error
         return _short_repr(value)
+
+
+_LARGEST_INT_BITS = 14_000
+"""Python writes integers of up to 4,300 digits as text."""
+
+
+def _no_json(value: Any) -> ValueError:
+    return ValueError(
+        f"a value of type {type(value).__name__} has no JSON form; what travels are texts, numbers, "
+        "dicts, lists, messages, documents and pydantic models"
+    )
 
 
 def _short_repr(value: Any) -> str:

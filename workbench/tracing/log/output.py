@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...engine.chunks import AddableDict, Fold, add
+from ...engine.chunks import AddableDict, RecordedFold, add, is_text_empty
 from ...patch.operations import Op
 from ...patch.pointers import escape
 
@@ -62,7 +62,7 @@ class _Sums:
     def add(self, chunk: Any) -> bool:
         """Whether the chunk changes the sum."""
         self._chunks.append(chunk)
-        return chunk is not None and chunk != ""
+        return chunk is not None and not is_text_empty(chunk)
 
     def op(self, template: Op) -> Op:
         """*template* with the sum of the chunks so far as its value."""
@@ -74,10 +74,13 @@ class _Sums:
     def total(self, length: int) -> Any:
         chunks = self._chunks
         if length == self._at + 1:  # read in order, as most readers do: one more chunk on the last sum
-            self._total = add(self._total, chunks[length - 1])
+            try:
+                self._total = add(self._total, chunks[length - 1])
+            except Exception:  # whatever a user's `+` raises: the chain itself will raise it, if it adds
+                self._total = chunks[length - 1]
             self._at = length
         elif length != self._at:
-            total = Fold()
+            total = RecordedFold()
             for chunk in chunks[:length]:
                 total.add(chunk)
             self._total, self._at = total.value, length

@@ -129,9 +129,16 @@ class _Tape:
 
 
 def _copy(value: Any) -> Any:
-    """Containers copied, what they hold (chunks, messages) shared."""
+    """Containers copied, what they hold (chunks, messages) shared; so is what holds itself."""
+    try:
+        return _copied(value)
+    except RecursionError:
+        return value
+
+
+def _copied(value: Any) -> Any:
     if type(value) is dict:
-        return {key: _copy(item) for key, item in value.items()}
+        return {key: _copied(item) for key, item in value.items()}
     if type(value) is list:
         return list(value)
     return value

@@ -207,7 +207,7 @@ class Outputs:
         if isinstance(value, Mapping) and any(key in root.branches for key in value):
             for key, part in value.items():
                 self._feed(number, root, (*path, key), part)
-        elif value is not None and value != "" and value != {}:
+        elif value is not None and value != "":
             section = self._section(number, path, ".".join(path))
             if isinstance(value, str):
                 section.grow(value)
@@ -239,7 +239,7 @@ def shown(value: Any) -> str:
     value = _content(value)
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
+    if isinstance(value, list) and value:
         return "\n".join(_line_of(item) for item in value)
     return _line_of(value)
 
