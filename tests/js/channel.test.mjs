@@ -53,7 +53,7 @@ for (const [name, { make, empty, first, last, end }] of Object.entries(KINDS)) {
     const channel = new Channel(model, make);
     channel.open([]);
     model.receive(frame(0, first));
-    assert.equal(channel.store.isRunning, true);
+    assert.equal(channel.store.isOver, false);
     assert.equal(model.sentOf("sync"), 0); // the last frame would come now
     t.mock.timers.tick(3_000);
     assert.equal(model.sentOf("sync"), 1);

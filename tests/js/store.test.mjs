@@ -156,12 +156,49 @@ test("a run that falls silent is asked about, ever less often, and not after its
   assert.equal(asked.length, before);
 });
 
-test("asking comes to an end when nobody answers", (t) => {
+test("asking never comes to an end when nobody answers, but is never more often than every ten seconds", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const { store, asked } = started(t);
   store.frame(frame(5, { op: "replace", path: "/status", value: "x" }));
   for (let second = 0; second < 600; second += 1) t.mock.timers.tick(1000);
-  assert.ok(asked.length > 5 && asked.length < 20, String(asked.length));
+  const before = asked.length;
+  assert.ok(before > 50 && before < 75, String(before));
+  for (let second = 0; second < 600; second += 1) t.mock.timers.tick(1000);
+  assert.ok(asked.length - before >= 50, "it still asks after twenty minutes");
+  assert.ok(store.load({ seq: 6, state: { status: "done", runs: [] } }));
+  const answered = asked.length;
+  for (let second = 0; second < 600; second += 1) t.mock.timers.tick(1000);
+  assert.equal(asked.length, answered, "and is quiet once it has an answer");
+});
+
+test("a view without runs, all of whose frames were lost, asks as well", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked = [];
+  const store = new Store((have) => asked.push(have));
+  t.after(() => store.close());
+  store.open();
+  for (let second = 0; second < 600; second += 1) t.mock.timers.tick(1000);
+  assert.ok(asked.length > 5 && asked.length < 18, String(asked.length));
+  assert.ok(store.load({ seq: 9, state: { status: "done", runs: [run("root", { logs: {} })] } }));
+  assert.equal(store.state.runs.length, 1);
+});
+
+test("a page that is looked at again asks at once, if something may be missing", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { store, asked } = started(t);
+  store.nudge();
+  assert.deepEqual(asked, [1]);
+  store.frame(frame(5, { op: "replace", path: "/status", value: "x" }));
+  for (let second = 0; second < 300; second += 1) t.mock.timers.tick(1000);
+  const before = asked.length;
+  store.nudge();
+  assert.equal(asked.length, before + 1);
+  t.mock.timers.tick(1500);
+  assert.equal(asked.length, before + 2, "and begins anew with short waits");
+  store.load({ seq: 6, state: { status: "done", runs: [] } });
+  const answered = asked.length;
+  store.nudge();
+  assert.equal(asked.length, answered, "a run that is over has nothing missing");
 });
 
 test("a malformed frame leads to a snapshot, not to an exception", (t) => {
@@ -198,6 +235,19 @@ test("the clock offset is the smallest seen", (t) => {
   store.frame({ a: 0, b: 0, t: Date.now() - 1000, ops: [] });
   store.frame({ a: 0, b: 0, t: Date.now() - 3000, ops: [] });
   assert.ok(Math.abs(store.clockOffset - 1000) < 200, String(store.clockOffset));
+});
+
+test("a machine that slept does not make runs older: the sender's clock may stand still meanwhile", () => {
+  const store = new Store();
+  const sentNow = (late) => store.frame({ a: 0, b: 0, t: Date.now() - late, ops: [] });
+  const hours = 8 * 3600 * 1000;
+  sentNow(20);
+  sentNow(hours + 30); // eight hours passed here, none at the sender
+  assert.ok(Math.abs(store.clockOffset - hours) < 1000, String(store.clockOffset));
+  sentNow(hours + 10);
+  assert.ok(Math.abs(store.clockOffset - hours) < 1000, String(store.clockOffset));
+  sentNow(-hours); // or the other way round
+  assert.ok(Math.abs(store.clockOffset + hours) < 1000, String(store.clockOffset));
 });
 
 const named = "/runs/0/streamed_output";

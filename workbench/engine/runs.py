@@ -19,6 +19,7 @@ An observer that has to await something about an event adds itself to the run's 
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
@@ -37,6 +38,7 @@ __all__ = [
     "Status",
     "clock_reading",
     "is_empty",
+    "now_ms",
     "timestamp",
 ]
 
@@ -49,24 +51,55 @@ MODEL_TYPES = frozenset({"chat_model", "llm"})
 LEVELS = 8
 """How many levels of dicts in a chunk are searched for text."""
 
-_EPOCH_AT_ZERO = time.time() - time.perf_counter()
+
+class _Clock:
+    """From readings of the monotonic clock to the time of day.
+
+    Durations between readings are right even when the machine's clock is set. But the monotonic clock may
+    stand still while the machine sleeps, so a root run that starts looks whether the two have come apart.
+    Each reading goes by what was known then: what one means never changes.
+    """
+
+    APART_S = 1.0
+
+    def __init__(self) -> None:
+        self._since = [float("-inf")]
+        self._epochs = [time.time() - time.perf_counter()]
+
+    def look(self, at: float) -> None:
+        epoch = time.time() - at
+        if abs(epoch - self._epochs[-1]) > self.APART_S:
+            self._since.append(at)
+            self._epochs.append(epoch)
+
+    def time_of_day(self, at: float) -> float:
+        if at >= self._since[-1]:
+            return self._epochs[-1] + at
+        return self._epochs[bisect_right(self._since, at) - 1] + at
+
+    def reading(self, time_of_day: float) -> float:
+        return time_of_day - self._epochs[-1]
+
+
+_clock = _Clock()
 
 
 def timestamp(at: float) -> str:
-    """An event's clock reading as ISO-8601 UTC with milliseconds.
-
-    Readings come from one monotonic clock, so that durations between them are right even when the
-    machine's clock is set.
-    """
-    moment = datetime.fromtimestamp(_EPOCH_AT_ZERO + at, UTC)
+    """An event's clock reading as ISO-8601 UTC with milliseconds."""
+    moment = datetime.fromtimestamp(_clock.time_of_day(at), UTC)
     return moment.isoformat(timespec="milliseconds")
+
+
+def now_ms() -> int:
+    """Now, in milliseconds since 1970, on the clock of ``timestamp``."""
+    return int(_clock.time_of_day(time.perf_counter()) * 1000)
 
 
 def clock_reading(moment: datetime) -> float:
     """The reading that ``timestamp`` shows as *moment*; without a zone it is UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp() - _EPOCH_AT_ZERO
+    return _clock.reading(moment.timestamp())
 
 
 class RunEvent(NamedTuple):
@@ -227,6 +260,8 @@ class Run:
 
     def start(self) -> None:
         self.started = at = time.perf_counter()
+        if self.parent is None:
+            _clock.look(at)
         self._report("start", self.input, at)
 
     def chunk(self, chunk: Any) -> None:

@@ -60,7 +60,7 @@ def _notify(loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
 
 def _message(frame: dict[str, Any], codec: FrameCodec, shown_error: ShownError) -> dict[str, Any]:
     ops = [_with_shown_error(op, shown_error) for op in frame["ops"]]
-    return {"k": "frame", **frame, "t": int(frame["t"]), "ops": codec.pack(ops)}
+    return {"k": "frame", **frame, "ops": codec.pack(ops)}
 
 
 def _with_shown_error(op: Op, shown_error: ShownError) -> Op:

@@ -23,8 +23,9 @@ place. So: if all are strings, join them; else the last one is the value.
 
 Root and entries have the names of ``RunState`` and ``LogEntry``; keys are ``Name``, ``Name:2``, ... A
 *frame* ``{"a", "b", "t", "ops"}`` carries operations number a+1 to b. Operations are RFC 6902 ``add``,
-``replace`` and ``remove``, and the abbreviation ``append`` (see ``operations``). ``t`` is the sender's clock
-in milliseconds. A snapshot is ``{"seq", "state"}``: the document after operation number seq.
+``replace`` and ``remove``, and the abbreviation ``append`` (see ``operations``). ``t`` is now, in
+milliseconds, on the clock of all times in the document. A snapshot is ``{"seq", "state"}``: the document
+after operation number seq.
 
 Everything is bounded (see ``encode``): after ``MAX_STREAMED`` characters of a run's stream comes a remark in
 place of the rest; of long texts, head and tail are kept.
@@ -37,7 +38,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..engine.chunks import MISSING
-from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status, timestamp
+from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status, now_ms, timestamp
 from ..patch.operations import Operations
 from ..patch.pointers import escape
 from ..tracing.calls import CallClock
@@ -168,7 +169,8 @@ class LiveState:
         there were none."""
         with self._lock:
             self._settle()
-            return self._operations.since(number)
+            frame = self._operations.since(number)
+            return None if frame is None else {**frame, "t": now_ms()}
 
     def take(self) -> dict[str, Any] | None:
         """The frame of all operations since the last call of this; None if there were none."""

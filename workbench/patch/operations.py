@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from typing import Any
 
@@ -54,7 +53,7 @@ class Operations:
 
     def since(self, number: int) -> dict[str, Any] | None:
         """The frame of the operations after *number*, which must be 0 or the end of a frame; None if there
-        are none. ``t`` is the clock now, in milliseconds."""
+        are none."""
         if self._fresh:
             self._frames.append(self._fresh)
             self._ends.append(self.count)
@@ -65,4 +64,4 @@ class Operations:
         if number and self._ends[first - 1] != number:
             raise ValueError(f"operation {number} is not the end of a frame")
         ops = [op for frame in self._frames[first:] for op in frame]
-        return {"a": number, "b": self.count, "t": time.time() * 1000, "ops": ops}
+        return {"a": number, "b": self.count, "ops": ops}

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import traitlets
@@ -41,6 +42,7 @@ class LiveView(LoadedView):
         self._order = threading.RLock()
         self._epoch = 0
         self._is_shown = False
+        self._is_lost = False
         self._finished = False
         self._sender = Sender(self._send_frame)
         super().__init__(**traits)
@@ -57,7 +59,8 @@ class LiveView(LoadedView):
             return
         self._unlisten()
         self._sender.close()
-        self._send_frame()
+        with suppress(Exception):  # the whole document follows
+            self._send_frame()
         self._finished = True  # from now on the twin shows the document, not a placeholder
         self.snapshot = self._document()
         self._fill_twins()
@@ -96,7 +99,11 @@ class LiveView(LoadedView):
         """The document at the end of a frame, which is sent first: the next frame continues here."""
         with self._order:
             self._send_frame()
-            return self._document()
+            return self._at_end_of_frame()
+
+    def _at_end_of_frame(self) -> dict[str, Any]:
+        """The document, with what the frames to come need."""
+        return self._document()
 
     def _twin_bundle(self) -> dict[str, str]:
         if not self._finished:
@@ -105,8 +112,13 @@ class LiveView(LoadedView):
 
     def _send_frame(self) -> None:
         with self._order:
-            if (frame := self._take_frame()) is not None:
+            is_lost, self._is_lost = self._is_lost, True
+            if is_lost:  # one before could not be sent: the page goes on from the whole document
+                self._take_frame()
+                self.send({"k": "snap", **self._at_end_of_frame()})
+            elif (frame := self._take_frame()) is not None:
                 self.send({"k": "frame", "e": self._epoch, **frame})
+            self._is_lost = False
 
     def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         kind = content.get("k")

@@ -14,7 +14,6 @@ snapshot has the ``names`` of the packing. To the browser go as well ``{"k": "fi
 from __future__ import annotations
 
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from typing import Any
 
 import traitlets
 
+from ...engine.runs import now_ms
 from ...live.codec import FrameCodec
 from ...live.state import OVER, LiveState, outcome
 from ...views.export import export_file, save
@@ -116,7 +116,7 @@ class RunView(LiveView):
         if frame is None:
             return None
         self._sent = frame["b"]
-        return {**frame, "t": int(frame["t"]), "ops": self._codec.pack(frame["ops"])}
+        return {**frame, "ops": self._codec.pack(frame["ops"])}
 
     def _document(self) -> dict[str, Any]:
         return {**self._live.snapshot(), "e": self._epoch}
@@ -128,8 +128,10 @@ class RunView(LiveView):
 
     def _between_frames(self, _: dict[str, Any]) -> dict[str, Any]:
         self._send_frame()
-        names = self._codec.names
-        return {**self._document(), "names": names, "t": int(time.time() * 1000)}
+        return self._at_end_of_frame()
+
+    def _at_end_of_frame(self) -> dict[str, Any]:
+        return {**self._document(), "names": self._codec.names, "t": now_ms()}
 
     def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         super()._on_message(widget, content, buffers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,10 +12,13 @@ __all__ = ["Sender", "answer_on_any_subshell"]
 
 FRAME_S = 0.033
 URGENT_FRAME_S = 0.016
+RETRY_S = 0.1
+LONGEST_RETRY_S = 5.0
 IDLE_S = 2.0
 """A sender with nothing to send for so long ends; the next change starts another."""
 
 _TOKEN, _URGENT = 1, 2
+_log = logging.getLogger("workbench")
 
 
 class Sender:
@@ -55,10 +59,18 @@ class Sender:
             thread.join(timeout=5)
 
     def _run(self) -> None:
-        last = 0.0
+        last, failures = 0.0, 0
         while self._wait(last):
-            self._send()
             last = time.monotonic()
+            try:
+                self._send()
+                failures = 0
+            except Exception:  # the connection, or what is shown; the next frame may pass
+                if not failures:
+                    _log.warning("a frame of a live view could not be sent; trying again", exc_info=True)
+                last += min(RETRY_S * 2**failures, LONGEST_RETRY_S)
+                failures = min(failures + 1, 16)
+                self._due = _TOKEN
 
     def _wait(self, last: float) -> bool:
         """Until a frame is due after the one at *last*; False when this thread should end."""

@@ -21,6 +21,9 @@ export class Channel {
     this._stopsAnswered = 0;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this._here = undefined;
+    this._seen = () => {
+      if (!globalThis.document?.hidden) this.store.nudge();
+    };
   }
 
   /** Begin. @param {unknown[]} early messages that came before this was there */
@@ -33,10 +36,15 @@ export class Channel {
     store.subscribe(() => this._keep());
     // Not at once: the first message of a comm waits for the cell to end even where later ones do not.
     this._here = setTimeout(() => this.send({ k: "here" }), HERE_MS);
+    store.open();
+    globalThis.document?.addEventListener("visibilitychange", this._seen);
+    globalThis.addEventListener?.("online", this._seen);
   }
 
   close() {
     clearTimeout(this._here);
+    globalThis.document?.removeEventListener("visibilitychange", this._seen);
+    globalThis.removeEventListener?.("online", this._seen);
     this.store.close();
   }
 

@@ -7,7 +7,7 @@
  * the document is under way: the last frame may have been lost. The frames of a view that has gone on to another
  * run have a higher ``e``.
  *
- * A subclass knows the document: ``isState``, ``isFrame``, ``apply``, ``isRunning`` and ``isOver``.
+ * A subclass knows the document: ``isState``, ``isFrame``, ``apply`` and ``isOver``.
  *
  * @typedef {{e?: number, a: number, b: number, t?: number}} AnyFrame
  * @typedef {{e?: number, seq: number, state: unknown, names?: Record<string, string>, t?: number}} AnySnapshot
@@ -16,7 +16,8 @@
 
 const RETRY_MS = 700;
 const LONGEST_RETRY_MS = 10_000;
-const MOST_RETRIES = 12;
+/** A delivery later than this is none: one of the two clocks stood still, while a machine slept. */
+const APART_MS = 5_000;
 const SILENCE_MS = 3_000;
 const LONGEST_SILENCE_MS = 60_000;
 
@@ -28,7 +29,7 @@ export class FrameStore {
     this.seq = 0;
     /** How many runs the view has shown before this one. */
     this.epoch = 0;
-    /** Milliseconds this clock is ahead of the sender's; the smallest seen, since delivery only adds. */
+    /** Milliseconds the clock of the page is ahead of the sender's; the smallest seen, since delivery only adds. */
     this.clockOffset = 0;
     this.resyncs = 0;
     this._empty = structuredClone(empty);
@@ -42,11 +43,6 @@ export class FrameStore {
     this._silence = null;
     /** @type {Set<Subscriber>} */
     this._subscribers = new Set();
-  }
-
-  /** Whether changes are due, so that silence is suspect. @returns {boolean} */
-  get isRunning() {
-    throw new Error("a subclass says");
   }
 
   /** Whether no change will come. @returns {boolean} */
@@ -137,9 +133,9 @@ export class FrameStore {
   /** @returns {"gap"} */
   _resync() {
     this._behind = true;
-    if (this._retry === null && this._retries < MOST_RETRIES) {
+    if (this._retry === null) {
       const wait = Math.min(RETRY_MS * 2 ** this._retries, LONGEST_RETRY_MS);
-      this._retries += 1;
+      this._retries = Math.min(this._retries + 1, 16);
       this.resyncs += 1;
       // The request or its answer may be lost as well, and after the last frame nothing else would notice.
       this._retry = setTimeout(() => {
@@ -151,11 +147,26 @@ export class FrameStore {
     return "gap";
   }
 
+  /** Begin to suspect silence: the frames of a run that has not begun here may have been lost, all of them. */
+  open() {
+    if (this._silence === null) this._listen(SILENCE_MS);
+  }
+
+  /** Somebody looks again, or the kernel is there again: ask now, if something may be missing. */
+  nudge() {
+    if (this.isOver && !this._behind) return;
+    if (this._retry !== null) clearTimeout(this._retry);
+    this._retry = null;
+    this._retries = 0;
+    if (this._behind) this._resync();
+    else this._askForSnapshot(this.seq);
+  }
+
   /** Ask for the document if nothing comes for so long, then after twice as long. @param {number} wait */
   _listen(wait) {
     if (this._silence !== null) clearTimeout(this._silence);
     this._silence = null;
-    if (!this.isRunning) return;
+    if (this.isOver) return;
     this._silence = setTimeout(() => {
       this._listen(Math.min(2 * wait, LONGEST_SILENCE_MS));
       if (!this._behind) this._askForSnapshot(this.seq);
@@ -171,7 +182,8 @@ export class FrameStore {
   _clock(sent) {
     if (typeof sent !== "number") return;
     const ahead = Date.now() - sent;
-    this.clockOffset = this._clockKnown ? Math.min(this.clockOffset, ahead) : ahead;
+    const isLater = this._clockKnown && ahead > this.clockOffset && ahead - this.clockOffset < APART_MS;
+    if (!isLater) this.clockOffset = ahead;
     this._clockKnown = true;
   }
 }

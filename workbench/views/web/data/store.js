@@ -40,10 +40,6 @@ export class Store extends FrameStore {
     this._dropped = 0;
   }
 
-  get isRunning() {
-    return this.state.runs.length > 0 && !this.isOver;
-  }
-
   get isOver() {
     return this.state.status !== "waiting" && this.state.status !== "streaming";
   }
