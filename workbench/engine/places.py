@@ -408,8 +408,8 @@ class _Watch:
     def over(self, limiter: Limiter) -> None:
         self._limiters.add(limiter)
         if not self._runs:
+            threads.start(self._look_on)  # first: an interrupt in between must not leave it unwatched
             self._runs = True
-            threads.start(self._look_on)
 
     def _look_on(self) -> None:
         while True:

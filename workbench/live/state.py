@@ -34,6 +34,7 @@ place of the rest; of long texts, head and tail are kept.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -99,6 +100,7 @@ class LiveState:
         self._growing: dict[Run, _Place] = {}
         self._operations = Operations()
         self._taken = 0
+        self._given_up = False
         self._lock = threading.RLock()
 
     @classmethod
@@ -134,6 +136,8 @@ class LiveState:
     def __call__(self, event: RunEvent) -> None:
         kind, run, value, at = event
         with self._lock:
+            if self._given_up:
+                return
             if kind == "start":
                 self._start(run, at)
                 self._notify(True)
@@ -162,6 +166,41 @@ class LiveState:
         with self._lock:
             self._state["items"] = items
             self._operations.add({"op": "add", "path": "/items", "value": items})
+            self._notify(True)
+
+    def give_up(self, error: BaseException) -> None:
+        """End all runs that are open, as cancelled with *error*: their work was given up, and nothing more is
+        taken of it."""
+        with self._lock:
+            self._given_up, at = True, time.perf_counter()
+            for run, place in reversed(list(self._places.items())):
+                run.error = run.error or error
+                self._end(run, place, at, "cancelled")
+            for number, root in enumerate(self._state["runs"]):
+                inside = [(f"/runs/{number}/logs/{escape(key)}", each) for key, each in root["logs"].items()]
+                for path, entry in [*inside, (f"/runs/{number}", root)]:
+                    if entry["status"] not in OVER:  # an interrupt came while it was being entered here
+                        ending = {"end_time": timestamp(at), "status": "cancelled"}
+                        entry.update(ending)
+                        for key, value in ending.items():
+                            self._operations.add({"op": "replace", "path": f"{path}/{key}", "value": value})
+            self._notify(True)
+
+    def note(self, run: Run, name: str, about: Any) -> None:
+        """Add an event to a run, which may be over: what was found out about it from outside."""
+        with self._lock:
+            place = self._places.get(run)
+            if place is not None:
+                self._custom(place, name, about)
+            elif (where := self._ended.get(run.id)) is not None:
+                number, key = where
+                root, path = self._state["runs"][number], f"/runs/{number}"
+                entry = root if key is None else root["logs"][key]
+                self._custom(
+                    _Place(run, path if key is None else f"{path}/logs/{escape(key)}", entry, number, key),
+                    name,
+                    about,
+                )
             self._notify(True)
 
     def since(self, number: int) -> dict[str, Any] | None:
@@ -279,7 +318,7 @@ class LiveState:
         events.append(event)
         self._operations.append(place.path, f"{place.path}/events", event)
 
-    def _end(self, run: Run, place: _Place, at: float) -> None:
+    def _end(self, run: Run, place: _Place, at: float, status: Status | None = None) -> None:
         if self._growing.pop(run, None) is not None:
             self._grow(place)
         del self._places[run]
@@ -294,7 +333,7 @@ class LiveState:
         if run.error is not None:
             self._set(place, "error", error_data(run.error))
         self._set(place, "end_time", timestamp(at))
-        self._set(place, "status", run.status)
+        self._set(place, "status", status or run.status)
 
     def _set_output(self, place: _Place, output: Any) -> None:
         """Where the output has the text that was streamed, ``joined`` of the operation is a JSON Pointer to

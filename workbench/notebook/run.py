@@ -20,7 +20,7 @@ from typing import Any
 from ..engine import background
 from ..engine.chunks import Fold
 from ..engine.config import as_list
-from ..engine.loop_thread import SLICE_S
+from ..engine.loop_thread import GRACE_S, SLICE_S
 from ..engine.runs import RunEvent, Status
 from ..live.state import LiveState
 from ..runnables.base import Runnable
@@ -74,6 +74,7 @@ class ChainRun:
         self._future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._stop: Callable[[], None] = lambda: None
         self._task: background.BackgroundTask[Any] | None = None
+        self._when_over: Callable[[], None] | None = None
 
     # What its holder uses
 
@@ -168,8 +169,35 @@ class ChainRun:
 
     def start(self, observers: Observers = (), when_over: Callable[[], None] | None = None) -> None:
         """Begin it on the background loop. *when_over* is called at its end, in a thread."""
-        self._task = background.start(lambda: self._work(observers, when_over))
-        self._stop = self._task.cancel
+        # In this order: an interrupt at any line leaves a run that can be stopped.
+        self._task = task = background.BackgroundTask(lambda: self._work(observers, when_over))
+        self._stop = task.cancel
+        self._when_over = when_over
+        task.when_over(self._given_up)
+        task.begin()
+
+    def give_up(self) -> None:
+        """End it if nobody will: an interrupt came before it was started, or while it was waited for."""
+        if self._future.done():
+            return
+        if self._task is not None:
+            self._task.cancel()
+            self._task.wait_over(GRACE_S)
+        if not self._future.done():
+            self._given_up(concurrent.futures.CancelledError(f"run {self.number} of {self.name} was stopped"))
+
+    def _given_up(self, error: BaseException | None) -> None:
+        """The task is over; if the work could not set the outcome itself (it never began, or was given up
+        with a blocked loop), that is done here."""
+        if self._future.done() or error is None:
+            return
+        self._stop = lambda: None
+        if (when_over := self._when_over) is not None:
+            threading.Thread(target=when_over, name="workbench-over", daemon=True).start()
+        status: Status = (
+            "failed" if isinstance(error, Exception) and not _is_cancelled(error) else "cancelled"
+        )
+        self._settle(status, error=error)
 
     def wait(self) -> Any:
         """The output of a run that was started, as ``BackgroundTask.wait``; None if it was stopped."""
@@ -178,6 +206,10 @@ class ChainRun:
             raise RuntimeError(f"{self!r} was not started")
         try:
             return self._task.wait()
+        except background.BlockedLoopError:
+            if not self._task.is_cancelled:  # another was stopped, and this one had to go with it
+                raise
+            return None
         except concurrent.futures.CancelledError:
             return None
 
@@ -248,6 +280,8 @@ class ChainRun:
 
     async def _end(self, status: Status, when_over: Callable[[], None] | None, **outcome: Any) -> None:
         """Call *when_over*, then set the outcome: whoever waits for it finds the view finished."""
+        if self._future.done():  # given up meanwhile
+            return
         self._stop = lambda: None
         self.live.set_status(status)
         try:
@@ -295,13 +329,20 @@ class ChainRun:
         )
 
     def _settle(self, status: Status, *, output: Any = None, error: BaseException | None = None) -> None:
-        self.live.set_status(status)
         if self._future.done():
             return
-        if error is not None:
-            self._future.set_exception(error)
-        else:
-            self._future.set_result(output)
+        if status == "cancelled" and error is not None:
+            self.live.give_up(error)
+        self.live.set_status(status)
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # two ends at the same moment
+            if error is not None:
+                self._future.set_exception(error)
+            else:
+                self._future.set_result(output)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, concurrent.futures.CancelledError)
 
 
 class _OutOfTime(TimeoutError):

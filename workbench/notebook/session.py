@@ -43,10 +43,14 @@ class Runs(Sequence[ChainRun]):
 
     def add(self, job: Job) -> ChainRun:
         """A new run of *job*, with the next number."""
+        return self.add_run(ChainRun(job))
+
+    def add_run(self, run: ChainRun) -> ChainRun:
+        """Give a run that has not begun the next number."""
         with self._lock:
-            self._count += 1
-            run = ChainRun(job, self._count)
+            run.number = self._count + 1
             self._runs.append(run)
+            self._count += 1
             return run
 
     def numbered(self, number: int) -> ChainRun:

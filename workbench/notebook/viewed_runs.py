@@ -30,22 +30,28 @@ def run_job(
     KeyboardInterrupt. *when_over* is called at its end, however it ends.
     """
     __tracebackhide__ = True
-    run = runs.add(job)
-    # A terminal has one screen, and the prompt needs it: `%runs N` shows a background run there.
-    is_hidden = view == "none" or (in_background and not in_kernel())
-    shown = None if is_hidden else _show(run, view)
+    run, shown = ChainRun(job), None
 
     def finish() -> None:
-        if shown is not None:
-            shown.finish()
-        if when_over is not None:
-            when_over(run)
+        try:
+            if shown is not None:
+                shown.finish()
+        finally:
+            if when_over is not None:
+                when_over(run)
 
-    if in_background:
-        run.start(observers, when_over=finish)
-        return run
+    # An interrupt may come at any line: from here on it ends the run and its view, before that there is none.
+    is_left = False
     try:
-        if main_thread:
+        runs.add_run(run)
+        # A terminal has one screen, and the prompt needs it: `%runs N` shows a background run there.
+        if view != "none" and (in_kernel() or not in_background):
+            shown = _view_of(run, view)
+            shown.show()
+        if in_background:
+            run.start(observers, when_over=finish)
+            is_left = True
+        elif main_thread:
             run.run_here(observers)
         else:
             run.start(observers)
@@ -55,19 +61,32 @@ def run_job(
             error.add_note("what was written until then is in workbench.runs[-1].output")
         raise
     finally:
-        if not run.done():  # the wait was interrupted, and the run takes its time to end
-            run.live.set_status("cancelled")
-        finish()
+        if not is_left:
+            try:
+                run.give_up()
+            finally:
+                _surely(finish)
     return run
+
+
+def _surely(finish: Callable[[], None]) -> None:
+    """Finish, once more if an interrupt came in between."""
+    try:
+        finish()
+    except KeyboardInterrupt:
+        finish()
+        raise
 
 
 def show_run(run: ChainRun, view: PaneOrNone | None = None) -> None:
     """Show a run (again), with buttons that work. In a terminal it returns when the run is over; Ctrl-C
     leaves the view, and the run goes on."""
-    finish_when_over(_show(run, view), run)
+    shown = _view_of(run, view)
+    shown.show()
+    finish_when_over(shown, run)
 
 
-def _show(run: ChainRun, view: PaneOrNone | None) -> View:
+def _view_of(run: ChainRun, view: PaneOrNone | None) -> View:
     """The view of a run. Its buttons are for the run that it shows, which after Run again is another."""
     current = [run]
     again_lock = threading.Lock()
@@ -81,7 +100,7 @@ def _show(run: ChainRun, view: PaneOrNone | None) -> View:
         shown.restart(again.live)  # type: ignore[attr-defined]  # only widgets have this button
         again.start(when_over=shown.finish)
 
-    shown = new_view(
+    shown: View = new_view(
         run.live,
         title=run.name,
         on_stop=lambda: current[0].stop(),
@@ -89,5 +108,4 @@ def _show(run: ChainRun, view: PaneOrNone | None) -> View:
         python=run.job.python,
         view=view,
     )
-    shown.show()
     return shown

@@ -43,7 +43,7 @@ class LiveView(LoadedView):
         self._epoch = 0
         self._is_shown = False
         self._is_lost = False
-        self._finished = False
+        self._finished = self._is_complete = False
         self._sender = Sender(self._send_frame)
         super().__init__(**traits)
         answer_on_any_subshell(self.comm)
@@ -55,7 +55,7 @@ class LiveView(LoadedView):
 
         Calling it again does no harm.
         """
-        if self._finished:
+        if self._is_complete:
             return
         self._unlisten()
         self._sender.close()
@@ -64,6 +64,7 @@ class LiveView(LoadedView):
         self._finished = True  # from now on the twin shows the document, not a placeholder
         self.snapshot = self._document()
         self._fill_twins()
+        self._is_complete = True  # not before: an interrupt in between is followed by another call
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The traits for the browser, with the document as it is now."""

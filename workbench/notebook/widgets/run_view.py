@@ -89,7 +89,7 @@ class RunView(LiveView):
         self._sender.close()
         with self._order:
             self._epoch += 1
-            self._finished = False
+            self._finished = self._is_complete = False
             self._sender = Sender(self._send_frame)
             self._follow(live)
             self._stop_listening = live.listen(self._sender.changed)

@@ -43,7 +43,7 @@ class Sender:
             if self._closed:
                 return
             self._due = due
-            if self._thread is None:
+            if self._thread is None or self._thread.ident is None:  # an interrupt kept it from starting
                 self._thread = threading.Thread(target=self._run, name="workbench-view", daemon=True)
                 self._thread.start()
             else:
@@ -55,7 +55,7 @@ class Sender:
             self._closed = True
             thread = self._thread
             self._condition.notify()
-        if thread is not None and thread is not threading.current_thread():
+        if thread is not None and thread.ident is not None and thread is not threading.current_thread():
             thread.join(timeout=5)
 
     def _run(self) -> None:

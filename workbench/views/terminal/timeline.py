@@ -54,7 +54,7 @@ class TerminalTimeline:
     def finish(self) -> None:
         """Remove it."""
         self._over.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread.ident is not None:  # it was started
             self._thread.join(timeout=2)
         live, self._live = self._live, None
         if live is not None:

@@ -116,7 +116,7 @@ class TerminalView:
         self._over.set()
         screen, self._screen = self._screen, None
         try:
-            if self._thread is not None:
+            if self._thread is not None and self._thread.ident is not None:  # it was started
                 self._thread.join(timeout=2)
         finally:
             if screen is not None:

@@ -1,0 +1,195 @@
+"""An interrupt at any moment leaves no run open: not between its making and its start, nor before the wait.
+
+First by raising KeyboardInterrupt at each line of the workbench that the main thread goes through, one after
+the other; then by real signals to a real kernel at random moments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import os
+import random
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import workbench
+from workbench import RunnableLambda, RunnableParallel, StrOutputParser
+from workbench.notebook.run import Job
+from workbench.notebook.session import runs
+from workbench.notebook.viewed_runs import run_job
+
+OWN = str(Path(workbench.__file__).parent)
+PATIENCE_S = 60.0
+INTERRUPTS = int(os.environ.get("WORKBENCH_TEST_INTERRUPTS", "12"))
+
+
+class InterruptAt:
+    """Raises KeyboardInterrupt at the given line of those that this thread goes through in the workbench."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+        self.where = ""
+
+    def __call__(self, frame, event, argument):
+        if not frame.f_code.co_filename.startswith(OWN):
+            return None
+        return self.line
+
+    def line(self, frame, event, argument):
+        # Python looks for signals at calls and jumps, so none comes between a block's last line and the
+        # release of its lock, where the line of the `with` is told once more.
+        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
+        if event == "line" and not source.startswith("with "):
+            self.left -= 1
+            if self.left == 0:
+                sys.settrace(None)
+                self.where = (
+                    f"{frame.f_code.co_filename[len(OWN) + 1 :]}:{frame.f_lineno} {frame.f_code.co_name}"
+                )
+                raise KeyboardInterrupt
+        return self.line
+
+
+class Chain:
+    """A chain that knows how many of its streams are open."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    def make(self):
+        async def letters(x):
+            self.open += 1
+            try:
+                for letter in "abc":
+                    yield letter
+            finally:
+                self.open -= 1
+
+        return RunnableLambda(letters) | RunnableParallel(a=StrOutputParser(), b=RunnableLambda(len))
+
+
+def wait_until(condition, about) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until, about
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("kind", ["in the background loop", "in the main thread", "in a terminal's view"])
+def test_an_interrupt_at_any_line_leaves_no_run_open(kind):
+    chain = Chain()
+    options = {"view": None if "view" in kind else "none", "main_thread": "main" in kind}
+    if options["main_thread"]:
+        options["view"] = "none"
+        job = Job(RunnableLambda(str.upper) | len, "q")
+    else:
+        job = Job(chain.make(), "q")
+    with contextlib.redirect_stdout(io.StringIO()):
+        run_job(job, **options)  # what is imported and made once
+        # Each line near the beginning, then ever fewer: a loop that waits is many times the same lines.
+        at, interrupted = 1, 0
+        while True:
+            runs.clear()
+            interrupt = InterruptAt(at)
+            sys.settrace(interrupt)
+            try:
+                run_job(job, **options)
+            except KeyboardInterrupt:
+                interrupted += 1
+            finally:
+                sys.settrace(None)
+            if not interrupt.where:
+                break
+            about = f"line {at}, {interrupt.where}"
+            for run in list(runs):
+                wait_until(run.done, about)
+                assert run.status in ("cancelled", "done", "failed"), about
+                wait_until(lambda run=run: is_closed(run), about)
+            wait_until(lambda: not chain.open, about)
+            at += 1 if at < 60 else 11
+        assert run_job(job, **options).status == "done"
+    assert interrupted > 30
+
+
+def is_closed(run) -> bool:
+    statuses = {
+        each["status"]
+        for root in run.live.snapshot()["state"]["runs"]
+        for each in (root, *root["logs"].values())
+    }
+    return not statuses & {"waiting", "streaming"}
+
+
+CELL = """
+import workbench
+from workbench import *
+async def letters(x):
+    import asyncio
+    for letter in "abcdefghij" * 3:
+        await asyncio.sleep(0.01)
+        yield letter
+chain = RunnableLambda(letters) | RunnableParallel(a=StrOutputParser(), b=RunnableLambda(len))
+model = FakeChatModel(responses=["a b c d e f g h i j"], token_delay_s=0.02)
+"""
+CELLS = [
+    "%%chain --view stream input='q'\nchain",
+    "workbench.view(model, 'q')",
+    "%%chain input='q'\nmodel",
+    "chain.view('q')",
+]
+CHECK = """
+import time
+until = time.monotonic() + 20
+while any(not run.done() for run in workbench.runs) and time.monotonic() < until:
+    time.sleep(0.01)
+left = [run for run in workbench.runs if not run.done() or run.status in ("waiting", "streaming")]
+print("OPEN", left)
+print("NEXT", RunnableLambda(str.upper).view("works"))
+"""
+
+
+@pytest.mark.slow
+def test_interrupts_of_a_real_kernel_at_random_moments_leave_no_run_open():
+    """``WORKBENCH_TEST_INTERRUPTS`` says how many."""
+    from jupyter_client.manager import start_new_kernel
+
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        execute(client, CELL)
+        for number in range(INTERRUPTS):
+            cell = draw.choice(CELLS)
+            interrupt = threading.Timer(draw.uniform(0.0, 0.4), manager.interrupt_kernel)
+            interrupt.start()
+            execute(client, cell)
+            interrupt.join()
+            shown = ""
+            for _ in range(5):  # the signal may come only now
+                shown = execute(client, CHECK)
+                if "NEXT" in shown:
+                    break
+            assert "OPEN []" in shown, (seed, number, cell, shown)
+            assert "NEXT WORKS" in shown, (seed, number, cell, shown)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def execute(client, code: str) -> str:
+    """What the cell printed."""
+    printed: list[str] = []
+
+    def take(message) -> None:
+        if message["msg_type"] == "stream":
+            printed.append(message["content"]["text"])
+
+    client.execute_interactive(code, timeout=PATIENCE_S, output_hook=take)
+    return "".join(printed)
