@@ -169,11 +169,14 @@ def test_interrupts_of_a_real_kernel_at_random_moments_leave_no_run_open():
             cell = draw.choice(CELLS)
             interrupt = threading.Timer(draw.uniform(0.0, 0.4), manager.interrupt_kernel)
             interrupt.start()
-            execute(client, cell)
+            # A signal that meets the kernel's own code between two cells may cost it the reply.
+            with contextlib.suppress(TimeoutError):
+                execute(client, cell, timeout=15)
             interrupt.join()
             shown = ""
             for _ in range(5):  # the signal may come only now
-                shown = execute(client, CHECK)
+                with contextlib.suppress(TimeoutError):
+                    shown = execute(client, CHECK, timeout=30)
                 if "NEXT" in shown:
                     break
             assert "OPEN []" in shown, (seed, number, cell, shown)
@@ -183,7 +186,7 @@ def test_interrupts_of_a_real_kernel_at_random_moments_leave_no_run_open():
         manager.shutdown_kernel(now=True)
 
 
-def execute(client, code: str) -> str:
+def execute(client, code: str, timeout: float = PATIENCE_S) -> str:
     """What the cell printed."""
     printed: list[str] = []
 
@@ -191,5 +194,5 @@ def execute(client, code: str) -> str:
         if message["msg_type"] == "stream":
             printed.append(message["content"]["text"])
 
-    client.execute_interactive(code, timeout=PATIENCE_S, output_hook=take)
+    client.execute_interactive(code, timeout=timeout, output_hook=take)
     return "".join(printed)

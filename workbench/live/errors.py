@@ -6,7 +6,7 @@ import re
 import traceback
 from pathlib import Path
 
-from ..tracing.encode import cut
+from ..tracing.encode import cut, without_keys
 
 __all__ = ["error_data"]
 
@@ -21,21 +21,9 @@ def error_data(error: BaseException) -> dict[str, str]:
     _keep_users_frames(shown)
     return {
         "type": type(error).__name__,
-        "message": cut(_without_keys(message), 10_000),
-        "traceback": cut(_without_keys(_with_short_names("".join(shown.format()))), 20_000),
+        "message": cut(without_keys(message), 10_000),
+        "traceback": cut(without_keys(_with_short_names("".join(shown.format()))), 20_000),
     }
-
-
-_KEYS = re.compile(r"\b(sk-[\w-]{3})[\w-]{12,}|\b(Bearer )[^\s'\"]{12,}")
-
-
-def _without_keys(text: str) -> str:
-    """*text* with API keys cut short: lines of the user's code may contain one, and servers quote them.
-
-    >>> _without_keys("ChatOpenAI(api_key='sk-proj-0123456789abcdef')")
-    "ChatOpenAI(api_key='sk-pro…')"
-    """
-    return _KEYS.sub(lambda match: f"{match[1] or match[2]}…", text)
 
 
 _CELL = re.compile(r'File "[^"\n]*[\\/]ipykernel_\d+[\\/]\d+\.py"')

@@ -18,7 +18,7 @@ from ..patch.application import own
 from ..patch.differences import differences
 from ..patch.operations import Op
 from ..patch.pointers import escape
-from ..tracing.encode import MAX_ITEMS, chunk_text, cut, data, key_of
+from ..tracing.encode import MAX_ITEMS, cut, data, is_high_surrogate, key_of, raw_text
 
 __all__ = ["GrowingOutput"]
 
@@ -60,7 +60,7 @@ class _Text:
         self.dirty = True
 
     def add(self, chunk: Any) -> bool:
-        text = chunk_text(chunk)
+        text = raw_text(chunk)
         if text is None:
             return False
         if text:
@@ -70,8 +70,11 @@ class _Text:
 
     def update(self, shown: Any, path: str, ops: list[Op]) -> Any:
         self.dirty = False
-        fresh = cut("".join(self._fresh))
+        text = "".join(self._fresh)
         self._fresh = []
+        if text and is_high_surrogate(text[-1]) and isinstance(shown, str):
+            self._fresh, text = [text[-1]], text[:-1]  # its other half may come with the next chunk
+        fresh = cut(text)
         if self._size + len(fresh) > MAX_GROWING_TEXT:
             first = not self._left_out
             self._left_out += len(fresh)
@@ -198,7 +201,7 @@ def _node_for(chunk: Any) -> Any:
         return _Dict(chunk)
     if type(chunk) is list:
         return _List(chunk)
-    text = chunk_text(chunk)
+    text = raw_text(chunk)
     return _Whole(chunk) if text is None else _Text(text)
 
 

@@ -119,8 +119,9 @@ class _LoggedRuns(RebuiltRuns[str]):
         for chunk in texts:
             self.chunk(run, chunk, ended or now)
         run.output = _unwrapped(entry.get("final_output"))
+        error = entry.get("error")
         if ended is not None:
-            self.end(run, run.output, ended)
+            self.end(run, run.output, ended, None if error is None else RuntimeError(str(error)))
 
     def chunk(self, run: Run, chunk: Any, at: float) -> None:
         chunk = _text_or_value(chunk)
@@ -235,8 +236,10 @@ class PatchReplay:
             run.input = op["value"]
         elif field == "final_output":
             run.output = _unwrapped(op["value"])
+        elif field == "error" and op["value"] is not None:
+            run.error = RuntimeError(str(op["value"]))
         elif field == "end_time" and op["value"] is not None:
-            self._runs.end(run, run.output, self._runs.reading(op["value"], at))
+            self._runs.end(run, run.output, self._runs.reading(op["value"], at), run.error)
 
 
 class EventReplay:

@@ -14,7 +14,8 @@
               "call": <call> | None,                             # of models only; None before the end
               "item": <index> | None,                            # of a batch's input; not in entries
               "logs": {key: <entry>}}
-    <entry>: the same without "item" and "logs", and "parent": the key of the run around it, None for the root
+    <entry>: the same without "item" and "logs", and "parent": the key of the run around it, None for the
+              root; "place": how many entries came before it (JavaScript does not keep the order of "2", "1")
     <call>:  the fields of ``CallStats``, None where unknown
 
 ``streamed_output`` of a run whose chunks are text or messages is a list of the texts. Of any other run it is
@@ -43,7 +44,8 @@ from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status, now_ms, timestamp
 from ..patch.operations import Operations
 from ..patch.pointers import escape
 from ..tracing.calls import CallClock
-from ..tracing.encode import chunk_text, cut, data
+from ..tracing.encode import cut, data, is_high_surrogate, raw_text
+from ..tracing.free_keys import FreeKeys
 from .errors import error_data
 from .growing import GrowingOutput
 
@@ -62,7 +64,7 @@ OnChange = Callable[[bool], None]
 class _Place:
     """Where a run is in the document."""
 
-    __slots__ = ("clock", "entry", "key", "left_out", "number", "output", "path", "size")
+    __slots__ = ("clock", "entry", "half", "key", "left_out", "number", "output", "path", "size")
 
     def __init__(self, run: Run, path: str, entry: dict[str, Any], number: int, key: str | None) -> None:
         self.path = path
@@ -70,6 +72,7 @@ class _Place:
         self.number = number
         self.key = key
         self.size = 0
+        self.half = ""
         self.left_out = False
         self.output: GrowingOutput | None = None
         self.clock = CallClock(run) if run.type in MODEL_TYPES else None
@@ -96,7 +99,7 @@ class LiveState:
         self._state: dict[str, Any] = {"status": "waiting", "runs": []}
         self._places: dict[Run, _Place] = {}
         self._ended: dict[str, tuple[int, str | None]] = {}
-        self._counts: dict[tuple[int, str], int] = {}
+        self._free_keys: dict[int, FreeKeys] = {}
         self._growing: dict[Run, _Place] = {}
         self._operations = Operations()
         self._taken = 0
@@ -247,11 +250,11 @@ class LiveState:
                 self.set_status("streaming")
         else:
             (number, parent), name = around, fields["name"]
-            count = self._counts[number, name] = self._counts.get((number, name), 0) + 1
-            key = name if count == 1 else f"{name}:{count}"
+            key = self._free_keys.setdefault(number, FreeKeys()).take(name)
             path = f"/runs/{number}/logs/{escape(key)}"
-            fields["parent"] = parent
-            self._state["runs"][number]["logs"][key] = fields
+            logs = self._state["runs"][number]["logs"]
+            fields |= {"parent": parent, "place": len(logs)}
+            logs[key] = fields
             self._operations.add({"op": "add", "path": path, "value": _fresh(fields)})
         self._places[run] = _Place(run, path, fields, number, key)
 
@@ -269,7 +272,7 @@ class LiveState:
             self._set(place, "status", "streaming")
             self._set(place, "first_chunk_time", timestamp(at))
         grows = place.output is not None or getattr(type(chunk), "__latest__", False)
-        text = None if grows else chunk_text(chunk)
+        text = None if grows else raw_text(chunk)
         if text:
             self._text(place, text)
         elif text is None and chunk is not None:
@@ -282,6 +285,12 @@ class LiveState:
     def _text(self, place: _Place, text: str) -> None:
         if place.left_out:
             return
+        text, place.half = place.half + text, ""
+        if is_high_surrogate(text[-1]):  # its other half may come with the next chunk
+            text, place.half = text[:-1], text[-1]
+            if not text:
+                return
+        text = cut(text)
         place.size += len(text)
         if place.size > MAX_STREAMED:
             place.left_out = True
@@ -321,6 +330,9 @@ class LiveState:
     def _end(self, run: Run, place: _Place, at: float, status: Status | None = None) -> None:
         if self._growing.pop(run, None) is not None:
             self._grow(place)
+        if place.half:
+            place.half, half = "", cut(place.half)
+            self._text(place, half)
         del self._places[run]
         self._ended[run.id] = (place.number, place.key)
         if place.entry["input"] is None and run.input is not MISSING:

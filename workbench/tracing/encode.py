@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -16,7 +17,20 @@ from typing import Any
 from ..engine.chunks import MISSING
 from ..engine.runs import MODEL_TYPES
 
-__all__ = ["MAX_ITEMS", "MAX_TEXT", "chunk_text", "cut", "data", "key_of", "result", "text_of"]
+__all__ = [
+    "MAX_ITEMS",
+    "MAX_TEXT",
+    "chunk_text",
+    "cut",
+    "data",
+    "is_high_surrogate",
+    "key_of",
+    "raw_text",
+    "result",
+    "short_error",
+    "text_of",
+    "without_keys",
+]
 
 MAX_TEXT = 100_000
 """Characters of one text in a view."""
@@ -27,6 +41,8 @@ MAX_VALUES = 20_000
 MAX_STRUCTURE_TEXT = 1_000_000
 """Characters of all texts in one structure; what comes after them is cut short."""
 _LARGEST_INT_BITS = 1_024
+_SAFE_INT = 2**53 - 1
+"""Larger integers are texts in a view: as numbers, JavaScript would show other digits."""
 
 
 def text_of(value: Any) -> str | None:
@@ -52,6 +68,17 @@ def chunk_text(chunk: Any) -> str | None:
     """The text of a chunk as a view shows it; None where it is no text."""
     text = text_of(chunk)
     return None if text is None else cut(text)
+
+
+def raw_text(chunk: Any) -> str | None:
+    """The text of a chunk as it came, which may end in half a character; None where it is no text."""
+    text = text_of(chunk)
+    return text if text is None or type(text) is str else str.__str__(text)
+
+
+def is_high_surrogate(character: str) -> bool:
+    """Whether it is the first half of a pair that stands for one character."""
+    return "\ud800" <= character <= "\udbff"
 
 
 def cut(text: str, most: int = MAX_TEXT) -> str:
@@ -110,7 +137,9 @@ class _Encoder:
             return shown
         if issubclass(kind, int):
             number = int.__index__(value)
-            return number if number.bit_length() <= _LARGEST_INT_BITS else _large(number)
+            if -_SAFE_INT <= number <= _SAFE_INT:
+                return number
+            return str(number) if number.bit_length() <= _LARGEST_INT_BITS else _large(number)
         if issubclass(kind, float):
             real = float.__float__(value)
             return real if math.isfinite(real) else str(real)
@@ -132,7 +161,10 @@ class _Encoder:
         for key, item in list(islice(value.items(), MAX_ITEMS)):
             if self.values <= 0:
                 break
-            shown[key_of(key)] = self.encode(item, depth + 1)
+            name = key_of(key)
+            while name in shown:  # 1 and "1" are two keys
+                name = f"{name} ({type(key).__name__})"
+            shown[name] = self.encode(item, depth + 1)
         if size > len(shown):
             shown["…"] = f"{size - len(shown)} more"
         return shown
@@ -180,6 +212,27 @@ def _fields(value: Any) -> dict[str, Any] | None:
     if dataclasses.is_dataclass(kind):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.repr}
     return None
+
+
+def short_error(error: Any) -> str:
+    """An error in one line, without keys."""
+    try:
+        text = str(error)
+    except Exception as second:  # a user's __str__
+        text = f"(its text raised {type(second).__name__})"
+    return cut(without_keys(f"{type(error).__name__}: {text}"), 1_000)
+
+
+_KEYS = re.compile(r"\b(sk-[\w-]{3})[\w-]{12,}|\b(Bearer )[^\s'\"]{12,}")
+
+
+def without_keys(text: str) -> str:
+    """*text* with API keys cut short: lines of the user's code may contain one, and servers quote them.
+
+    >>> without_keys("ChatOpenAI(api_key='sk-proj-0123456789abcdef')")
+    "ChatOpenAI(api_key='sk-pro…')"
+    """
+    return _KEYS.sub(lambda match: f"{match[1] or match[2]}…", text)
 
 
 def _large(value: int) -> str:

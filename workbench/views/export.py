@@ -18,6 +18,7 @@ from ..live.state import LiveState
 from ..patch.operations import Op
 from ..patch.plain import plain_operations
 from ..text.visible import visible
+from ..tracing.encode import cut
 from .static.html import static_html
 
 __all__ = ["EMPTY", "ENDINGS", "export_file", "html_page", "patch_log", "save", "state_json"]
@@ -36,7 +37,7 @@ def save(source: Any, path: str | Path, *, title: str = "") -> Path:
     ending = _ending(path)
     if ending is None:
         raise ValueError(f"{path.name}: expected a name that ends in {', '.join(_WRITERS)}")
-    path.write_text(_WRITERS[ending](live, title or path.name.removesuffix(ending)), encoding="utf-8")
+    path.write_text(_WRITERS[ending](live, cut(title or path.name.removesuffix(ending))), encoding="utf-8")
     return path
 
 
@@ -46,7 +47,7 @@ def export_file(source: Any, what: str, *, title: str = "") -> dict[str, str]:
         raise ValueError(f"export: expected one of {', '.join(_KINDS)}, got {what!r}")
     ending, mime = _KINDS[what]
     name = re.sub(r"[^\w.-]+", "-", title).strip("-.")[:60] or "run"
-    text = _WRITERS[ending](live_of(source), title or "run")
+    text = _WRITERS[ending](live_of(source), cut(title or "run"))
     return {"name": f"{name}{ending}", "mime": mime, "text": text}
 
 

@@ -25,6 +25,7 @@ import traitlets
 from ...engine.runs import now_ms
 from ...live.codec import FrameCodec
 from ...live.state import OVER, LiveState, outcome
+from ...tracing.encode import cut
 from ...views.export import export_file, save
 from ...views.panes import PANES, check_pane
 from ...views.static.html import static_html
@@ -68,8 +69,8 @@ class RunView(LiveView):
         self._follow(live)
         super().__init__(
             on_stop=on_stop,
-            title=title,
-            python=python,
+            title=cut(title),  # halves of surrogate pairs cannot be sent
+            python=cut(python),
             view=view,
             can_rerun=on_rerun is not None,
             pinned=_Pin.run if pinned is None else pinned,

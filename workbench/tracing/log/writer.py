@@ -10,8 +10,9 @@ from ...engine.limits import Gate
 from ...engine.runs import MODEL_TYPES, OnChunk, Run, RunEvent, timestamp
 from ...patch.operations import Op
 from ...patch.pointers import escape
-from ..encode import result, text_of
+from ..encode import result, short_error, text_of
 from ..filters import Filter, log_type
+from ..free_keys import FreeKeys
 from .output import OutputOperations
 from .patches import RunLogPatch
 
@@ -43,7 +44,7 @@ class LogWriter:
         self._output = OutputOperations()
         self._keys: dict[Run, str] = {}
         self._chunk_paths: dict[Run, tuple[str, str | None]] = {}
-        self._counts: dict[str, int] = {}
+        self._free_keys = FreeKeys()
         self._lock = threading.Lock()
         self.gate = gate
 
@@ -104,6 +105,7 @@ class LogWriter:
             output = result(run.type, run.output)
             return [
                 _op("add", f"/logs/{key}/final_output", output),
+                *([_op("add", f"/logs/{key}/error", short_error(value))] if kind == "error" else ()),
                 _op("add", f"/logs/{key}/end_time", timestamp(event.at)),
             ]
         return []
@@ -111,8 +113,7 @@ class LogWriter:
     def _enter(self, run: Run) -> list[Op]:
         if not self._keep(run):
             return []
-        count = self._counts[run.name] = self._counts.get(run.name, 0) + 1
-        key = escape(run.name if count == 1 else f"{run.name}:{count}")
+        key = escape(self._free_keys.take(str(run.name)))
         self._keys[run] = key
         streams_text = run.type in MODEL_TYPES
         self._chunk_paths[run] = (

@@ -39,7 +39,7 @@ export function runAt(state, path) {
 export function* runsOf(state) {
   for (const [number, root] of state.runs.entries()) {
     yield [`/runs/${number}`, root, true];
-    for (const [key, run] of Object.entries(root.logs ?? {})) yield [`/runs/${number}/logs/${escapeKey(key)}`, run, false];
+    for (const [key, run] of entriesOf(root.logs ?? {})) yield [`/runs/${number}/logs/${escapeKey(key)}`, run, false];
   }
 }
 
@@ -78,7 +78,7 @@ export function failedPath(state, number) {
   const root = state.runs[number];
   if (root?.status !== "failed") return [];
   const paths = [`/runs/${number}`];
-  const logs = Object.entries(isRecord(root.logs) ? root.logs : {});
+  const logs = entriesOf(isRecord(root.logs) ? root.logs : {});
   let around = "";
   // The last one: of several attempts that failed of the same, it is the one that decided.
   for (;;) {
@@ -89,4 +89,18 @@ export function failedPath(state, number) {
     around = inner[0];
     paths.push(`/runs/${number}/logs/${escapeKey(inner[0])}`);
   }
+}
+
+/** The entries of a log in the order in which they came: an object puts keys that look like numbers first.
+ * @param {Record<string, any>} logs @returns {[string, any][]} */
+export function entriesOf(logs) {
+  const entries = Object.entries(logs);
+  if (!entries.some(([key]) => isIndex(key))) return entries;
+  return entries.sort(([, one], [, other]) => (one?.place ?? 0) - (other?.place ?? 0));
+}
+
+/** @param {string} key */
+function isIndex(key) {
+  const first = key.charCodeAt(0);
+  return first >= 48 && first <= 57 && /^\d+$/.test(key);
 }

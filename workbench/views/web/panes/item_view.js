@@ -3,7 +3,7 @@
  * One root run in the stream pane: its output, how it ended, and beside it the same run of a pinned comparison.
  */
 
-import { failedPath, runAt } from "../data/run_paths.js";
+import { entriesOf, failedPath, runAt } from "../data/run_paths.js";
 import { isModel } from "../data/values.js";
 import { element } from "../parts/elements.js";
 import { errorNode, stoppedNote } from "./error_node.js";
@@ -75,5 +75,5 @@ export class ItemView {
 /** The model that started last, of those that have written something. @param {Run} root */
 function lastWriter(root) {
   const wrote = (/** @type {Run} */ run) => isModel(run) && run.streamed_output.length > 0;
-  return Object.values(root.logs ?? {}).findLast(wrote);
+  return entriesOf(root.logs ?? {}).map(([, run]) => run).findLast(wrote);
 }

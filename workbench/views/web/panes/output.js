@@ -12,6 +12,7 @@ import { looksLikeMarkdown } from "../content/markdown.js";
 import { MarkdownText } from "../content/markdown_view.js";
 import { formOf, readableNode } from "../content/messages_view.js";
 import { visibleText } from "../content/visible_text.js";
+import { entriesOf } from "../data/run_paths.js";
 import { branchesOf, hasToolCalls, isMessage, isRecord, shownText, textOf } from "../data/values.js";
 import { copyButton } from "../parts/copy_button.js";
 import { element, setText } from "../parts/elements.js";
@@ -307,7 +308,7 @@ export class Output {
 /** The keys of parallel steps: the tags of their branches have them, and their names have them in order.
  * @param {Run} run */
 function branchKeys(run) {
-  const runs = Object.values(run.logs ?? {});
+  const runs = entriesOf(run.logs ?? {}).map(([, inner]) => inner);
   const named = [run, ...runs].flatMap((inner) => /<([^<>]+)>$/.exec(inner.name)?.[1].split(",") ?? []);
   const tagged = runs.flatMap(branchesOf);
   const known = new Set(run.logs ? tagged : named);
