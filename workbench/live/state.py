@@ -57,6 +57,8 @@ OVER: tuple[Status, ...] = ("failed", "cancelled", "done")
 MAX_STREAMED = 2_000_000
 """Characters of text that one run can stream into the document; ``final_output`` has the end of the text."""
 MAX_EVENTS = 1_000
+LARGE_S = 0.002
+"""Outputs are large if it takes longer to compare them with what is shown of them."""
 
 OnChange = Callable[[bool], None]
 
@@ -104,6 +106,7 @@ class LiveState:
         self._operations = Operations()
         self._taken = 0
         self._given_up = False
+        self._cost_s = self._settled_at = 0.0
         self._lock = threading.RLock()
 
     @classmethod
@@ -188,6 +191,14 @@ class LiveState:
                         for key, value in ending.items():
                             self._operations.add({"op": "replace", "path": f"{path}/{key}", "value": value})
             self._notify(True)
+
+    def let_go(self) -> None:
+        """Forget how a document that is over came about: readers from now on get it as it is."""
+        with self._lock:
+            if self.status in OVER and not self._places:
+                self._settle()
+                whole = _snapshot(self._state)
+                self._operations.forget({"op": "replace", "path": "", "value": whole})
 
     def note(self, run: Run, name: str, about: Any) -> None:
         """Add an event to a run, which may be over: what was found out about it from outside."""
@@ -299,10 +310,21 @@ class LiveState:
         self._operations.append(place.path, f"{place.path}/streamed_output", text)
 
     def _settle(self) -> None:
-        """Bring the outputs that are no texts up to date; they are compared only when somebody reads them."""
+        """Bring the outputs that are no texts up to date; they are compared only when somebody reads them.
+
+        Large ones are brought up to date less often, so that this never takes more than a third of the time,
+        however often somebody reads. The end of a run brings its output up to date.
+        """
+        if not self._growing:
+            return
+        began = time.perf_counter()
+        if self._cost_s > LARGE_S and began < self._settled_at + 2 * self._cost_s:
+            return
         for place in self._growing.values():
             self._grow(place)
         self._growing.clear()
+        self._settled_at = time.perf_counter()
+        self._cost_s = self._settled_at - began
 
     def _grow(self, place: _Place) -> None:
         output, entry = place.output, place.entry

@@ -75,6 +75,7 @@ class ChainRun:
         self._stop: Callable[[], None] = lambda: None
         self._task: background.BackgroundTask[Any] | None = None
         self._when_over: Callable[[], None] | None = None
+        self._when_dropped: list[Callable[[], None]] = []
 
     # What its holder uses
 
@@ -116,6 +117,19 @@ class ChainRun:
     def when_over(self, callback: Callable[[], None]) -> None:
         """Call *callback* when it is over, in a thread of its own; at once if it is over."""
         background.when_done(self._future, callback)
+
+    def when_dropped(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when the session forgets it, and it is over."""
+        self._when_dropped.append(callback)
+
+    def drop(self) -> None:
+        """The session has forgotten it."""
+        self.when_over(self._drop_now)
+
+    def _drop_now(self) -> None:
+        callbacks, self._when_dropped = self._when_dropped, []
+        for callback in callbacks:
+            callback()
 
     def stop(self) -> None:
         """End it and its requests; what was written is kept. From any thread; afterwards it does nothing."""
@@ -339,6 +353,7 @@ class ChainRun:
                 self._future.set_exception(error)
             else:
                 self._future.set_result(output)
+                self._total = Fold()  # its chunks are in the output
 
 
 def _is_cancelled(error: BaseException) -> bool:

@@ -21,6 +21,8 @@ from .run_table import run_rows, text_table
 __all__ = ["KEPT", "DisplaySettings", "NamedChain", "Runs", "named_chains", "runs", "settings"]
 
 KEPT = 50
+KEPT_OPERATIONS = 10
+"""Of so many runs the operations are kept, too: how their documents came about."""
 
 
 class Runs(Sequence[ChainRun]):
@@ -48,10 +50,16 @@ class Runs(Sequence[ChainRun]):
     def add_run(self, run: ChainRun) -> ChainRun:
         """Give a run that has not begun the next number."""
         with self._lock:
+            dropped = self._runs[0] if len(self._runs) == self._runs.maxlen else None
             run.number = self._count + 1
             self._runs.append(run)
             self._count += 1
-            return run
+            older = list(self._runs)[: -KEPT_OPERATIONS - 1][-1:]
+        if dropped is not None:
+            dropped.drop()
+        for each in older:
+            each.when_over(each.live.let_go)
+        return run
 
     def numbered(self, number: int) -> ChainRun:
         """The run of that number, as ``%runs`` shows it. Raises KeyError, with the numbers there are."""
@@ -69,7 +77,10 @@ class Runs(Sequence[ChainRun]):
     def clear(self) -> None:
         """Forget them; runs that are not over go on. Numbers go on too."""
         with self._lock:
+            dropped = list(self._runs)
             self._runs.clear()
+        for run in dropped:
+            run.drop()
 
     @overload
     def __getitem__(self, index: int) -> ChainRun: ...

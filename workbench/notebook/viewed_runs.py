@@ -98,7 +98,13 @@ def _view_of(run: ChainRun, view: PaneOrNone | None) -> View:
             again = current[0] = runs.add(run.job)
         # A cell that is over cannot show anything new: the view goes on with the new run's state.
         shown.restart(again.live)  # type: ignore[attr-defined]  # only widgets have this button
+        again.when_dropped(lambda: release(again))
         again.start(when_over=shown.finish)
+
+    def release(dropped: ChainRun) -> None:
+        """Let go of the view if the session has forgotten the run that it shows."""
+        if current[0] is dropped and (let_go := getattr(shown, "release", None)) is not None:
+            let_go()
 
     shown: View = new_view(
         run.live,
@@ -108,4 +114,5 @@ def _view_of(run: ChainRun, view: PaneOrNone | None) -> View:
         python=run.job.python,
         view=view,
     )
+    run.when_dropped(lambda: release(run))
     return shown

@@ -29,6 +29,7 @@ class Operations:
         self._frames: list[list[Op]] = []
         self._fresh: list[Op] = []
         self._appends: dict[str, dict[str, list[Any]]] = {}
+        self._whole_until = 0
 
     def add(self, op: Op) -> None:
         self.count += 1
@@ -51,6 +52,12 @@ class Operations:
             values = self._appends.setdefault(owner, {})[path] = [value]
             self._fresh.append({"op": "append", "path": path, "values": values})
 
+    def forget(self, whole: Op) -> None:
+        """Keep *whole*, which makes the document as it is now, in the place of all operations so far."""
+        self._ends, self._frames, self._appends = [], [], {}
+        self._fresh = [whole]
+        self._whole_until = self.count
+
     def since(self, number: int) -> dict[str, Any] | None:
         """The frame of the operations after *number*, which must be 0 or the end of a frame; None if there
         are none."""
@@ -60,8 +67,11 @@ class Operations:
             self._fresh, self._appends = [], {}
         if number >= self.count:
             return None
+        asked = number
         first = bisect_right(self._ends, number)
+        if number < self._whole_until:  # whatever a reader has, the first operation replaces it
+            first = number = 0
         if number and self._ends[first - 1] != number:
             raise ValueError(f"operation {number} is not the end of a frame")
         ops = [op for frame in self._frames[first:] for op in frame]
-        return {"a": number, "b": self.count, "ops": ops}
+        return {"a": asked, "b": self.count, "ops": ops}

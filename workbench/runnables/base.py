@@ -726,6 +726,10 @@ class Runnable(Generic[Input, Output]):
         """Whether a stream through it waits for the whole input."""
         return type(self)._transform is Runnable._transform
 
+    def _with_in_place(self, inner: Runnable[Any, Any], wrapper: Runnable[Any, Any]) -> Runnable[Any, Any]:
+        """The same with *wrapper* in the place of *inner*; itself if *inner* is not found in it."""
+        return wrapper if self is inner else self
+
     def _alias(self) -> str | None:
         """None, or for a wrapper without runs of its own the name it gives to the wrapped one ("" for
         none)."""

@@ -125,6 +125,14 @@ class RunnableBinding(Runnable[Input, Output]):
     def _gathers(self) -> bool:
         return self.bound._gathers()
 
+    def _with_in_place(self, inner: Runnable[Any, Any], wrapper: Runnable[Any, Any]) -> Runnable[Any, Any]:
+        if self is inner:
+            return wrapper
+        if self.bound is inner and isinstance(wrapper, RunnableBinding):
+            return wrapper._and(self)
+        bound = self.bound._with_in_place(inner, wrapper)
+        return self if bound is self.bound else self._with(bound=bound)
+
     def _alias(self) -> str | None:
         return self.config.get("run_name") or ""
 

@@ -26,6 +26,10 @@ _STREAMS = ("stream", "astream", "transform", "atransform")
 _PUBLIC = ("invoke", "ainvoke", *_STREAMS)
 
 
+_bases: set[Any] = set()
+"""Runnable, which is built on this module."""
+
+
 class Level(NamedTuple):
     """See the module."""
 
@@ -52,6 +56,7 @@ class Level(NamedTuple):
 
 def resolve_overrides(cls: Any, base: Any) -> None:
     """Point the engine at the public methods of *base* that a class overrides."""
+    _bases.add(base)
     cls._overrides = frozenset(name for name in _PUBLIC if getattr(cls, name) is not getattr(base, name))
     if cls._overrides and any(name in cls.__dict__ for name in _PUBLIC):
         if "_invoke" not in cls.__dict__:
@@ -118,9 +123,7 @@ def _level(classes: tuple[type[Any], ...]) -> Level:
 
 
 def _base_at(classes: tuple[type[Any], ...]) -> int:
-    from .base import Runnable
-
-    return classes.index(Runnable)
+    return next(place for place, each in enumerate(classes) if each in _bases)
 
 
 async def _invoke_override(self: Any, input: Any, scope: AnyScope, **kwargs: Any) -> Any:

@@ -68,6 +68,13 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
         fields = {key: Key(nested(output_of(step, config, given))) for key, step in self.steps.items()}
         return Shape.keyed(self.get_name("output"), fields)
 
+    def _with_in_place(self, inner: Runnable[Any, Any], wrapper: Runnable[Any, Any]) -> Runnable[Any, Any]:
+        branches = {key: step._with_in_place(inner, wrapper) for key, step in self.steps.items()}
+        unchanged = all(branches[key] is step for key, step in self.steps.items())
+        if self is inner or unchanged or type(self) is not RunnableParallel:
+            return super()._with_in_place(inner, wrapper)
+        return RunnableParallel(branches, name=self.name)
+
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> dict[str, Any]:
         __tracebackhide__ = True
 

@@ -87,6 +87,13 @@ class RunnableSequence(Runnable[Input, Output]):
             given = output_of(step, config, given)
         return given
 
+    def _with_in_place(self, inner: Runnable[Any, Any], wrapper: Runnable[Any, Any]) -> Runnable[Any, Any]:
+        steps = [step._with_in_place(inner, wrapper) for step in self.steps]
+        unchanged = all(new is old for new, old in zip(steps, self.steps, strict=True))
+        if self is inner or unchanged or type(self) is not RunnableSequence:
+            return super()._with_in_place(inner, wrapper)
+        return RunnableSequence(*steps, name=self.name)
+
     async def _invoke(self, input: Any, scope: AnyScope, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if not scope.observers:

@@ -18,6 +18,8 @@ from contextlib import suppress
 from typing import Any
 
 import traitlets
+from comm import get_comm_manager
+from ipywidgets.widgets.widget import _instances
 
 from ...views.static.html import placeholder
 from .front_end import LoadedView
@@ -65,6 +67,19 @@ class LiveView(LoadedView):
         self.snapshot = self._document()
         self._fill_twins()
         self._is_complete = True  # not before: an interrupt in between is followed by another call
+
+    def release(self) -> None:
+        """Let go of the view in this process. A page that shows it keeps that; its comm is not closed,
+        which would take the view out of the page."""
+        self._unlisten()
+        self._sender.close()
+        for widget in (self, self.layout):
+            if (comm := widget.comm) is not None:
+                _instances.pop(widget.model_id, None)
+                comm._closed = True  # the end of the object must not close it, either
+                with suppress(KeyError):
+                    get_comm_manager().unregister_comm(comm)
+                widget.comm = None
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
         """The traits for the browser, with the document as it is now."""
