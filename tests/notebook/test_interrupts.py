@@ -81,6 +81,9 @@ def wait_until(condition, about) -> None:
         time.sleep(0.002)
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # of what was interrupted in closing
 @pytest.mark.parametrize("kind", ["in the background loop", "in the main thread", "in a terminal's view"])
 def test_an_interrupt_at_any_line_leaves_no_run_open(kind):
     chain = Chain()

@@ -38,6 +38,10 @@ PATIENCE = 60.0
 SOAK = float(os.environ.get("WORKBENCH_SOAK_MINUTES", "0"))
 
 
+EXECUTOR = ThreadPoolExecutor(512)
+"""Wide: a pool whose threads all wait for places is a limit of its own, which may never give way."""
+
+
 class Gauge:
     """A function that knows how many of its calls were at work at most."""
 
@@ -273,7 +277,7 @@ class Bench:
 
     def uses_an_executor(self, inner):
         async def elsewhere(x, config):
-            return await asyncio.get_running_loop().run_in_executor(None, inner.invoke, x, config)
+            return await asyncio.get_running_loop().run_in_executor(EXECUTOR, inner.invoke, x, config)
 
         return RunnableLambda(lambda x: inner.invoke(x), elsewhere)
 

@@ -19,7 +19,9 @@ The rule
 From 1 and 2 follows that the calls at work are never more than the limit; from 2, 3 and 4 that a call which
 waits gets a place some time, as long as the code at work ends. A function that waits by means of its own (a
 lock, another thread) for a call that does not know of it is at work as far as anybody can see: hand the
-``config`` on to such threads.
+``config`` on to such threads. A pool of the user's own is a limit that nobody here knows of: if its threads
+all wait for places, and all places are with functions whose jobs wait for such a thread, none goes on. Such a
+pool needs as many threads as there are functions that wait for it.
 
 ``tests/engine/test_places.py`` explores all interleavings of small programs with these classes.
 """
