@@ -141,9 +141,9 @@ chain = RunnableLambda(letters) | RunnableParallel(a=StrOutputParser(), b=Runnab
 model = FakeChatModel(responses=["a b c d e f g h i j"], token_delay_s=0.02)
 """
 CELLS = [
-    "%%chain --view stream input='q'\nchain",
+    '%%chain --view stream --input "q"\nchain',
     "workbench.view(model, 'q')",
-    "%%chain input='q'\nmodel",
+    '%%chain --input "q"\nmodel',
     "chain.view('q')",
 ]
 CHECK = """
