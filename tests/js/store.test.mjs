@@ -229,25 +229,55 @@ test("a snapshot stays as it was when later frames come", (t) => {
   assert.deepEqual(snapshot.state.runs[0].streamed_output, []);
 });
 
-test("the clock offset is the smallest seen", (t) => {
+/** A page and a sender with clocks of their own. */
+function clocks(t) {
+  const clock = { page: 5_000, day: 1_800_000_000_000, sender: 1_799_999_000_000 };
+  t.mock.method(performance, "now", () => clock.page);
+  t.mock.method(Date, "now", () => clock.day);
   const store = new Store();
-  store.frame({ a: 0, b: 0, t: Date.now() - 5000, ops: [] });
-  store.frame({ a: 0, b: 0, t: Date.now() - 1000, ops: [] });
-  store.frame({ a: 0, b: 0, t: Date.now() - 3000, ops: [] });
-  assert.ok(Math.abs(store.clockOffset - 1000) < 200, String(store.clockOffset));
+  const pass = (ms) => Object.keys(clock).forEach((name) => (clock[name] += ms));
+  const sent = (late) => store.frame({ a: 0, b: 0, t: clock.sender - late, ops: [] });
+  return { clock, store, pass, sent };
+}
+
+test("the page's idea of the sender's clock is that of the fastest delivery", (t) => {
+  const { clock, store, pass, sent } = clocks(t);
+  for (const late of [4000, 100, 3000]) sent(late);
+  assert.equal(store.now, clock.sender - 100);
+  pass(700);
+  assert.equal(store.now, clock.sender - 100);
 });
 
-test("a machine that slept does not make runs older: the sender's clock may stand still meanwhile", () => {
-  const store = new Store();
-  const sentNow = (late) => store.frame({ a: 0, b: 0, t: Date.now() - late, ops: [] });
+test("before anything came, the sender's clock is taken for right", (t) => {
+  const { clock, store } = clocks(t);
+  assert.equal(store.now, clock.day);
+});
+
+test("a machine that slept with page and kernel makes no run older, before any frame has come", (t) => {
+  const { clock, store, sent } = clocks(t);
+  sent(0);
+  clock.day += 8 * 3600 * 1000; // the time of day alone goes on
+  assert.equal(store.now, clock.sender);
+});
+
+test("a clock that is set while a page shows a run changes no age", (t) => {
+  const { clock, store, sent, pass } = clocks(t);
+  sent(0);
+  clock.day -= 3600 * 1000;
+  pass(1000);
+  assert.equal(store.now, clock.sender);
+});
+
+test("where only one of page and kernel slept, the next frame says how late it is", (t) => {
+  const { clock, store, sent } = clocks(t);
   const hours = 8 * 3600 * 1000;
-  sentNow(20);
-  sentNow(hours + 30); // eight hours passed here, none at the sender
-  assert.ok(Math.abs(store.clockOffset - hours) < 1000, String(store.clockOffset));
-  sentNow(hours + 10);
-  assert.ok(Math.abs(store.clockOffset - hours) < 1000, String(store.clockOffset));
-  sentNow(-hours); // or the other way round
-  assert.ok(Math.abs(store.clockOffset + hours) < 1000, String(store.clockOffset));
+  sent(20);
+  clock.page += hours; // passed here, not at the sender
+  sent(30);
+  assert.equal(store.now, clock.sender - 30);
+  clock.sender += hours; // or the other way round
+  sent(10);
+  assert.equal(store.now, clock.sender - 10);
 });
 
 const named = "/runs/0/streamed_output";

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from workbench import FakeChatModel, LiveState, RunnableLambda, RunnableParallel, StrOutputParser
+from workbench.engine import background
 from workbench.engine.runs import Run
 from workbench.live.sources import Followed, live_from
 
@@ -253,3 +254,62 @@ def test_what_is_no_source_is_told(source: Any) -> None:
 def test_a_chain_without_input_is_told() -> None:
     with pytest.raises(TypeError, match="the input is missing"):
         live_from(CHAIN)
+
+
+async def numbers():
+    for number in range(3):
+        yield {"event": "on_chain_start", "run_id": str(number), "name": "numbers", "data": {}}
+
+
+def test_what_is_followed_ends_when_a_step_blocks_the_loop_and_is_stopped():
+    entered, go_on = threading.Event(), threading.Event()
+
+    async def blocks(x):
+        entered.set()
+        go_on.wait(60)
+        return x
+
+    try:
+        stopped = live_from(RunnableLambda(blocks, name="sleepy"), 1)
+        assert entered.wait(60)
+        other = live_from(numbers())  # its turn does not come
+        stopped.stop()
+        for followed in (stopped, other):
+            assert followed.wait(60), "it never ended"
+            assert followed.live.status == "cancelled"
+            assert "sleepy" in str(followed.error)
+        [run] = stopped.live.snapshot()["state"]["runs"]
+        assert run["status"] == "cancelled"
+    finally:
+        go_on.set()
+    assert document(numbers())["runs"]  # the next has a loop of its own
+
+
+def test_what_is_followed_and_stopped_before_its_turn_came_is_over():
+    entered, go_on = threading.Event(), threading.Event()
+
+    async def blocks():
+        entered.set()
+        go_on.wait(60)
+
+    held = background.start(blocks)
+    assert entered.wait(60)
+    followed = live_from(numbers())
+    followed.stop()
+    go_on.set()
+    held.wait()
+    assert followed.wait(60), "it never ended"
+    assert followed.live.status == "cancelled"
+
+
+def test_what_is_followed_on_the_running_loop_and_stopped_before_its_turn_came_is_over():
+    async def cell():
+        followed = live_from(numbers())
+        followed.stop()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return followed
+
+    followed = asyncio.run(cell())
+    assert followed.wait(60), "it never ended"
+    assert followed.live.status == "cancelled"

@@ -6,6 +6,7 @@ the other; then by real signals to a real kernel at random moments.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import io
@@ -21,8 +22,11 @@ import pytest
 
 import workbench
 from workbench import RunnableLambda, RunnableParallel, StrOutputParser
+from workbench.engine.scope import current
+from workbench.live.state import OVER
 from workbench.notebook.run import Job
 from workbench.notebook.session import runs
+from workbench.notebook.view import Following
 from workbench.notebook.viewed_runs import run_job
 
 OWN = str(Path(workbench.__file__).parent)
@@ -46,7 +50,8 @@ class InterruptAt:
         # Python looks for signals at calls and jumps, so none comes between a block's last line and the
         # release of its lock, where the line of the `with` is told once more.
         source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
-        if event == "line" and not source.startswith("with "):
+        # Nor at a `try:`, which does nothing itself.
+        if event == "line" and not source.startswith(("with ", "try:")):
             self.left -= 1
             if self.left == 0:
                 sys.settrace(None)
@@ -127,6 +132,57 @@ def is_closed(run) -> bool:
         for each in (root, *root["logs"].values())
     }
     return not statuses & {"waiting", "streaming"}
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # coroutines that were interrupted before they began
+@pytest.mark.parametrize("view", ["none", None])
+def test_an_interrupt_at_any_line_of_a_watched_block_ends_what_is_watched(view):
+    chain = RunnableLambda(str.upper) | RunnableParallel(a=StrOutputParser(), b=RunnableLambda(len))
+    outside, at, interrupted = current.get(), 1, 0
+    with contextlib.redirect_stdout(io.StringIO()):
+        while True:
+            watched, interrupt = workbench.watch(view=view), InterruptAt(at)
+            sys.settrace(interrupt)
+            try:
+                with watched:
+                    chain.invoke("q")
+            except KeyboardInterrupt:
+                interrupted += 1
+            finally:
+                sys.settrace(None)
+            if not interrupt.where:
+                break
+            about = f"line {at}, {interrupt.where}"
+            assert current.get() is outside, f"{about}: what comes after the block is watched, too"
+            if watched._scope is not None or watched._view is not None:  # it had begun
+                wait_until(lambda watched=watched: watched.live.status in OVER, about)
+                wait_until(lambda watched=watched: is_closed(watched), about)
+            at += 1 if at < 100 else 7
+    gc.collect()
+    assert interrupted > 30
+
+
+def test_an_interrupt_while_a_source_is_shown_ends_the_source(monkeypatch):
+    begun, closed = threading.Event(), threading.Event()
+
+    async def forever():
+        begun.set()
+        try:
+            while True:
+                await asyncio.sleep(0.01)
+                yield {"event": "on_chain_start", "run_id": "1", "name": "forever", "data": {}}
+        finally:
+            closed.set()
+
+    def interrupted(shown):
+        assert begun.wait(PATIENCE_S)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Following, "show", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workbench.view(forever(), view="none")
+    assert closed.wait(PATIENCE_S)
 
 
 CELL = """

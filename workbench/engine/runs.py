@@ -19,7 +19,6 @@ An observer that has to await something about an event adds itself to the run's 
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
@@ -36,6 +35,7 @@ __all__ = [
     "Run",
     "RunEvent",
     "Status",
+    "clock_epoch",
     "clock_reading",
     "is_empty",
     "now_ms",
@@ -53,53 +53,47 @@ LEVELS = 8
 
 
 class _Clock:
-    """From readings of the monotonic clock to the time of day.
+    """``epoch``: the time of day at which the monotonic clock was zero, as far as is known.
 
-    Durations between readings are right even when the machine's clock is set. But the monotonic clock may
-    stand still while the machine sleeps, so a root run that starts looks whether the two have come apart.
-    Each reading goes by what was known then: what one means never changes.
+    Durations between readings of the monotonic clock are right even when the machine's clock is set. But it
+    may stand still while the machine sleeps, so a root run that starts looks whether the two have come apart.
     """
 
     APART_S = 1.0
 
     def __init__(self) -> None:
-        self._since = [float("-inf")]
-        self._epochs = [time.time() - time.perf_counter()]
+        self.epoch = time.time() - time.perf_counter()
 
     def look(self, at: float) -> None:
         epoch = time.time() - at
-        if abs(epoch - self._epochs[-1]) > self.APART_S:
-            self._since.append(at)
-            self._epochs.append(epoch)
-
-    def time_of_day(self, at: float) -> float:
-        if at >= self._since[-1]:
-            return self._epochs[-1] + at
-        return self._epochs[bisect_right(self._since, at) - 1] + at
-
-    def reading(self, time_of_day: float) -> float:
-        return time_of_day - self._epochs[-1]
+        if abs(epoch - self.epoch) > self.APART_S:
+            self.epoch = epoch
 
 
 _clock = _Clock()
 
 
-def timestamp(at: float) -> str:
+def clock_epoch() -> float:
+    """What turns readings of the clock into times of day, now. After a sleep of the machine it is another:
+    who writes times that are compared with each other, as those of one run, keeps one for all of them."""
+    return _clock.epoch
+
+
+def timestamp(at: float, epoch: float) -> str:
     """An event's clock reading as ISO-8601 UTC with milliseconds."""
-    moment = datetime.fromtimestamp(_clock.time_of_day(at), UTC)
-    return moment.isoformat(timespec="milliseconds")
+    return datetime.fromtimestamp(epoch + at, UTC).isoformat(timespec="milliseconds")
 
 
-def now_ms() -> int:
+def now_ms(epoch: float) -> int:
     """Now, in milliseconds since 1970, on the clock of ``timestamp``."""
-    return int(_clock.time_of_day(time.perf_counter()) * 1000)
+    return int((epoch + time.perf_counter()) * 1000)
 
 
-def clock_reading(moment: datetime) -> float:
+def clock_reading(moment: datetime, epoch: float) -> float:
     """The reading that ``timestamp`` shows as *moment*; without a zone it is UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return _clock.reading(moment.timestamp())
+    return moment.timestamp() - epoch
 
 
 class RunEvent(NamedTuple):

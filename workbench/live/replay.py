@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ..engine.chunks import MISSING, is_text_empty
-from ..engine.runs import Kind, Observer, Run, RunEvent, clock_reading
+from ..engine.runs import Kind, Observer, Run, RunEvent, clock_epoch, clock_reading
 from ..patch.application import apply_operation
 from ..patch.pointers import unescape
 from ..tracing.encode import text_of
@@ -81,15 +81,16 @@ class _LoggedRuns(RebuiltRuns[str]):
         super().__init__(observers)
         self._parent = parent
         self._shift_s: float | None = None
+        self._epoch = clock_epoch()
 
     def reading(self, iso: Any, otherwise: float) -> float:
         """A timestamp of the source's as a reading of our clock."""
-        return _reading(iso, otherwise - (self._shift_s or 0.0)) + (self._shift_s or 0.0)
+        return _reading(iso, otherwise - (self._shift_s or 0.0), self._epoch) + (self._shift_s or 0.0)
 
     def align(self, iso: Any, now: float) -> None:
         """Take *iso* as now if it cannot be right: another machine's clock, or a log of an earlier day."""
         if self._shift_s is None:
-            read, began = _reading(iso, now), next(iter(self.runs.values())).started or now
+            read, began = _reading(iso, now, self._epoch), next(iter(self.runs.values())).started or now
             self._shift_s = 0.0 if began - 0.001 <= read <= now + 0.001 else now - read
 
     def start_from(
@@ -300,11 +301,12 @@ def replay_log(ops: Iterable[Mapping[str, Any]], observer: Observer) -> None:
 def replay_state(state: Mapping[str, Any], observer: Observer) -> None:
     """Replay the RunState of a run that has ended."""
     entries: dict[str, Any] = state.get("logs") or {}
-    now = time.perf_counter()
-    starts = [_reading(entry.get("start_time"), now) for entry in entries.values()]
-    ends = [_reading(entry.get("end_time"), now) for entry in entries.values() if entry.get("end_time")]
-    begin = _reading(state.get("start_time"), min(starts, default=now))
-    end = _reading(state.get("end_time"), max(ends, default=begin))
+    now, epoch = time.perf_counter(), clock_epoch()
+    starts = [_reading(entry.get("start_time"), now, epoch) for entry in entries.values()]
+    ended = [entry["end_time"] for entry in entries.values() if entry.get("end_time")]
+    ends = [_reading(iso, now, epoch) for iso in ended]
+    begin = _reading(state.get("start_time"), min(starts, default=now), epoch)
+    end = _reading(state.get("end_time"), max(ends, default=begin), epoch)
     runs = _LoggedRuns((observer,))
     root = runs.start_from("", state, None, state.get("input", MISSING), begin)
     for key, entry in entries.items():
@@ -327,7 +329,7 @@ def replay_run(run: Run, observer: Observer) -> None:
         observer(RunEvent(kind, run, run.output if run.error is None else run.error, run.ended))
 
 
-def _reading(iso: Any, otherwise: float) -> float:
+def _reading(iso: Any, otherwise: float, epoch: float) -> float:
     """A timestamp as a reading of our clock; times without a zone are UTC, as the peer's are."""
     if not isinstance(iso, str):
         return otherwise
@@ -335,7 +337,7 @@ def _reading(iso: Any, otherwise: float) -> float:
         moment = datetime.fromisoformat(iso)
     except ValueError:
         return otherwise
-    return clock_reading(moment)
+    return clock_reading(moment, epoch)
 
 
 def _text_or_value(chunk: Any) -> Any:

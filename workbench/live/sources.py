@@ -12,7 +12,7 @@ import concurrent.futures
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ class Followed:
         self.error: BaseException | None = None
         self._stop: Callable[[], None] = lambda: None
         self._over: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._lock = threading.Lock()
 
     def stop(self) -> None:
         """Stop following, and what is followed where that can be stopped. From any thread."""
@@ -56,9 +57,21 @@ class Followed:
         background.when_done(self._over, callback)
 
     def _end(self, status: Status, error: BaseException | None = None) -> None:
-        self.error = error
-        self.live.set_status(status)
-        self._over.set_result(None)
+        """Once; what comes later changes nothing."""
+        with self._lock:
+            if self._over.done():
+                return
+            self.error = error
+            self.live.set_status(status)
+            self._over.set_result(None)
+
+    def _given_up(self, error: BaseException | None) -> None:
+        """Its task is over. If the work could not say how it ended, since it never began or a step that
+        blocks the loop still holds it, it ends here."""
+        if not self._over.done():
+            error = error or asyncio.CancelledError("stopped")
+            self.live.give_up(error)
+            self._end("cancelled", error)
 
 
 def live_from(source: Any, input: Any = _MISSING) -> LiveState | Followed:
@@ -140,8 +153,7 @@ def _follow_chain(chain: Any, input: Any) -> Followed:
             async for _ in chunks:
                 pass
 
-    task = background.start(lambda: _finished(followed, work(), None))
-    followed._stop = task.cancel
+    _begin(followed, work, None)
     return followed
 
 
@@ -161,9 +173,10 @@ def _follow_async(source: AsyncIterator[Any]) -> Followed:
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        followed._stop = background.start(lambda: _finished(followed, work(), reader)).cancel
+        _begin(followed, work, reader)
     else:
-        task = loop.create_task(_finished(followed, work(), reader))
+        task = loop.create_task(_finished(followed, work, reader))
+        task.add_done_callback(lambda _: followed._given_up(None))
 
         def stop() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
@@ -173,11 +186,21 @@ def _follow_async(source: AsyncIterator[Any]) -> Followed:
     return followed
 
 
-async def _finished(followed: Followed, work: Any, reader: _Reader | None) -> None:
+def _begin(followed: Followed, work: Callable[[], Coroutine[Any, Any, None]], reader: _Reader | None) -> None:
+    """Do the work on the background loop."""
+    task = background.BackgroundTask(lambda: _finished(followed, work, reader))
+    followed._stop = task.cancel
+    task.when_over(followed._given_up)
+    task.begin()
+
+
+async def _finished(
+    followed: Followed, work: Callable[[], Coroutine[Any, Any, None]], reader: _Reader | None
+) -> None:
     """Do the work and record its end. An error is shown in the state and not raised: nobody awaits this."""
     error: BaseException | None = None
     try:
-        await work
+        await work()
     except asyncio.CancelledError as cancelled:
         error = cancelled
         raise

@@ -40,7 +40,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..engine.chunks import MISSING
-from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status, now_ms, timestamp
+from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status, clock_epoch, now_ms, timestamp
 from ..patch.operations import Operations
 from ..patch.pointers import escape
 from ..tracing.calls import CallClock
@@ -106,6 +106,7 @@ class LiveState:
         self._operations = Operations()
         self._taken = 0
         self._given_up = False
+        self._epoch = clock_epoch()
         self._cost_s = self._settled_at = 0.0
         self._lock = threading.RLock()
 
@@ -127,6 +128,10 @@ class LiveState:
     @property
     def status(self) -> Status:
         return self._state["status"]  # type: ignore[no-any-return]
+
+    def now_ms(self) -> int:
+        """Now, in milliseconds on the clock of the document's times."""
+        return now_ms(self._epoch)
 
     def listen(self, on_change: OnChange) -> Callable[[], None]:
         """Call *on_change* after every change from now on; returns a function that ends this."""
@@ -186,7 +191,7 @@ class LiveState:
                 inside = [(f"/runs/{number}/logs/{escape(key)}", each) for key, each in root["logs"].items()]
                 for path, entry in [*inside, (f"/runs/{number}", root)]:
                     if entry["status"] not in OVER:  # an interrupt came while it was being entered here
-                        ending = {"end_time": timestamp(at), "status": "cancelled"}
+                        ending = {"end_time": timestamp(at, self._epoch), "status": "cancelled"}
                         entry.update(ending)
                         for key, value in ending.items():
                             self._operations.add({"op": "replace", "path": f"{path}/{key}", "value": value})
@@ -223,7 +228,7 @@ class LiveState:
         with self._lock:
             self._settle()
             frame = self._operations.since(number)
-            return None if frame is None else {**frame, "t": now_ms()}
+            return None if frame is None else {**frame, "t": self.now_ms()}
 
     def take(self) -> dict[str, Any] | None:
         """The frame of all operations since the last call of this; None if there were none."""
@@ -250,7 +255,9 @@ class LiveState:
 
     def _start(self, run: Run, at: float) -> None:
         around = None if run.parent is None else self._where(run.parent)
-        fields = _fields(run, at)
+        if not self._places:  # else all go on with the epoch of those that are open: ages are differences
+            self._epoch = clock_epoch()
+        fields = _fields(run, at, self._epoch)
         if around is None:
             number, key = len(self._state["runs"]), None
             path = f"/runs/{number}"
@@ -281,7 +288,7 @@ class LiveState:
             place.clock.chunk(at, chunk)
         if entry["status"] == "waiting" and run.first_chunk is not None:
             self._set(place, "status", "streaming")
-            self._set(place, "first_chunk_time", timestamp(at))
+            self._set(place, "first_chunk_time", timestamp(at, self._epoch))
         grows = place.output is not None or getattr(type(chunk), "__latest__", False)
         text = None if grows else raw_text(chunk)
         if text:
@@ -366,7 +373,7 @@ class LiveState:
             self._set(place, "call", place.clock.stats(run).as_data())
         if run.error is not None:
             self._set(place, "error", error_data(run.error))
-        self._set(place, "end_time", timestamp(at))
+        self._set(place, "end_time", timestamp(at, self._epoch))
         self._set(place, "status", status or run.status)
 
     def _set_output(self, place: _Place, output: Any) -> None:
@@ -397,7 +404,7 @@ def outcome(document: Mapping[str, Any], without: Status = "done") -> Status:
     return next((status for status in OVER if status in statuses), without)
 
 
-def _fields(run: Run, at: float) -> dict[str, Any]:
+def _fields(run: Run, at: float, epoch: float) -> dict[str, Any]:
     """The fields that a root run and an entry have in common, of a run that starts *at* that time."""
     fields = {
         "id": run.id,
@@ -407,7 +414,7 @@ def _fields(run: Run, at: float) -> dict[str, Any]:
         "metadata": data(run.metadata),
         "status": "waiting",
         "input": data(run.input),
-        "start_time": timestamp(at),
+        "start_time": timestamp(at, epoch),
         "first_chunk_time": None,
         "end_time": None,
         "streamed_output": [],

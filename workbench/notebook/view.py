@@ -64,8 +64,13 @@ def _follow(source: Any, title: str, pane: PaneOrNone | None) -> Following | Non
             shown.finish()
         return None
     following = Following(new_view(followed.live, title=title, on_stop=followed.stop, view=pane))
-    following.show()
-    finish_when_over(following, followed)
+    try:
+        following.show()
+        finish_when_over(following, followed)
+    except BaseException:  # an interrupt, say: nobody would look at it
+        followed.stop()
+        followed.when_over(following.finish)
+        raise
     return following
 
 

@@ -48,35 +48,38 @@ class watch:  # used like a function, as contextlib's
         self._title = title
         self._pane = view
         self._view: View | None = None
-        self._token: Any = None
+        self._before: Any = None
+        self._scope: Any = None
         self._stop = Stop()
         self._open: dict[Run, asyncio.Task[Any] | None] = {}
         self._left = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        if self._token is not None:
+        if self._scope is not None:
             raise RuntimeError("this watch() is in use: make another")
-        if self._pane != "none":
-            self._view = new_view(self.live, title=self._title, on_stop=self.stop, view=self._pane)
-            self._view.show()
-        outer = current.get()
-        scope = Blocking() if outer is None else Blocking().under(outer)
-        watched = scope.configured({"callbacks": [self.live, self._note]}).stopping_with(self._stop)
-        self._token = current.set(watched)
-        return self
+        try:
+            if self._pane != "none":
+                self._view = new_view(self.live, title=self._title, on_stop=self.stop, view=self._pane)
+                self._view.show()
+            self._before = outer = current.get()
+            scope = Blocking() if outer is None else Blocking().under(outer)
+            watched = scope.configured({"callbacks": [self.live, self._note]}).stopping_with(self._stop)
+            self._scope = watched
+            current.set(watched)
+            return self
+        except BaseException as error:  # the block is not entered, so nobody else ends the view
+            self._leave(error)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        current.reset(self._token)
-        if isinstance(error, Exception):
-            explain(error)
-        with self._lock:
-            self._left = True
-            over = not self._open
-        if over:
-            self._finish()
+        try:
+            self._leave(error)
+        except KeyboardInterrupt as interrupt:  # at whatever line of it
+            self._leave(interrupt)
+            raise
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -92,6 +95,22 @@ class watch:  # used like a function, as contextlib's
         for task in tasks:
             with contextlib.suppress(RuntimeError):  # its loop is closed
                 task.get_loop().call_soon_threadsafe(task.cancel)
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Called again, it goes on where it was interrupted."""
+        if self._scope is not None:  # whatever scope an interrupted call has left
+            current.set(self._before)
+        if isinstance(error, Exception):
+            explain(error)
+        if isinstance(error, KeyboardInterrupt):  # it may have come while a run was being started or ended
+            self.stop()
+            self.live.give_up(error)
+            self._open.clear()
+        with self._lock:
+            self._left = True
+            over = not self._open
+        if over:
+            self._finish()
 
     def _note(self, event: RunEvent) -> None:
         """Keep count of the root runs: those that outlive the block finish the view."""

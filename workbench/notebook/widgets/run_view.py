@@ -22,7 +22,6 @@ from typing import Any
 
 import traitlets
 
-from ...engine.runs import now_ms
 from ...live.codec import FrameCodec
 from ...live.state import OVER, LiveState, outcome
 from ...tracing.encode import cut
@@ -132,7 +131,7 @@ class RunView(LiveView):
         return self._at_end_of_frame()
 
     def _at_end_of_frame(self) -> dict[str, Any]:
-        return {**self._document(), "names": self._codec.names, "t": now_ms()}
+        return {**self._document(), "names": self._codec.names, "t": self._live.now_ms()}
 
     def _on_message(self, widget: Any, content: dict[str, Any], buffers: Any) -> None:
         super()._on_message(widget, content, buffers)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...engine.limits import Gate
-from ...engine.runs import MODEL_TYPES, OnChunk, Run, RunEvent, timestamp
+from ...engine.runs import MODEL_TYPES, OnChunk, Run, RunEvent, clock_epoch, timestamp
 from ...patch.operations import Op
 from ...patch.pointers import escape
 from ..encode import result, short_error, text_of
@@ -41,6 +41,7 @@ class LogWriter:
         self._keep = keep
         self._with_list = with_streamed_output_list
         self._root: Run | None = None
+        self._epoch = clock_epoch()
         self._output = OutputOperations()
         self._keys: dict[Run, str] = {}
         self._chunk_paths: dict[Run, tuple[str, str | None]] = {}
@@ -91,7 +92,7 @@ class LogWriter:
     def _ops(self, event: RunEvent) -> list[Op]:
         kind, run, value, _ = event
         if self._root is None and kind == "start":
-            self._root = run
+            self._root, self._epoch = run, clock_epoch()
             return [_op("replace", "", _root_state(run))]
         if run is self._root:
             # A root that does not stream gives its output as the one chunk.
@@ -106,7 +107,7 @@ class LogWriter:
             return [
                 _op("add", f"/logs/{key}/final_output", output),
                 *([_op("add", f"/logs/{key}/error", short_error(value))] if kind == "error" else ()),
-                _op("add", f"/logs/{key}/end_time", timestamp(event.at)),
+                _op("add", f"/logs/{key}/end_time", timestamp(event.at, self._epoch)),
             ]
         return []
 
@@ -120,7 +121,7 @@ class LogWriter:
             f"/logs/{key}/streamed_output/-",
             f"/logs/{key}/streamed_output_str/-" if streams_text else None,
         )
-        return [_op("add", f"/logs/{key}", _entry(run))]
+        return [_op("add", f"/logs/{key}", _entry(run, self._epoch))]
 
     def _root_chunk(self, chunk: Any) -> list[Op]:
         ops: list[Op] = []
@@ -148,14 +149,14 @@ def _root_state(run: Run) -> dict[str, Any]:
     }
 
 
-def _entry(run: Run) -> dict[str, Any]:
+def _entry(run: Run, epoch: float) -> dict[str, Any]:
     return {
         "id": run.id,
         "name": run.name,
         "type": log_type(run),
         "tags": run.tags,
         "metadata": run.metadata,
-        "start_time": timestamp(run.started or 0.0),
+        "start_time": timestamp(run.started or 0.0, epoch),
         "streamed_output": [],
         "streamed_output_str": [],
         "final_output": None,

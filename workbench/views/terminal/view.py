@@ -29,9 +29,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from ...engine.runs import timestamp
 from ...live.state import LiveState
-from ..document import StepRow, rows_of, seconds, status_of
+from ..document import StepRow, rows_of, status_of
 from .glyphs import glyphs
 from .header import failures, header
 from .output import Outputs, Section
@@ -89,14 +88,14 @@ class TerminalView:
         """Stop following; print the final state."""
         if self._finished:
             return
-        self._finished = True
         self._release()
+        self._finished = True  # not before: an interrupt in between is followed by another call
         document = self.live.snapshot()["state"]
         if self._shows_text and not self._redraws:
             self._outputs.read(document)
             self._printer.print_rest()
         rows = rows_of(document)
-        for line in self._header(rows, status_of(document), self.console.width, _now()):
+        for line in self._header(rows, status_of(document), self.console.width, self._now()):
             self.console.print(line)
         if self._shows_text and self._redraws:
             self._print_outputs(document)
@@ -140,10 +139,14 @@ class TerminalView:
                 self._printer.print_ready()
             cost_s = time.perf_counter() - started
 
+    def _now(self) -> float:
+        """In seconds, on the clock of the document's times."""
+        return self.live.now_ms() / 1000
+
     def _frame(self) -> Group:
         """What is on the screen now, never higher than it."""
         rows, status = self.live.read(self._read)
-        now = _now()
+        now = self._now()
         width, height = self.console.size
         room = max(3, height - 2)
         head = list(self._header(rows, status, width, now))
@@ -236,11 +239,6 @@ class TerminalView:
         for text in failures(rows, self._encoding):
             self.console.print()
             self.console.print(text)
-
-
-def _now() -> float:
-    """On the clock of the document's times."""
-    return seconds(timestamp(time.perf_counter())) or 0.0
 
 
 def _row(cells: list[str], width: int, gap: int, style: str) -> Text:

@@ -234,7 +234,7 @@ class RunView {
 
   _tick() {
     const { state } = this.store;
-    const now = Math.max(Date.now() - this.store.clockOffset, this._totals.start);
+    const now = Math.max(this.store.now, this._totals.start);
     const active = isActive(state);
     if (active) this._watch.check();
     const lost = this._isLost;

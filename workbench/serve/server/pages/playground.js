@@ -131,7 +131,7 @@ class Runs {
   _end(status) {
     const { state, seq } = this._store;
     if (this._store.epoch !== this._epoch || state.status !== "streaming") return;
-    const now = new Date(Date.now() - this._store.clockOffset).toISOString();
+    const now = new Date(this._store.now).toISOString();
     /** @type {object[]} */
     const ops = [];
     state.runs.forEach((run, number) => {

@@ -29,8 +29,9 @@ export class FrameStore {
     this.seq = 0;
     /** How many runs the view has shown before this one. */
     this.epoch = 0;
-    /** Milliseconds the clock of the page is ahead of the sender's; the smallest seen, since delivery only adds. */
-    this.clockOffset = 0;
+    /** Milliseconds that performance.now(), which nobody sets, is ahead of the sender's clock; the smallest seen,
+     * since delivery only adds. Before anything came, as if both had the same time of day. */
+    this.clockOffset = performance.now() - Date.now();
     this.resyncs = 0;
     this._empty = structuredClone(empty);
     this._clockKnown = false;
@@ -130,6 +131,11 @@ export class FrameStore {
     return true;
   }
 
+  /** The time on the sender's clock, in milliseconds since 1970. */
+  get now() {
+    return performance.now() - this.clockOffset;
+  }
+
   /** @returns {"gap"} */
   _resync() {
     this._behind = true;
@@ -181,7 +187,7 @@ export class FrameStore {
   /** @param {number | undefined} sent */
   _clock(sent) {
     if (typeof sent !== "number") return;
-    const ahead = Date.now() - sent;
+    const ahead = performance.now() - sent;
     const isLater = this._clockKnown && ahead > this.clockOffset && ahead - this.clockOffset < APART_MS;
     if (!isLater) this.clockOffset = ahead;
     this._clockKnown = true;
