@@ -46,6 +46,12 @@ class Waiter:
         self._woken = True
 
 
+class Job:
+    def __init__(self, work: Any) -> None:
+        self.work = work
+        self.over = False
+
+
 class Strand:
     def __init__(self, number: int, work: Any) -> None:
         self.number = number
@@ -79,6 +85,8 @@ class World:
         self.at_work: list[tuple[Limiter, ...]] = []
         self.overran: str = ""
         self.shared: set[Place] = set()  # by several threads
+        self.jobs: list[Job] = []
+        self.pool_thread = 0
 
     def strand(self, work: Callable[[int], Any]) -> Strand:
         number = len(self.strands)
@@ -93,10 +101,14 @@ class World:
     def __exit__(self, *_: object) -> None:
         for strand in self.strands:
             strand._work.close()
+        for job in self.jobs:
+            job.work.close()
 
     def begin(self, programs: list[Op], choices: tuple[int, ...] = ()) -> None:
         for op in programs:
             self.strand(lambda number, op=op: self.run(op, number, (), None))  # type: ignore[misc]
+        if "pooled" in str(programs):
+            self.strand(self.pool).go()
         for choice in choices:
             self.strands[choice].go()
 
@@ -107,8 +119,18 @@ class World:
         limiters = (*self.limits, self.bound)
         return (
             tuple((s.steps, s.may_go(), s.over) for s in self.strands),
+            len(self.jobs),
             tuple(
-                (p.has_it, p.parked_at is not None, p._lent, p._ended, of[p._home], p.reader, p._is_patient)
+                (
+                    p.has_it,
+                    p.looks is not None,
+                    p._lent,
+                    p._away,
+                    p._ended,
+                    of[p._home],
+                    p.reader,
+                    p._is_patient,
+                )
                 for p in self.places
             ),
             tuple(
@@ -135,12 +157,14 @@ class World:
         await Turn()
         self.at_work.remove(place._limits)
 
-    async def lending(self, place: Place | None, strand: int, kin: Any, work: Awaitable[Any]) -> Any:
+    async def lending(
+        self, place: Place | None, strand: int, kin: Any, work: Awaitable[Any], own: bool = True
+    ) -> Any:
         if place is None:
             return await work
-        place.lend()
+        place.lend(own=own)
         result = await work
-        place.is_back()
+        place.is_back(own=own)
         if place in self.shared:
             await Turn()
         await place.take(Waiter, strand, kin)
@@ -149,6 +173,8 @@ class World:
     async def run(self, op: Op, strand: int, kin: Any, caller: Place | None) -> None:
         """What a function with the place *caller* does, or a program outside of all."""
         name, *inside = op
+        if caller is not None:
+            kin = (caller, caller.strand, *kin)
         if name in ("leaf", "bound", "both"):
             await self.lending(caller, strand, kin, self.call(name, inside, strand, kin))
         elif name == "read":  # a stream, and for each of its chunks a call
@@ -162,13 +188,28 @@ class World:
         elif name == "parallel":
             await self.lending(caller, strand, kin, self.parallel(inside, strand, kin))
         elif name == "thread":  # threads of the user's own, with the config
-            waits = () if caller is None else (caller.strand,)
             if caller is not None and len(inside) > 1:
                 self.shared.add(caller)
-            threads = [self.strand(lambda n, op=op: self.run(op, n, waits, caller)) for op in inside]  # type: ignore[misc]
+            threads = [self.strand(lambda n, op=op: self.run(op, n, kin, caller)) for op in inside]  # type: ignore[misc]
             await Until(lambda: all(thread.over for thread in threads))
+        elif name == "pooled":  # jobs, with the config, in a pool of the user's own, which has one thread
+            jobs = [Job(self.run(op, self.pool_thread, kin, caller)) for op in inside]
+            self.jobs += jobs
+            await Until(lambda: all(job.over for job in jobs))
         else:
             raise AssertionError(op)
+
+    async def pool(self, number: int) -> None:
+        self.pool_thread = number
+        while True:
+            await Until(
+                lambda: bool(self.jobs) or all(s.over for s in self.strands if s.number != number - 1)
+            )
+            if not self.jobs:
+                return
+            job = self.jobs.pop(0)
+            await job.work
+            job.over = True
 
     async def call(self, kind: str, inside: list[Op], strand: int, kin: Any) -> None:
         place = self.place(kind)
@@ -201,7 +242,7 @@ class World:
 
         async def pull(strand: int, kin: Any) -> bool:
             await place.take(Waiter, strand, kin)
-            if not await self.lending(place, strand, kin, source(strand, kin)):
+            if not await self.lending(place, strand, kin, source(strand, kin), own=False):
                 place.give_back()
                 return False
             for op in inside:
@@ -278,7 +319,7 @@ def run_on(world: World) -> None:
             assert not world.overran
             continue
         before = world.state()
-        places._watch.look(float("inf"))
+        places._watch.look(0)
         if world.state() == before:
             return
 
@@ -344,9 +385,36 @@ BOUND: list[Op] = [
 
 
 @pytest.mark.parametrize("limits", [(1, 1), (1, 2), (2, 1)], ids=str)
-def test_limits_that_are_met_in_any_order_never_wait_for_each_other(limits):
+def test_limits_that_are_met_in_any_order_never_wait_for_each_other_for_good(limits):
     for pair in combinations_with_replacement(BOUND, 2):
+        explore([*pair], limits, patience=True)
+
+
+NESTED: list[Op] = [
+    ("leaf", ("both",)),
+    ("both", ("both",)),
+    ("both", ("both",), ("both",)),
+    ("leaf", ("parallel", ("both",), LEAF)),
+    ("read",),
+]
+
+
+@pytest.mark.parametrize("limits", [(1, 1), (2, 1)], ids=str)
+def test_of_limits_inside_each_other_no_wait_ends_by_patience(limits):
+    for pair in combinations_with_replacement(NESTED, 2):
         explore([*pair], limits)
+
+
+POOLED: list[Op] = [("leaf", ("pooled", op)) for op in (LEAF, ("leaf", LEAF), ("read", LEAF))]
+POOLED += [("both", ("pooled", ("both",))), ("leaf", ("parallel", POOLED[0], LEAF)), ("both",)]
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+def test_jobs_of_a_pool_with_one_thread_never_wait_for_a_function_whose_job_is_queued(limit):
+    for pair in combinations_with_replacement(POOLED if limit == 1 else POOLED[:4], 2):
+        explore([*pair], (limit, 1))
+    explore([POOLED[0]] * 3, (1, 1))
+    explore([("leaf", ("pooled", ("both",)))] * 2 + [("both",)], (limit, 1))
 
 
 @pytest.mark.parametrize("limit", [1, 2])
@@ -386,7 +454,7 @@ def test_a_place_may_be_given_up_at_any_moment():
                         break
                     strand.go()
                     if step == moment:
-                        places._watch.look(float("inf"))
+                        places._watch.look(0)
                     assert not world.overran
                 run_on(world)
                 assert all(strand.over for strand in world.strands), (programs, moment)

@@ -38,10 +38,6 @@ PATIENCE = 60.0
 SOAK = float(os.environ.get("WORKBENCH_SOAK_MINUTES", "0"))
 
 
-EXECUTOR = ThreadPoolExecutor(512)
-"""Wide: a pool whose threads all wait for places is a limit of its own, which may never give way."""
-
-
 class Gauge:
     """A function that knows how many of its calls were at work at most."""
 
@@ -119,6 +115,7 @@ class Bench:
     def __init__(self):
         self.gauge = Gauge()
         self.bound = RunnableLambda(self.gauge).with_config(max_concurrency=1)
+        self.pool = ThreadPoolExecutor(1)  # as narrow as can be
 
     def leaf(self):
         return RunnableLambda(self.gauge)
@@ -277,7 +274,7 @@ class Bench:
 
     def uses_an_executor(self, inner):
         async def elsewhere(x, config):
-            return await asyncio.get_running_loop().run_in_executor(EXECUTOR, inner.invoke, x, config)
+            return await asyncio.get_running_loop().run_in_executor(self.pool, inner.invoke, x, config)
 
         return RunnableLambda(lambda x: inner.invoke(x), elsewhere)
 
@@ -378,6 +375,7 @@ def run_program(outer, leaf, form, limit):
     about = f"{' '.join(outer)} {leaf} by {form} under {limit}"
     config = {"max_concurrency": limit} if limit else None
     output = in_time(lambda: FORMS[form](chain, "x", config), about)
+    bench.pool.shutdown(wait=False)
     assert isinstance(output, str) or isinstance(output[0], str), about
     if "gives_up_waiting" not in outer:  # what it gave up may go on for a moment
         assert bench.gauge.now == 0
@@ -402,6 +400,20 @@ def test_everything_that_calls_a_chain_runs_in_every_form_under_a_limit_of_one(o
     for form in FORMS:
         run_program([outer], "leaf", form, 1)
         run_program([outer], "model", form, 1)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("inner", ["leaf", "bound_leaf", "tool_", "model"])
+def test_a_pool_with_one_thread_hangs_nobody(inner, limit):
+    """Jobs of functions that have a place are queued there behind jobs that ask for one."""
+    for outer in ([], ["in_sequence"], ["gathers"], ["calls_per_chunk"]):
+        bench = Bench()
+        chain = bench.make([*outer, "uses_an_executor", inner])
+        side_by_side = RunnableParallel(a=chain, b=chain, c=chain)
+        for call, x in ((chain.abatch, ["x"] * 9), (side_by_side.ainvoke, "x")):
+            in_time(lambda call=call, x=x: asyncio.run(call(x, {"max_concurrency": limit})))
+        bench.pool.shutdown(wait=False)
+        assert bench.gauge.most <= limit
 
 
 # What bounds what

@@ -66,7 +66,7 @@ class Blocking(Scope):
         no place under the limits."""
         scope = self.leaf()
         if type(source) is not Once:
-            source = scope.read_from(scope.held, source)
+            source = scope.read_from(scope.held, source, own=False)
         return scope._steps(fn, is_async, (drive_stream(source), *args), kwargs)
 
     async def _steps(

@@ -136,7 +136,7 @@ class EventLoop(Scope):
         is_known = type(source) is Once and not source.taken
         if is_async:
             if not is_known:
-                source = scope.read_from(scope.held, source)
+                source = scope.read_from(scope.held, source, own=False)
             return scope._async_steps(fn, (source, *args), kwargs)
         if is_known:
             source.taken = True  # type: ignore[attr-defined]  # a Once

@@ -4,24 +4,28 @@ The rule
 --------
 1. A leaf call (a function, a model's request, a step of a generator) works only while it has a *place*
    under every limit it runs under. It gets all of them at once or none.
-2. Who waits has no place. A function that waits for a chain it called, or a generator that waits for a chunk
-   of its source, gives its place back and asks for it anew before it goes on. So nobody who waits keeps
-   anybody from working, and a place is always given back by code that is at work.
-3. A stream that has given a chunk is not at work until the next one is asked for. Its place is *parked*:
+2. Who waits does not use its place. A function that waits for a chain it called *parks* its place: it is kept
+   for that chain's calls, which take it before any other, and returns to the function. So what has been begun
+   comes to its end by its own place, whatever else is begun. A generator that waits for a chunk of its source
+   gives its place back, as nobody knows who else reads that source.
+3. A stream that has given a chunk is not at work until the next one is asked for. Its place is parked, too:
    kept for it, so that no other stream is begun in between, but lent to whoever it waits for: calls of its
-   reader (the same thread or task, and what that waits for) take the place at once, and it returns to the
-   stream.
-4. Who reads a stream is not always known (a thread of the user's own, without the config). A place that has
-   been parked for ``PATIENCE_S`` goes to anybody who waits, and that stream keeps none from then on.
+   reader (the same thread or task, and what that waits for).
+4. For whom a place is kept is not always known (a thread of the user's own, without the config, may read the
+   stream), and may be busy with something else (the pause before a retry). A place that has been parked for
+   ``PATIENCE_S`` goes to anybody who waits, and that stream or function keeps none from then on; unless a
+   call of that function waits just for a place of another limit that somebody is at work with.
 5. A synchronous call on a thread whose event loop is running counts on its own (see ``Scope.apart``): it
    holds up the loop, so it must not wait for what the loop would have to finish.
 
 From 1 and 2 follows that the calls at work are never more than the limit; from 2, 3 and 4 that a call which
-waits gets a place some time, as long as the code at work ends. A function that waits by means of its own (a
-lock, another thread) for a call that does not know of it is at work as far as anybody can see: hand the
-``config`` on to such threads. A pool of the user's own is a limit that nobody here knows of: if its threads
-all wait for places, and all places are with functions whose jobs wait for such a thread, none goes on. Such a
-pool needs as many threads as there are functions that wait for it.
+waits gets a place some time, as long as the code at work ends. A pool of threads of the user's own
+(``run_in_executor(None, chain.invoke, x, config)``) is a limit that nobody here knows of; by 2 a job of it
+needs no other place than that of the function it works for, unless it calls what is bound to a limit of its
+own. What cannot be seen: a function that waits by means of its own (a lock, another thread) for a call that
+does not know of it, or for a job that is queued behind one which waits for that function's place under such a
+bound limit, is at work as far as anybody can tell. So hand the ``config`` on to threads, and do not share a
+small pool between functions inside a bound limit and functions that call it.
 
 ``tests/engine/test_places.py`` explores all interleavings of small programs with these classes.
 """
@@ -44,7 +48,10 @@ __all__ = ["PATIENCE_S", "Limiter", "Place", "nesting", "strand_of_thread", "wai
 T = TypeVar("T")
 
 PATIENCE_S = 0.1
-"""How long a stream whose reader does something else keeps its place while others wait for one."""
+"""How long a place is kept for somebody who does something else while others wait for one."""
+
+_LOOKS = 3
+"""How often a place is seen parked in that time: a machine that is busy holds up those who look, too."""
 
 Strand = Hashable
 """A thread or a task: what does one thing at a time, and so waits for one thing at a time."""
@@ -85,11 +92,13 @@ class Limiter:
 class Place:
     """One leaf call's place under each of *limits*, and the work of a stream or function it is for.
 
-    *strand* is the thread or task that asks; *kin*: those that wait for it, as a batch waits for its workers.
-    ``strand``: the one that asked last.
+    *strand* is the thread or task that asks; *kin*: those that wait for it, as a batch waits for its workers,
+    and the places of functions that wait for it. ``strand``: the one that asked last. ``looks``: how often it
+    has been seen parked; None while it is not.
     """
 
     __slots__ = (
+        "_away",
         "_ended",
         "_home",
         "_is_patient",
@@ -97,7 +106,7 @@ class Place:
         "_limits",
         "_requests",
         "has_it",
-        "parked_at",
+        "looks",
         "reader",
         "strand",
     )
@@ -105,12 +114,12 @@ class Place:
     def __init__(self, limits: tuple[Limiter, ...]) -> None:
         self._limits = limits
         self.has_it = False
-        self.parked_at: float | None = None
+        self.looks: int | None = None
         self.reader: Strand = None
         self.strand: Strand = None
         self._is_patient = True
         self._home: Place | None = None
-        self._lent = 0
+        self._lent = self._away = 0  # to how many; how many of these are not calls of its own
         self._ended = False
         self._requests: list[_Request] = []  # several where several threads of the same work want to go on
 
@@ -151,14 +160,15 @@ class Place:
         if self.has_it:
             _locked(self._park, reader)
 
-    def lend(self) -> None:
-        """The work waits for other work."""
-        _locked(self._lend)
+    def lend(self, *, own: bool) -> None:
+        """The work waits for other work; with *own* for calls of its own, which have this place among their
+        kin."""
+        _locked(self._lend, own)
 
-    def is_back(self, *, for_good: bool = False) -> None:
+    def is_back(self, *, own: bool, for_good: bool = False) -> None:
         """What the work waited for is over. ``take`` comes next, unless with *for_good*: the work has been
         told to stop, and is not held up any more."""
-        _locked(self._is_back, for_good)
+        _locked(self._is_back, own, for_good)
 
     # Under the lock
 
@@ -166,13 +176,14 @@ class Place:
         self, new_waiter: Callable[[], Waiter], strand: Strand, kin: tuple[Strand, ...]
     ) -> _Request | None:
         self.strand = strand
+        if self._ended or self._lent:
+            return None
         if self.has_it:
             self._unpark()
             return None
-        if self._ended or self._lent:
-            return None
         request = _Request(self, strand, kin)
         if self._granted(request):
+            self._wake_all()  # another thread of this work has asked before
             return None
         request.waiter = new_waiter()
         self._enqueue(request)
@@ -191,45 +202,60 @@ class Place:
             self._let_go()
         self._home = None
 
-    def _lend(self) -> None:
+    def _lend(self, own: bool) -> None:
         self._lent += 1
-        if self.has_it:
-            self._let_go()
-        else:  # other threads of this work that ask for it go on as part of work that waits
-            self._wake_all()
-
-    def _is_back(self, for_good: bool) -> None:
-        self._lent -= 1
-        self._ended = self._ended or for_good
-
-    def _park(self, reader: Strand) -> None:
+        self._away += not own
+        self._wake_all()  # other threads of this work that ask for it go on as part of work that waits
         if not self.has_it:
             return
+        if self._away:
+            self._let_go()
+        elif self.looks is None:
+            self._keep()
+
+    def _is_back(self, own: bool, for_good: bool) -> None:
+        self._lent -= 1
+        self._away -= not own
+        if for_good:
+            self._ended = True
+            if self.has_it:
+                self._let_go()
+
+    def _park(self, reader: Strand) -> None:
+        if self.has_it:
+            self.reader = reader
+            self._keep()
+
+    def _keep(self) -> None:
+        """Have the place for others."""
         if not self._is_patient:
             self._let_go()
             return
-        self.reader = reader
-        self.parked_at = time.monotonic()
+        self.looks = 0
         for limiter in self._limits:
             limiter.parked[self] = None
-        _serve_strand(_reader_of(self.reader))
+        _serve_strand(self.kept_for())
         self._watch_if_crowded()
 
+    def kept_for(self) -> Strand:
+        """Whose calls get a parked place."""
+        return self if self._lent else _reader_of(self.reader)
+
     def _unpark(self) -> None:
-        if self.parked_at is not None:
-            self.parked_at = None
+        if self.looks is not None:
+            self.looks = None
             for limiter in self._limits:
                 limiter.parked.pop(self, None)
 
     def _granted(self, request: _Request) -> bool:
-        """Take all the places, those of streams whose reader asks included; False if one is lacking."""
-        full = [limiter for limiter in self._limits if limiter.free < 1]
+        """Take all the places, first those that are kept for who asks; False if one is lacking."""
         lenders: dict[Place, None] = {}
-        for limiter in full:
-            lender = next((p for p in limiter.parked if _reader_of(p.reader) in request.strands), None)
-            if lender is None:
+        for limiter in self._limits:
+            lender = request.lender_among(limiter.parked) if limiter.parked else None
+            if lender is not None:
+                lenders[lender] = None
+            elif limiter.free < 1:
                 return False
-            lenders[lender] = None
         for lender in lenders:
             lender._drop()
             self._home = lender
@@ -252,16 +278,19 @@ class Place:
 
     def _let_go(self) -> None:
         self._drop()
-        home = self._home
-        if home is not None and home._takes_again():
-            home._grab()
-            home._park(home.reader)
+        if self._home is not None:
+            self._home._take_again()
         _serve(self._limits)
 
-    def _takes_again(self) -> bool:
-        """Whether a stream that has lent its place wants it back."""
-        wants = self._is_patient and not (self.has_it or self._ended or self._lent or self._requests)
-        return wants and all(limiter.free > 0 for limiter in self._limits)
+    def _take_again(self) -> None:
+        """Have back what has been lent, if it is still wanted."""
+        if self.has_it or self._ended:
+            return
+        if self._requests:
+            self._requests[0].answer()
+        elif self._is_patient and not self._away and all(limiter.free > 0 for limiter in self._limits):
+            self._grab()
+            self._keep()
 
     def _enqueue(self, request: _Request) -> None:
         self._requests.append(request)
@@ -295,8 +324,13 @@ class Place:
                 if not others:
                     del _requests[strand]
 
-    def give_up(self) -> None:
-        """Give the parked place to others, and keep none from now on."""
+    def look(self, patience: int) -> None:
+        """Give the parked place to others, and keep none from now on, if it is kept in vain."""
+        if self.looks is None:
+            return
+        self.looks += 1
+        if self.looks < patience or any(request.waits_for_work(self) for request in _requests.get(self, ())):
+            return
         self._is_patient = False
         self._drop()
         _serve(self._limits)
@@ -313,6 +347,18 @@ class _Request:
         self.waiter: Any = None
         self.is_alone = True
         self.is_refused = False
+
+    def lender_among(self, parked: Iterable[Place]) -> Place | None:
+        """The place among these that is kept for who asks; of several, that of the innermost work."""
+        kept = [(place, kept_for) for place in parked if (kept_for := place.kept_for()) in self.strands]
+        return min(kept, key=lambda pair: self.strands.index(pair[1]), default=(None,))[0]
+
+    def waits_for_work(self, lender: Place) -> bool:
+        """Whether, beside what *lender* keeps, it lacks a place that somebody is at work with."""
+        return any(
+            limiter.free < 1 and limiter not in lender._limits and len(limiter.parked) < limiter.limit
+            for limiter in self.place._limits
+        )
 
     def answer(self) -> None:
         """Let the work go on, if its place can be had now."""
@@ -416,17 +462,15 @@ class _Watch:
     def _look_on(self) -> None:
         while True:
             time.sleep(PATIENCE_S / 2)
-            if not _locked(self.look, time.monotonic() - PATIENCE_S):
+            if not _locked(self.look, _LOOKS):
                 return
 
-    def look(self, parked_before: float) -> bool:
-        """Give what has been parked since before to those who wait; whether somebody still waits."""
+    def look(self, patience: int) -> bool:
+        """Give what has been seen parked that often to those who wait; whether somebody still waits."""
+        for place in {place: None for limiter in self._limiters for place in limiter.parked}:
+            if any(limiter.waiting for limiter in place._limits):
+                place.look(patience)
         for limiter in list(self._limiters):
-            for place in list(limiter.parked):
-                if not limiter.waiting:
-                    break
-                if place.parked_at is not None and place.parked_at <= parked_before:
-                    place.give_up()
             if not (limiter.parked and limiter.waiting):
                 self._limiters.discard(limiter)
         self._runs = bool(self._limiters)

@@ -190,7 +190,7 @@ class Scope:
             self.kin = outer.kin
             if (place := outer.held) is not None:
                 self.lent = place
-                self.kin = (place.strand, *outer.kin)
+                self.kin = (place, place.strand, *outer.kin)
         self.apart = outer.apart if self.blocking else None
         if self.blocking and not outer.blocking and running_loop() is not None:
             # It holds up the loop, so it waits for no place: the function's place stands for it.
@@ -319,36 +319,37 @@ class Scope:
             self.run.left_place = perf_counter()
         place.give_back()
 
-    async def called_from(self, place: Place | None, work: Awaitable[T]) -> T:
-        """Do *work* that the function of *place* waits for; others may use the place meanwhile."""
+    async def called_from(self, place: Place | None, work: Awaitable[T], *, own: bool = True) -> T:
+        """Do *work* that the function of *place* waits for; with *own* its calls may use the place meanwhile,
+        else anybody's."""
         __tracebackhide__ = True
         if place is None:
             try:
                 return await work
             except StopAsyncIteration as error:
                 raise RuntimeError("a step raised StopAsyncIteration") from error
-        place.lend()
+        place.lend(own=own)
         try:
             result = await work
         except BaseException as error:
-            await self._back_in(place, for_good=not isinstance(error, Exception))
+            await self._back_in(place, own, for_good=not isinstance(error, Exception))
             raise
-        await self._back_in(place)
+        await self._back_in(place, own)
         return result
 
-    async def _back_in(self, place: Place, for_good: bool = False) -> None:
-        place.is_back(for_good=for_good)
+    async def _back_in(self, place: Place, own: bool, for_good: bool = False) -> None:
+        place.is_back(own=own, for_good=for_good)
         if not for_good:
             await place.take(self.new_waiter, self.strand(), self.kin, self.stop)
 
-    def read_from(self, place: Place | None, chunks: ChunkStream) -> ChunkStream:
-        """The chunks of a stream that the function of *place* reads."""
-        return chunks if place is None else self._pulled_from(place, chunks)
+    def read_from(self, place: Place | None, chunks: ChunkStream, *, own: bool = True) -> ChunkStream:
+        """The chunks of a stream that the function of *place* reads; *own*: see ``called_from``."""
+        return chunks if place is None else self._pulled_from(place, chunks, own)
 
-    async def _pulled_from(self, place: Place, chunks: ChunkStream) -> AsyncGenerator[Any, None]:
+    async def _pulled_from(self, place: Place, chunks: ChunkStream, own: bool) -> AsyncGenerator[Any, None]:
         __tracebackhide__ = True
         async with aclosing(chunks):
-            while (chunk := await self.called_from(place, anext(chunks, MISSING))) is not MISSING:
+            while (chunk := await self.called_from(place, anext(chunks, MISSING), own=own)) is not MISSING:
                 yield chunk
 
     def iterate(self, fn: Callable[..., Any], is_async: bool, *args: Any, **kwargs: Any) -> ChunkStream:

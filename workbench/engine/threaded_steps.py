@@ -179,11 +179,11 @@ class Puller:
         if self._place is None:
             return self._pulled()
         self._strand = strand_of_thread()
-        self._place.lend()
+        self._place.lend(own=False)
         try:
             return self._pulled()
         finally:
-            self._place.is_back(for_good=self._cancelled)
+            self._place.is_back(own=False, for_good=self._cancelled)
             self.take_back()
 
     def _pulled(self) -> Any:

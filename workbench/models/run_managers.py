@@ -47,7 +47,7 @@ class ModelRun(_ModelRun):
         self._report(token, chunk)
         gate = self._scope.gate
         if self._reports and gate is not None and gate.closed:
-            drive(self._scope.called_from(self._scope.held, gate.wait(ThreadWaiter)))
+            drive(self._scope.called_from(self._scope.held, gate.wait(ThreadWaiter), own=False))
 
 
 class AsyncModelRun(_ModelRun):
@@ -58,7 +58,7 @@ class AsyncModelRun(_ModelRun):
         self._report(token, chunk)
         gate = self._scope.gate
         if self._reports and gate is not None and gate.closed:
-            await self._scope.called_from(self._scope.held, gate.wait(TaskWaiter))
+            await self._scope.called_from(self._scope.held, gate.wait(TaskWaiter), own=False)
 
     def get_sync(self) -> ModelRun:
         """The same for synchronous code that it calls."""
