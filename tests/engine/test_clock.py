@@ -42,6 +42,7 @@ class Machine:
 def machine(monkeypatch):
     machine = Machine()
     monkeypatch.setattr(runs, "time", machine)
+    monkeypatch.setattr(runs, "perf_counter", machine.perf_counter)
     monkeypatch.setattr(runs, "_clock", runs._Clock())
     return machine
 

@@ -148,6 +148,10 @@ class World:
         self.places.append(new := Place(self.limits_of(kind)))
         return new
 
+    async def have(self, place: Place, strand: int, kin: Any) -> None:
+        if not place.at_once(strand):
+            await place.take(Waiter, strand, kin)
+
     async def work(self, place: Place) -> None:
         """A moment of user code."""
         self.at_work.append(place._limits)
@@ -213,7 +217,7 @@ class World:
 
     async def call(self, kind: str, inside: list[Op], strand: int, kin: Any) -> None:
         place = self.place(kind)
-        await place.take(Waiter, strand, kin)
+        await self.have(place, strand, kin)
         await self.work(place)
         for op in inside:
             await self.run(op, strand, kin, place)
@@ -226,7 +230,7 @@ class World:
         left = [None] * chunks
 
         async def pull(strand: int, kin: Any) -> bool:
-            await place.take(Waiter, strand, kin)
+            await self.have(place, strand, kin)
             await self.work(place)
             if not left:
                 place.give_back()
@@ -241,7 +245,7 @@ class World:
         place = self.place("leaf")
 
         async def pull(strand: int, kin: Any) -> bool:
-            await place.take(Waiter, strand, kin)
+            await self.have(place, strand, kin)
             if not await self.lending(place, strand, kin, source(strand, kin), own=False):
                 place.give_back()
                 return False

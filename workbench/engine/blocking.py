@@ -45,7 +45,7 @@ class Blocking(Scope):
             except (StopIteration, StopAsyncIteration) as error:
                 raise stopped(fn, error) from error
         self.check_stop()
-        scope = self.leaf()
+        scope = self.leaf() if self.limits else self
         place = scope.held
         if place is not None:
             await scope.wait_for(place)

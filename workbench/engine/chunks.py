@@ -199,6 +199,9 @@ class RecordedFold(Fold):
     __slots__ = ()
 
     def add(self, chunk: Any) -> None:
+        if type(chunk) is self._kind and not self._replaced:  # as Fold does, for each of many tokens
+            self._parts.append(chunk)
+            return
         try:
             super().add(chunk)
         except Exception:

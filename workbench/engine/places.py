@@ -123,6 +123,10 @@ class Place:
         self._ended = False
         self._requests: list[_Request] = []  # several where several threads of the same work want to go on
 
+    def at_once(self, strand: Strand) -> bool:
+        """Have the place, where nobody has to be asked; else False, and nothing has changed."""
+        return _locked(self._at_once, strand)
+
     async def take(
         self,
         new_waiter: Callable[[], Waiter],
@@ -172,6 +176,18 @@ class Place:
 
     # Under the lock
 
+    def _at_once(self, strand: Strand) -> bool:
+        if self.has_it or self._lent or self._ended:
+            return False
+        for limiter in self._limits:
+            if limiter.free < 1 or limiter.parked:
+                return False
+        self.strand = strand
+        self._grab()
+        if self._requests:
+            self._wake_all()
+        return True
+
     def _asked(
         self, new_waiter: Callable[[], Waiter], strand: Strand, kin: tuple[Strand, ...]
     ) -> _Request | None:
@@ -197,7 +213,8 @@ class Place:
 
     def _end(self) -> None:
         self._ended = True
-        self._wake_all()
+        if self._requests:
+            self._wake_all()
         if self.has_it:
             self._let_go()
         self._home = None

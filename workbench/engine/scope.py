@@ -25,7 +25,7 @@ from .runs import Observer, Run, run_id
 
 T = TypeVar("T")
 
-__all__ = ["CallSettings", "Callbacks", "Scope", "Step", "current", "ensure_config"]
+__all__ = ["CallSettings", "Callbacks", "Scope", "Step", "current", "ensure_config", "stopped_step"]
 
 
 class Step(Protocol):
@@ -260,10 +260,8 @@ class Scope:
         metadata = dict(settings.metadata)
         if (about := step.metadata) is not None:
             metadata.update(about)
-        name = self.run_name or step.get_name()
-        inner = self.copy()
-        inner.run = Run(
-            name,
+        run = Run(
+            self.run_name or step.get_name(),
             step.run_type,
             self.observers,
             self.run,
@@ -275,7 +273,20 @@ class Scope:
             len(settings.tags),
             None if self.blocking else (),
         )
-        inner.run.item = self.item
+        run.item = self.item
+        # A copy, without what was for this run or for the step around it.
+        inner = self.__class__.__new__(self.__class__)
+        inner.observers = self.observers
+        inner.run = run
+        inner.settings = settings
+        inner.limits = self.limits
+        inner.stop = self.stop
+        inner.lent = self.lent
+        inner.kin = self.kin
+        inner.apart = self.apart
+        inner.gate = self.gate
+        inner.wants_tokens = self.wants_tokens
+        inner.plain = False
         inner.run_name = inner.run_id = inner.item = inner.held = inner.within = None
         return inner
 
@@ -304,6 +315,10 @@ class Scope:
         """Take the place of a call of this scope's run, and add the time that took to ``run.waited_s``."""
         __tracebackhide__ = True
         run, new_waiter, strand = self.run, new_waiter or self.new_waiter, strand or self.strand()
+        if place.at_once(strand):
+            if run is not None:
+                run.got_place = perf_counter()
+            return
         if run is None or place.has_it:
             await place.take(new_waiter, strand, self.kin, self.stop)
             return
@@ -327,7 +342,7 @@ class Scope:
             try:
                 return await work
             except StopAsyncIteration as error:
-                raise RuntimeError("a step raised StopAsyncIteration") from error
+                raise stopped_step() from error
         place.lend(own=own)
         try:
             result = await work
@@ -404,6 +419,11 @@ class Scope:
         if self.apart is None and running_loop() is not None:
             new.apart = Apart()
         return new
+
+
+def stopped_step() -> RuntimeError:
+    """An error for StopAsyncIteration from a step: to whoever waits it would mean that a stream is over."""
+    return RuntimeError("a step raised StopAsyncIteration")
 
 
 current: ContextVar[Scope | None] = ContextVar("workbench_scope", default=None)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
-from uuid import uuid4
 
 from ..engine.modes import AnyScope
+from ..engine.runs import new_id
 from ..messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
 from ..messages.chunks import whole_message
 from ..runnables.base import Runnable
@@ -162,12 +162,12 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
                 chunk = item if item.__class__ is AIMessageChunk else self._chunk_of(item, is_async)
                 if chunk.id != id or id is None:
                     if id is None:
-                        id = chunk.id or f"run-{scope.run.id if scope.run is not None else uuid4()}"
+                        id = chunk.id or f"run-{scope.run.id if scope.run is not None else new_id()}"
                     chunk.id = id
                 last = chunk.chunk_position
                 yield chunk
         if last is None:
-            yield AIMessageChunk(content="", id=id or f"run-{uuid4()}", chunk_position="last")
+            yield AIMessageChunk(content="", id=id or f"run-{new_id()}", chunk_position="last")
 
     def _chunk_of(self, item: Any, is_async: bool) -> AIMessageChunk:
         """What a subclass yielded, as a chunk of a message."""
@@ -197,7 +197,7 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
                     f"got {typed_repr(message)}"
                 )
             if not message.id:
-                message.id = f"run-{uuid4()}"
+                message.id = f"run-{new_id()}"
             if generation.generation_info:
                 message.response_metadata = {**generation.generation_info, **message.response_metadata}
         return ModelAnswer(list(generations), result.llm_output)
@@ -218,7 +218,7 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
         marked = []
         for generation in answer.generations:
             message = generation.message.model_copy()
-            message.id = f"run-{uuid4()}"
+            message.id = f"run-{new_id()}"
             message.response_metadata = {**message.response_metadata, "cached": True}
             marked.append(ChatGeneration(message, generation.generation_info))
         return ModelAnswer(marked)

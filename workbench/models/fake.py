@@ -225,8 +225,7 @@ class _Pieces:
     """One response as chunks, each with the seconds to wait before it; an exception is raised in its turn."""
 
     def __init__(self, response: Any, delay_s: float, token_delay_s: float) -> None:
-        parts = response if isinstance(response, list) else [response]
-        self._tokens = [token for part in parts for token in _tokens(part)]
+        self._parts = parts = response if isinstance(response, list) else [response]
         self._single = parts[0] if len(parts) == 1 else None
         self._delays = (delay_s, token_delay_s)
 
@@ -234,11 +233,14 @@ class _Pieces:
     def seconds(self) -> float:
         """How long the whole answer takes."""
         first_s, each_s = self._delays
-        return first_s + each_s * max(len(self._tokens) - 1, 0)
+        return first_s + each_s * max(len(self._tokens()) - 1, 0) if each_s else first_s
+
+    def _tokens(self) -> list[Any]:
+        return [token for part in self._parts for token in _tokens(part)]
 
     def __iter__(self) -> Iterator[tuple[AIMessageChunk, float]]:
         first_s, each_s = self._delays
-        for number, token in enumerate(self._tokens):
+        for number, token in enumerate(self._tokens()):
             if isinstance(token, Exception):
                 raise token
             yield _chunk(token), each_s if number else first_s

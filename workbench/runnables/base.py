@@ -19,6 +19,7 @@ from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.config import RunnableConfig
 from ..engine.modes import AnyScope, Blocking, EventLoop, drive, drive_stream
 from ..engine.runs import Run
+from ..engine.scope import stopped_step
 from ..text.excerpts import typed_repr
 from .batch import BatchCall
 from .failures import explain
@@ -99,7 +100,9 @@ class Runnable(Generic[Input, Output]):
         scope = Blocking.enter(config)
         work = self._work_of("invoke", input, scope, kwargs)
         try:
-            return drive(scope.called_from(scope.lent, work))  # type: ignore[no-any-return]
+            return drive(work if scope.lent is None else scope.called_from(scope.lent, work))  # type: ignore[no-any-return]
+        except StopAsyncIteration as error:
+            raise stopped_step() from error
         except Exception as error:
             explain(error)
             raise
@@ -110,7 +113,9 @@ class Runnable(Generic[Input, Output]):
         scope = EventLoop.enter(config)
         work = self._work_of("ainvoke", input, scope, kwargs)
         try:
-            return await scope.called_from(scope.lent, work)
+            return await (work if scope.lent is None else scope.called_from(scope.lent, work))
+        except StopAsyncIteration as error:
+            raise stopped_step() from error
         except Exception as error:
             explain(error)
             raise

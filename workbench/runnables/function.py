@@ -10,7 +10,7 @@ from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.modes import AnyScope
 from ..engine.scope import RECURSION_LIMIT
 from .base import Runnable
-from .signatures import accepted, is_async, is_generator
+from .signatures import accepts, is_async, is_generator
 
 if TYPE_CHECKING:
     from ..engine.config import RunnableConfig
@@ -20,6 +20,23 @@ __all__ = ["RunnableGenerator", "RunnableLambda"]
 
 Input = TypeVar("Input")
 Output = TypeVar("Output")
+
+
+class _Form:
+    """A function, and how it is called."""
+
+    __slots__ = ("_takes_config", "fn", "is_async")
+
+    def __init__(self, fn: Callable[..., Any], is_async: bool) -> None:
+        self.fn = fn
+        self.is_async = is_async
+        self._takes_config: bool | None = None
+
+    def extra(self, scope: AnyScope) -> dict[str, Any]:
+        """The engine's extra arguments for it: its config, if it has a ``config`` parameter."""
+        if (takes := self._takes_config) is None:
+            takes = self._takes_config = accepts(self.fn, "config")
+        return {"config": scope.as_config()} if takes else {}
 
 
 class _Function(Runnable[Input, Output]):
@@ -33,8 +50,8 @@ class _Function(Runnable[Input, Output]):
         self.func = fn
         self.afunc = afn
         self.name = name
-        self._sync_form = (fn, is_async(fn))
-        self._async_form = (afn, True) if afn is not None else self._sync_form
+        self._sync_form = _Form(fn, is_async(fn))
+        self._async_form = self._sync_form if afn is None else _Form(afn, True)
 
     def _default_name(self) -> str:
         name = getattr(self.func, "__name__", None)
@@ -57,7 +74,7 @@ class _Function(Runnable[Input, Output]):
         annotation = output_annotation(self.func, streams=is_generator(self.func))
         return Shape.of(self.get_name("output"), annotation)
 
-    def _form(self, scope: AnyScope) -> tuple[Callable[..., Any], bool]:
+    def _form(self, scope: AnyScope) -> _Form:
         return self._sync_form if scope.blocking else self._async_form
 
     def __repr__(self) -> str:
@@ -90,9 +107,9 @@ class RunnableLambda(_Function[Input, Output]):
         __tracebackhide__ = True
         if self._generates:
             return await fold(self._generate(input, scope, kwargs))
-        fn, asynchronous = self._form(scope)
-        leaf = scope.leaf()
-        output = await leaf.call(fn, asynchronous, input, **accepted(fn, leaf), **kwargs)
+        form = self._form(scope)
+        leaf = scope.leaf() if scope.limits else scope
+        output = await leaf.call(form.fn, form.is_async, input, **form.extra(leaf), **kwargs)
         if isinstance(output, Runnable):
             return await output._call_step(input, _deeper(scope, self))
         return output
@@ -105,9 +122,8 @@ class RunnableLambda(_Function[Input, Output]):
         if self._generates:
             chunks = self._generate(input, scope, kwargs)
         else:
-            fn, asynchronous = self._form(scope)
-            leaf = scope.leaf()
-            output = await leaf.call(fn, asynchronous, input, **accepted(fn, leaf), **kwargs)
+            form, leaf = self._form(scope), scope.leaf()
+            output = await leaf.call(form.fn, form.is_async, input, **form.extra(leaf), **kwargs)
             if not isinstance(output, Runnable):
                 yield output
                 return
@@ -117,9 +133,8 @@ class RunnableLambda(_Function[Input, Output]):
                 yield chunk
 
     def _generate(self, input: Any, scope: AnyScope, kwargs: dict[str, Any]) -> Any:
-        fn, asynchronous = self._form(scope)
-        leaf = scope.leaf()
-        return leaf.iterate(fn, asynchronous, input, **accepted(fn, leaf), **kwargs)
+        form, leaf = self._form(scope), scope.leaf()
+        return leaf.iterate(form.fn, form.is_async, input, **form.extra(leaf), **kwargs)
 
 
 class RunnableGenerator(_Function[Input, Output]):
@@ -150,9 +165,9 @@ class RunnableGenerator(_Function[Input, Output]):
         super().__init__(transform, atransform, name)
 
     def _transform(self, source: ChunkStream, scope: AnyScope, **kwargs: Any) -> ChunkStream:
-        fn, asynchronous = self._form(scope)
-        leaf = scope.leaf()
-        return self._through(leaf.through(fn, asynchronous, source, **accepted(fn, leaf), **kwargs), source)
+        form, leaf = self._form(scope), scope.leaf()
+        chunks = leaf.through(form.fn, form.is_async, source, **form.extra(leaf), **kwargs)
+        return self._through(chunks, source)
 
     async def _through(self, chunks: Any, source: ChunkStream) -> ChunkStream:
         __tracebackhide__ = True

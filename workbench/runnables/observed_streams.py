@@ -74,7 +74,7 @@ async def _observed(
                     report(chunk)
                     if run.pending:
                         await run.settle()
-                    if gate is not None and gate.closed:
+                    if gate is not None and gate.behind() >= gate.bound:
                         await gate.wait(inner.new_waiter)
                     yield chunk
                     run.idle_s += perf_counter() - run.last_chunk

@@ -23,9 +23,9 @@ class OutputOperations:
 
     def add(self, chunk: Any, ops: list[Op]) -> None:
         """Append what the chunk changes to *ops*."""
-        if self._whole is not None:
-            if self._whole.add(chunk):
-                ops.append(self._whole.op(_WHOLE))
+        if (sums := self._whole) is not None:
+            if sums.add(chunk):
+                ops.append(_LazyOp(_WHOLE, sums))
         elif self._keys is not None and isinstance(chunk, dict):
             self._add_keys(self._keys, chunk, ops)
         elif self._keys is not None and chunk is None:
@@ -46,33 +46,26 @@ class OutputOperations:
                 sums[key] = _Sums(value)
                 ops.append({"op": "add", "path": path, "value": value})
             elif sums[key].add(value):
-                ops.append(sums[key].op({**_WHOLE, "path": path}))
+                ops.append(_LazyOp({**_WHOLE, "path": path}, sums[key]))
 
 
 class _Sums:
     """The chunks of one output; the sum of the first *n* of them is computed when it is read."""
 
-    __slots__ = ("_at", "_chunks", "_total")
+    __slots__ = ("_at", "_total", "chunks")
 
     def __init__(self, first: Any) -> None:
-        self._chunks = [first]
+        self.chunks = [first]
         self._at = 1
         self._total = first
 
     def add(self, chunk: Any) -> bool:
         """Whether the chunk changes the sum."""
-        self._chunks.append(chunk)
+        self.chunks.append(chunk)
         return chunk is not None and not is_text_empty(chunk)
 
-    def op(self, template: Op) -> Op:
-        """*template* with the sum of the chunks so far as its value."""
-        op = _LazyOp(template)
-        op._sums = self
-        op._length = len(self._chunks)
-        return op
-
     def total(self, length: int) -> Any:
-        chunks = self._chunks
+        chunks = self.chunks
         if length == self._at + 1:  # read in order, as most readers do: one more chunk on the last sum
             try:
                 self._total = add(self._total, chunks[length - 1])
@@ -88,12 +81,15 @@ class _Sums:
 
 
 class _LazyOp(dict[str, Any]):
-    """An operation whose ``value`` is computed when it is read; otherwise an ordinary dict."""
+    """*template* with the sum of the chunks so far as its ``value``, computed when it is read; otherwise an
+    ordinary dict."""
 
     __slots__ = ("_length", "_sums")
 
-    _length: int
-    _sums: _Sums
+    def __init__(self, template: Op, sums: _Sums) -> None:
+        super().__init__(template)
+        self._sums = sums
+        self._length = len(sums.chunks)
 
     def __getitem__(self, key: str) -> Any:
         return self._sums.total(self._length) if key == "value" else super().__getitem__(key)

@@ -13,7 +13,7 @@ from .writer import LogWriter
 
 __all__ = ["astream_log", "stream_log"]
 
-AHEAD = 64
+AHEAD = 128
 """Patches that a run may write before their reader takes them."""
 
 

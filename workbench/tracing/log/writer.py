@@ -72,7 +72,10 @@ class LogWriter:
             self._on_patch(patch)
 
     def _root_on_chunk(self, chunk: Any, at: float) -> None:
-        self._put(self._root_chunk(chunk))
+        if ops := self._root_chunk(chunk):
+            patch = _new_patch(RunLogPatch)
+            patch.ops = ops
+            self._on_patch(patch)
 
     def _entry_on_chunk(self, path: str, text_path: str | None) -> OnChunk:
         """What writes a nested run's chunks to *path*, and their texts to *text_path*."""
