@@ -90,7 +90,8 @@ class Limiter:
 
 
 class Place:
-    """One leaf call's place under each of *limits*, and the work of a stream or function it is for.
+    """One leaf call's place under each of *limits*, and the work of a stream or function it is for. *around*:
+    the kin of the call, as below; to the innermost work of them that waits the place goes when it is over.
 
     *strand* is the thread or task that asks; *kin*: those that wait for it, as a batch waits for its workers,
     and the places of functions that wait for it. ``strand``: the one that asked last. ``looks``: how often it
@@ -98,6 +99,7 @@ class Place:
     """
 
     __slots__ = (
+        "_around",
         "_away",
         "_ended",
         "_home",
@@ -111,14 +113,15 @@ class Place:
         "strand",
     )
 
-    def __init__(self, limits: tuple[Limiter, ...]) -> None:
+    def __init__(self, limits: tuple[Limiter, ...], around: tuple[Strand, ...] = ()) -> None:
         self._limits = limits
+        self._around = around
         self.has_it = False
         self.looks: int | None = None
         self.reader: Strand = None
         self.strand: Strand = None
         self._is_patient = True
-        self._home: Place | None = None
+        self._home: Place | None = None  # the stream whose place this was, last
         self._lent = self._away = 0  # to how many; how many of these are not calls of its own
         self._ended = False
         self._requests: list[_Request] = []  # several where several threads of the same work want to go on
@@ -217,7 +220,7 @@ class Place:
             self._wake_all()
         if self.has_it:
             self._let_go()
-        self._home = None
+        self._home, self._around = None, ()
 
     def _lend(self, own: bool) -> None:
         self._lent += 1
@@ -275,7 +278,8 @@ class Place:
                 return False
         for lender in lenders:
             lender._drop()
-            self._home = lender
+            if not lender._lent:
+                self._home = lender
         self._grab()
         for lender in lenders:
             _serve(lender._limits)
@@ -295,19 +299,23 @@ class Place:
 
     def _let_go(self) -> None:
         self._drop()
-        if self._home is not None:
-            self._home._take_again()
+        if self._home is None or not self._home._take_again():
+            for work in self._around:
+                if isinstance(work, Place) and (work._lent or work._requests) and work._take_again():
+                    break
         _serve(self._limits)
 
-    def _take_again(self) -> None:
+    def _take_again(self) -> bool:
         """Have back what has been lent, if it is still wanted."""
         if self.has_it or self._ended:
-            return
+            return False
         if self._requests:
-            self._requests[0].answer()
-        elif self._is_patient and not self._away and all(limiter.free > 0 for limiter in self._limits):
-            self._grab()
-            self._keep()
+            return self._requests[0].answer()
+        if not self._is_patient or self._away or any(limiter.free < 1 for limiter in self._limits):
+            return False
+        self._grab()
+        self._keep()
+        return True
 
     def _enqueue(self, request: _Request) -> None:
         self._requests.append(request)
@@ -377,10 +385,13 @@ class _Request:
             for limiter in self.place._limits
         )
 
-    def answer(self) -> None:
+    def answer(self) -> bool:
         """Let the work go on, if its place can be had now."""
-        if self in self.place._requests and self.place._granted(self) and not self.place._wake_all():
+        if self not in self.place._requests or not self.place._granted(self):
+            return False
+        if not self.place._wake_all():
             self.place._let_go()
+        return True
 
     def refuse(self) -> None:
         self.is_refused = True

@@ -369,7 +369,10 @@ def _as_event(observe: Observer, run: Run) -> OnChunk:
 
 
 def _shown(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # a user's __str__
+        return type(error).__name__
 
 
 def new_id() -> str:

@@ -403,7 +403,7 @@ class Scope:
         if not self.limits or self.held is not None:
             return self
         new = self.copy()
-        new.held = Place(self.limits)
+        new.held = Place(self.limits, self.kin)
         return new
 
     def stopping_with(self, stop: Stop) -> Self:
