@@ -24,6 +24,7 @@ import workbench
 from tests.serve.servers import running
 from workbench import (
     BaseCallbackHandler,
+    CallMeter,
     LiveState,
     RemoteRunnable,
     RunnableBranch,
@@ -34,6 +35,8 @@ from workbench import (
     dispatch_custom_event,
 )
 from workbench.serve.server.app import create_app
+from workbench.timing.runs.rows import Timings
+from workbench.timing.runs.step_table import StepTable
 from workbench.views.export import save
 
 numpy = pytest.importorskip("numpy")
@@ -277,6 +280,69 @@ def test_a_cell_shows_it(name, shell):
     statuses = [run.status for run in workbench.runs]
     assert "waiting" not in statuses
     assert "streaming" not in statuses
+
+
+# Runs of every type, with everything that may watch them
+
+TYPES = ("chain", "chat_model", "llm", "prompt", "parser", "retriever", "tool")
+every_type = pytest.mark.parametrize("run_type", TYPES)
+
+
+def typed(kind, fn):
+    """A step whose runs are of that type, as a user's own class may be."""
+    return type("Typed", (RunnableLambda,), {"run_type": kind})(fn)
+
+
+class Handler(BaseCallbackHandler):
+    """Takes every callback there is, and looks at none of what it is given."""
+
+    raise_error = True
+
+
+for _name in dir(BaseCallbackHandler):
+    if _name.startswith("on_"):
+        setattr(Handler, _name, lambda self, *args, **kwargs: None)
+
+
+def watchers():
+    return [LiveState(), Timings(), CallMeter(), Handler(), BaseCallbackHandler()]
+
+
+@every_type
+@every_value
+def test_a_run_of_any_type_may_take_and_give_it(name, run_type):
+    value = VALUES[name]
+
+    def twice(_):
+        yield value
+        yield value
+
+    async def atwice(_):
+        yield value
+        yield value
+
+    give, take = typed(run_type, lambda _: value), typed(run_type, lambda _: 1)
+    for step, input in ((give, 1), (typed(run_type, twice), 1), (take, value)):
+        expected = 1 if step is take else value
+        watching = watchers()
+        config = {"callbacks": watching}
+        if step in (give, take):
+            assert step.invoke(input, config) is expected
+            assert step.batch([input, input], config)[1] is expected
+            assert asyncio.run(step.ainvoke(input, config)) is expected
+        assert list(step.stream(input, config))[-1] is expected
+        if step in (give, take):  # what cannot be added is not gathered from two chunks
+            assert list((step | TAKE).stream(input, config))[-1] is expected
+        chunks = asyncio.run(collect(typed(run_type, atwice).astream(input, config)))
+        assert chunks[-1] is value
+        live, timings, meter = watching[:3]
+        json.dumps(live.snapshot())
+        assert {run["status"] for run in live.snapshot()["state"]["runs"]} == {"done"}
+        assert str(StepTable(timings.rows))
+        assert all(map(str, (meter, repr(meter), meter._repr_html_())))
+        assert asyncio.run(collect(step.astream_events(input)))
+        for patch in asyncio.run(collect(step.astream_log(input))):
+            repr(patch)
 
 
 @pytest.fixture(scope="module")

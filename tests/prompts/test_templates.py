@@ -120,9 +120,9 @@ def test_an_error_in_a_long_line_shows_only_what_is_near():
 
 
 def test_a_value_that_does_not_suit_its_format_is_named():
-    with pytest.raises(ValueError, match=r"\{price:\.2f\} cannot be filled with str 'free'"):
+    with pytest.raises(ValueError, match=r"\{price:\.2f\} cannot be filled with str: 'free'"):
         filled("{name}: {price:.2f}", name="tea", price="free")
-    with pytest.raises(TypeError, match=r"\{price:>5\} cannot be filled with NoneType None"):
+    with pytest.raises(TypeError, match=r"\{price:>5\} cannot be filled with NoneType: None"):
         filled("{price:>5}", price=None)
 
 

@@ -97,10 +97,10 @@ class _Dict:
         self.add(first)
 
     def add(self, chunk: Any) -> bool:
-        if not isinstance(chunk, dict):
+        if not issubclass(type(chunk), dict):
             return False
-        latest = chunk.latest if isinstance(chunk, AddableDict) else ()
-        for key, value in chunk.items():
+        latest = chunk.latest if type(chunk) is AddableDict else ()
+        for key, value in dict.items(chunk):
             name = key_of(key)
             node = self._nodes.get(name)
             if node is None and len(self._nodes) >= MAX_ITEMS:
@@ -133,7 +133,7 @@ class _List:
         self.dirty = True
 
     def add(self, chunk: Any) -> bool:
-        if not isinstance(chunk, list):
+        if not issubclass(type(chunk), list):
             return False
         self._fresh.extend(chunk)
         self.dirty = bool(self._fresh)
@@ -163,7 +163,7 @@ class _Whole:
         self.dirty = True
 
     def add(self, chunk: Any) -> bool:
-        if isinstance(chunk, (str, list)) or type(chunk) is AddableDict:
+        if issubclass(type(chunk), str | list) or type(chunk) is AddableDict:
             return False
         try:
             self.raw = add(self.raw, chunk)

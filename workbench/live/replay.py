@@ -19,7 +19,8 @@ from ..engine.chunks import MISSING, is_text_empty
 from ..engine.runs import Kind, Observer, Run, RunEvent, clock_epoch, clock_reading
 from ..patch.application import apply_operation
 from ..patch.pointers import unescape
-from ..tracing.encode import text_of
+from ..text.excerpts import short_repr
+from ..tracing.encode import entries, text_of
 from .rebuilt import RebuiltRuns
 
 __all__ = [
@@ -51,12 +52,12 @@ def replay_for(item: Any, observer: Observer) -> Replay:
         return PatchReplay(observer)
     raise TypeError(
         "expected RunLogPatches, lists of JSON Patch operations, or events of astream_events, "
-        f"got {type(item).__name__}: {item!r:.100}"
+        f"got {type(item).__name__}: {short_repr(item, 100)}"
     )
 
 
 def _is_list(item: Any) -> bool:
-    return isinstance(item, Sequence) and not isinstance(item, str | bytes)
+    return issubclass(type(item), Sequence) and not issubclass(type(item), str | bytes)
 
 
 def _is_op(item: Any) -> bool:
@@ -70,7 +71,7 @@ def operations_in(item: Any) -> list[Mapping[str, Any]]:
     if hasattr(item, "ops"):
         return list(item.ops)
     if not _is_list(item):
-        raise TypeError(f"expected a RunLogPatch, got {type(item).__name__}: {item!r:.100}")
+        raise TypeError(f"expected a RunLogPatch, got {type(item).__name__}: {short_repr(item, 100)}")
     return [op for one in item for op in operations_in(one)]
 
 
@@ -251,7 +252,9 @@ class EventReplay:
 
     def take(self, item: Any) -> None:
         if not isinstance(item, Mapping) or "event" not in item:
-            raise TypeError(f"expected an event of astream_events, got {type(item).__name__}: {item!r:.100}")
+            raise TypeError(
+                f"expected an event of astream_events, got {type(item).__name__}: {short_repr(item, 100)}"
+            )
         at = time.perf_counter()
         name, id = str(item["event"]), str(item.get("run_id", ""))
         data = item.get("data") or {}
@@ -342,8 +345,9 @@ def _reading(iso: Any, otherwise: float, epoch: float) -> float:
 
 def _text_or_value(chunk: Any) -> Any:
     """A message as its text, also one that came as JSON."""
-    if isinstance(chunk, Mapping) and "content" in chunk and _MESSAGE in str(chunk.get("type", "")):
-        return text_of(_Content(chunk["content"]))
+    message = entries(chunk, "content", "type")
+    if "content" in message and type(kind := message.get("type")) is str and _MESSAGE in kind:
+        return text_of(_Content(message["content"]))
     return chunk
 
 
@@ -354,13 +358,16 @@ class _Content:
 
 def _unwrapped(output: Any) -> Any:
     """What a log's ``final_output`` wraps: a model's message or text, ``{"output": x}``, the documents."""
-    if not isinstance(output, Mapping):
+    if not issubclass(type(output), Mapping):
         return output
-    generations = output.get("generations")
-    if isinstance(generations, Sequence) and generations and _is_list(generations[0]) and generations[0]:
-        first = generations[0][0]
-        return first.get("message") or first.get("text") if isinstance(first, Mapping) else first
-    for key in ("output", "documents"):
-        if set(output) == {key}:
-            return output[key]
+    try:
+        generations = output.get("generations")
+        if _is_list(generations) and generations and _is_list(generations[0]) and generations[0]:
+            first = generations[0][0]
+            return first.get("message") or first.get("text") if isinstance(first, Mapping) else first
+        for key in ("output", "documents"):
+            if set(output) == {key}:
+                return output[key]
+    except Exception:  # a mapping of the user's
+        pass
     return output

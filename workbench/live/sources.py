@@ -20,6 +20,7 @@ from ..engine import background
 from ..engine.limits import Stop
 from ..engine.runs import Run, RunEvent, Status
 from ..runnables.base import Runnable
+from ..text.excerpts import short_repr
 from .replay import PatchReplay, Replay, operations_in, replay_for, replay_log, replay_run, replay_state
 from .state import LiveState, outcome
 
@@ -97,7 +98,7 @@ def live_from(source: Any, input: Any = _MISSING) -> LiveState | Followed:
         return _follow_async(source)
     if hasattr(source, "__next__"):
         return _follow_iterator(source)
-    raise TypeError(f"expected {_KINDS}; got {type(source).__name__}: {source!r:.100}")
+    raise TypeError(f"expected {_KINDS}; got {type(source).__name__}: {short_repr(source, 100)}")
 
 
 def _of_state(state: Mapping[str, Any]) -> LiveState:

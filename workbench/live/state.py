@@ -43,8 +43,9 @@ from ..engine.chunks import MISSING
 from ..engine.runs import MODEL_TYPES, Run, RunEvent, Status, clock_epoch, now_ms, timestamp
 from ..patch.operations import Operations
 from ..patch.pointers import escape
+from ..text.excerpts import short_repr
 from ..tracing.calls import CallClock
-from ..tracing.encode import cut, data, is_high_surrogate, raw_text
+from ..tracing.encode import attribute, cut, data, is_high_surrogate, numbers, raw_text
 from ..tracing.free_keys import FreeKeys
 from .errors import error_data
 from .growing import GrowingOutput
@@ -114,7 +115,9 @@ class LiveState:
     def of(cls, document: Mapping[str, Any]) -> LiveState:
         """A state made of *document* (one that was saved, say), which does not change any more."""
         if not isinstance(document.get("status"), str) or not isinstance(document.get("runs"), list):
-            raise ValueError(f'expected a document {{"status": ..., "runs": [...]}}, got {document!r:.80}')
+            raise ValueError(
+                f'expected a document {{"status": ..., "runs": [...]}}, got {short_repr(document)}'
+            )
         live = cls()
         live._state = {**document}
         live._operations.add({"op": "replace", "path": "", "value": _snapshot(live._state)})
@@ -464,9 +467,4 @@ def _own(value: Any) -> Any:
 
 
 def _usage(run: Run) -> dict[str, int] | None:
-    try:
-        usage = run.output.usage_metadata
-    except Exception:  # it is no message
-        return None
-    shown = data(usage) if isinstance(usage, Mapping) else None
-    return shown or None
+    return numbers(attribute(run.output, "usage_metadata")) or None

@@ -11,7 +11,7 @@ from ..engine.modes import AnyScope
 from ..runnables.base import Runnable, coerce
 from ..runnables.configurable_specs import ConfigurableFieldSpec, unique_specs
 from ..runnables.signatures import is_async
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from . import AIMessage, BaseMessage, HumanMessage, convert_to_messages
 from .chunks import whole_message
 
@@ -140,7 +140,7 @@ class RunnableWithMessageHistory(Runnable[Input, Output]):
         if not callable(get_session_history):
             raise TypeError(
                 "RunnableWithMessageHistory: expected get_session_history to be a function from a session "
-                f"id to a history, got {get_session_history!r:.80}"
+                f"id to a history, got {short_repr(get_session_history)}"
             )
         self.runnable: Runnable[Any, Any] = coerce(runnable)
         self.get_session_history = get_session_history

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .chunks import (
     AIMessageChunk,
     BaseMessageChunk,
@@ -193,7 +193,7 @@ def messages_from_dict(messages: Sequence[Mapping[str, Any]]) -> list[BaseMessag
     found = []
     for item in messages:
         if not isinstance(item, Mapping) or "type" not in item or "data" not in item:
-            raise ValueError(f"expected {{'type': ..., 'data': ...}}, got {item!r:.80}")
+            raise ValueError(f"expected {{'type': ..., 'data': ...}}, got {short_repr(item)}")
         kind = _CHUNKS.get(item["type"]) or message_class(item["type"])
         found.append(kind(**{key: value for key, value in item["data"].items() if key != "type"}))
     return found

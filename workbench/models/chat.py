@@ -16,7 +16,7 @@ from ..engine.runs import new_id
 from ..messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage, convert_to_messages
 from ..messages.chunks import whole_message
 from ..runnables.base import Runnable
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .generations import ChatGeneration, ChatGenerationChunk, ChatResult, LLMResult, ModelAnswer
 from .language import BaseLanguageModel, missing
 
@@ -187,7 +187,7 @@ class BaseChatModel(BaseLanguageModel[AIMessage]):
             got = "one without generations" if isinstance(result, ChatResult) else type(result).__name__
             raise TypeError(
                 f"{type(self).__name__}.{method}: expected a ChatResult with at least one ChatGeneration, "
-                f"got {got}: {result!r:.80}"
+                f"got {got}: {short_repr(result)}"
             )
         for generation in generations:
             message = generation.message

@@ -18,7 +18,7 @@ from typing import Any
 from ..engine.modes import AnyScope
 from ..engine.runs import Run
 from ..messages import get_buffer_string
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .generations import Generation, LLMResult, ModelAnswer
 from .language import BaseLanguageModel, missing
 
@@ -191,7 +191,7 @@ def _keep_info(run: Run | None, info: dict[str, Any] | None) -> None:
 
 def _texts(prompts: Sequence[str]) -> list[Any]:
     if isinstance(prompts, str):
-        raise TypeError(f"generate: expected a list of prompts, got the text {prompts!r:.80}")
+        raise TypeError(f"generate: expected a list of prompts, got the text {short_repr(prompts)}")
     return list(prompts)
 
 

@@ -14,6 +14,7 @@ import time
 from abc import ABC, abstractmethod
 
 from ..engine.modes import AnyScope
+from ..text.excerpts import short_repr
 
 __all__ = ["BaseRateLimiter", "InMemoryRateLimiter", "admit"]
 
@@ -73,7 +74,7 @@ class InMemoryRateLimiter(BaseRateLimiter):
             ("max_bucket_size", max_bucket_size, 1),
         ):
             if not isinstance(value, int | float) or isinstance(value, bool):
-                raise TypeError(f"{name}: expected a number, got {value!r:.80}")
+                raise TypeError(f"{name}: expected a number, got {short_repr(value)}")
             if not (value >= 1 if least else value > 0):
                 raise ValueError(f"{name}: expected {'1 or more' if least else 'more than 0'}, got {value!r}")
         self.requests_per_second = requests_per_second

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ..errors import OutputParserError
 from ..messages import BaseMessage
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from ..text.partial_json import JsonReader, JsonTextError
 from .base import GrowingJsonParser
 
@@ -83,7 +83,7 @@ def arguments_expected(kind: str, name: str, text: str, expected: str) -> Output
 def arguments_misfit(name: str, text: str, error: ValidationError) -> OutputParserError:
     """The error for arguments that a model's checks refuse."""
     return OutputParserError(
-        f"expected arguments that fit {name}, got {text!r:.200}: {error}",
+        f"expected arguments that fit {name}, got {short_repr(text, 200)}: {error}",
         observation=str(error),
         llm_output=text,
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ..engine.chunks import MISSING
 from ..errors import OutputParserError
 from ..messages import BaseMessage
+from ..text.excerpts import short_repr
 from .base import BaseGenerationOutputParser, GrowingReader, Outputs
 from .call_arguments import ArgumentsReader, CallParser, arguments_misfit, message_to_parse
 
@@ -158,7 +159,8 @@ def _call_of(parser: Any, message: BaseMessage) -> dict[str, Any]:
 def _no_call(parser: Any, message: BaseMessage | None) -> OutputParserError:
     text = message.text if message is not None else ""
     return OutputParserError(
-        f"{parser.get_name()}: expected a message with a function call, got {text!r:.80}", llm_output=text
+        f"{parser.get_name()}: expected a message with a function call, got {short_repr(text)}",
+        llm_output=text,
     )
 
 

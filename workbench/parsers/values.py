@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from ..errors import OutputParserError
+from ..text.excerpts import short_repr
 from .base import BaseOutputParser
 
 __all__ = ["DatetimeOutputParser", "EnumOutputParser", "RegexParser"]
@@ -35,7 +36,9 @@ class EnumOutputParser(BaseOutputParser[Enum]):
         for member in self.enum:
             if str(member.value) == text.strip():
                 return member
-        raise OutputParserError(f"expected one of {self._choices()}, got {text!r:.200}", llm_output=text)
+        raise OutputParserError(
+            f"expected one of {self._choices()}, got {short_repr(text, 200)}", llm_output=text
+        )
 
     def get_format_instructions(self) -> str:
         return f"Answer with one of these, and nothing else: {self._choices()}"
@@ -59,7 +62,8 @@ class DatetimeOutputParser(BaseOutputParser[datetime]):
             return datetime.strptime(text.strip(), self.format)
         except ValueError as error:
             raise OutputParserError(
-                f"expected a date and time like {self._example()!r}, got {text!r:.200}", llm_output=text
+                f"expected a date and time like {self._example()!r}, got {short_repr(text, 200)}",
+                llm_output=text,
             ) from error
 
     def get_format_instructions(self) -> str:
@@ -92,6 +96,6 @@ class RegexParser(BaseOutputParser[dict[str, str]]):
             return {key: found[number] for number, key in enumerate(self.output_keys, 1)}
         if self.default_output_key is None:
             raise OutputParserError(
-                f"expected text that matches {self.regex!r}, got {text!r:.200}", llm_output=text
+                f"expected text that matches {self.regex!r}, got {short_repr(text, 200)}", llm_output=text
             )
         return {key: text if key == self.default_output_key else "" for key in self.output_keys}

@@ -13,7 +13,7 @@ from typing import Any, Literal, SupportsIndex, overload
 
 from ..engine.modes import AnyScope, drive
 from ..messages.types import BaseMessage
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .base import BaseChatPromptTemplate, check_declared
 from .chat_pieces import as_piece, is_pair
 from .message_templates import (
@@ -223,5 +223,5 @@ def _shown(piece: Any) -> str:
         AIMessagePromptTemplate: "ai",
     }
     if (role := roles.get(type(piece))) is None:
-        return f"{piece!r:.300}"
+        return f"{short_repr(piece, 300)}"
     return f"({role!r}, {repr(piece).partition('(')[2]}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..messages.conversion import OPENAI_ROLE
 from ..messages.types import BaseMessage
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .base import BaseChatPromptTemplate
 from .message_templates import (
     AIMessagePromptTemplate,
@@ -68,8 +68,8 @@ def _of_role(role: Any, template: Any, template_format: TemplateFormat) -> Any:
     kind = _KINDS.get(role) if isinstance(role, str) else None
     if kind is None:
         raise ValueError(
-            f"unknown role {role!r:.80}: expected one of {', '.join(_KINDS)} or placeholder; for another "
-            "ChatMessagePromptTemplate.from_template(template, role=...)"
+            f"unknown role {short_repr(role)}: expected one of {', '.join(_KINDS)} or placeholder; "
+            "for another ChatMessagePromptTemplate.from_template(template, role=...)"
         )
     more: dict[str, Any] = {"additional_kwargs": {OPENAI_ROLE: role}} if role == "developer" else {}
     if isinstance(template, StringPromptTemplate):

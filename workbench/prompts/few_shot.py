@@ -21,6 +21,7 @@ from typing import Any
 
 from ..engine.modes import drive
 from ..messages.types import BaseMessage
+from ..text.excerpts import short_repr
 from .base import BaseChatPromptTemplate, BasePromptTemplate, check_declared
 from .message_templates import BaseMessagePromptTemplate
 from .string import StringPromptTemplate
@@ -140,7 +141,7 @@ class FewShotPromptTemplate(_FewShot, StringPromptTemplate):
         return super()._as_text(name) if self.template_format == "f-string" else None
 
     def __repr__(self) -> str:
-        ends = f"prefix={self.prefix!r:.100}, suffix={self.suffix!r:.100}"
+        ends = f"prefix={short_repr(self.prefix, 100)}, suffix={short_repr(self.suffix, 100)}"
         return f"FewShotPromptTemplate({self._about_examples()}, {ends})"
 
     __str__ = __repr__

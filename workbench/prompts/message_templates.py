@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ..messages.conversion import convert_to_messages
 from ..messages.types import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage
 from ..runnables.provided import provided
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .base import MESSAGES, MessagesPreview
 from .dict_template import DictPromptTemplate
 from .string import PromptTemplate, StringPromptTemplate, cut_repr
@@ -238,7 +238,7 @@ class MessageTemplate(BaseMessagePromptTemplate):
 
     def __repr__(self) -> str:
         template = self.template
-        shown = cut_repr(template) if isinstance(template, str) else f"{template!r:.300}"
+        shown = cut_repr(template) if isinstance(template, str) else f"{short_repr(template, 300)}"
         return f"{type(self).__name__}({shown})"
 
     __str__ = __repr__

@@ -7,7 +7,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 
 __all__ = ["DeterministicFakeEmbedding", "Embeddings", "checked_texts"]
 
@@ -46,7 +46,7 @@ class Embeddings(ABC):
 def checked_texts(texts: Sequence[str]) -> list[str]:
     """Texts to embed, as a list. Raises TypeError for what is not a list of texts."""
     if isinstance(texts, str):
-        raise TypeError(f"embed_documents: expected a list of texts, got the text {texts!r:.80}")
+        raise TypeError(f"embed_documents: expected a list of texts, got the text {short_repr(texts)}")
     for text in texts:
         if not isinstance(text, str):
             raise TypeError(f"expected texts to embed, got {typed_repr(text)}")

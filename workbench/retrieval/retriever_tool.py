@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from ..engine.scope import Callbacks
 from ..runnables.base import Runnable
+from ..text.excerpts import short_repr
 from ..tools.base import ResponseFormat
 from ..tools.function_tools import StructuredTool
 from .documents import Document
@@ -70,6 +71,6 @@ def _text(document: Document, prompt: Any) -> str:
     if missing := [key for key in prompt.input_variables if key not in values]:
         raise KeyError(
             f"document_prompt: expected {missing[0]!r} in the metadata of each document, got "
-            f"{', '.join(map(repr, document.metadata)) or 'none'} in {document!r:.80}"
+            f"{', '.join(map(repr, document.metadata)) or 'none'} in {short_repr(document)}"
         )
     return str(prompt.format(**{key: values[key] for key in prompt.input_variables}))

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Self
 
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .documents import Document
 
 __all__ = ["CharacterTextSplitter", "RecursiveCharacterTextSplitter", "TextSplitter"]
@@ -87,7 +87,7 @@ class TextSplitter(ABC):
     ) -> list[Document]:
         """The chunks of each text as documents, with that text's metadata."""
         if isinstance(texts, str):
-            raise TypeError(f"create_documents: expected a list of texts, got the text {texts!r:.80}")
+            raise TypeError(f"create_documents: expected a list of texts, got the text {short_repr(texts)}")
         about = metadatas or [{}] * len(texts)
         if len(about) != len(texts):
             raise ValueError(f"create_documents: got {len(texts)} texts and {len(about)} metadatas")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..engine.modes import AnyScope
+from ..text.excerpts import short_repr
 from .base import Runnable, coerce
 from .configurable import DynamicRunnable, with_those_it_has
 from .configurable_specs import (
@@ -104,7 +105,9 @@ class RunnableConfigurableAlternatives(DynamicRunnable[Input, Output]):
         step = self.alternatives.get(key)
         if step is None:
             known = ", ".join(map(repr, [self.default_key, *self.alternatives]))
-            raise ValueError(f"configurable[{self.which.id!r}]: expected one of {known}, got {key!r:.80}")
+            raise ValueError(
+                f"configurable[{self.which.id!r}]: expected one of {known}, got {short_repr(key)}"
+            )
         if not isinstance(step, Runnable):
             step = self.alternatives[key] = coerce(step())
         return step

@@ -12,6 +12,7 @@ from ..engine.config import RunnableConfig, check_config, merge_configs
 from ..engine.modes import AnyScope
 from ..engine.places import Limiter
 from ..engine.secrets import masked
+from ..text.excerpts import short_repr
 from .base import Runnable, coerce
 from .configurable_specs import AnyConfigurableField
 from .made_of import made_of, makes_runnables
@@ -177,4 +178,4 @@ class RunnableBinding(Runnable[Input, Output]):
 
     def __repr__(self) -> str:
         extras = masked({**self.kwargs, **({"config": self.config} if self.config else {})})
-        return f"{self.bound!r}.bind({', '.join(f'{k}={v!r:.60}' for k, v in extras.items())})"
+        return f"{self.bound!r}.bind({', '.join(f'{k}={short_repr(v, 60)}' for k, v in extras.items())})"

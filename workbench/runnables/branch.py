@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from ..engine.chunks import ChunkStream, Once, fold
 from ..engine.modes import AnyScope
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .base import Runnable, coerce
 
 __all__ = ["RunnableBranch"]
@@ -91,4 +91,4 @@ def _check_pair(pair: object, number: int) -> None:
     if not isinstance(pair, (tuple, list)):
         raise TypeError(f"{expected}{typed_repr(pair)}")
     if len(pair) != 2:
-        raise ValueError(f"{expected}{len(pair)} value{'s' * (len(pair) != 1)}: {pair!r:.80}")
+        raise ValueError(f"{expected}{len(pair)} value{'s' * (len(pair) != 1)}: {short_repr(pair)}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from ..text.excerpts import short_repr
+
 __all__ = [
     "AnyConfigurableField",
     "ConfigurableField",
@@ -82,7 +84,7 @@ class ConfigurableFieldMultiOption(NamedTuple):
 
     def value(self, given: Any) -> list[Any]:
         if isinstance(given, str) or not isinstance(given, Sequence):
-            raise ValueError(f"configurable[{self.id!r}]: expected a list of names, got {given!r:.80}")
+            raise ValueError(f"configurable[{self.id!r}]: expected a list of names, got {short_repr(given)}")
         return [_option(self, name) for name in given]
 
 
@@ -132,5 +134,5 @@ def _option(field: ConfigurableFieldSingleOption | ConfigurableFieldMultiOption,
     except (KeyError, TypeError):
         raise ValueError(
             f"configurable[{field.id!r}]: expected one of {', '.join(map(repr, field.options))}, "
-            f"got {name!r:.80}"
+            f"got {short_repr(name)}"
         ) from None

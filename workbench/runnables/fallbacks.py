@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ..engine.chunks import MISSING, ChunkStream, Once, fold
 from ..engine.modes import AnyScope
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .base import Runnable, coerce
 from .configurable import with_those_it_has
 from .configurable_specs import AnyConfigurableField
@@ -46,12 +46,12 @@ class RunnableWithFallbacks(Runnable[Input, Output]):
         name: str | None = None,
     ) -> None:
         if isinstance(fallbacks, (str, Mapping)) or not isinstance(fallbacks, Sequence):
-            raise TypeError(f"with_fallbacks: expected a list of runnables, got {fallbacks!r:.80}")
+            raise TypeError(f"with_fallbacks: expected a list of runnables, got {short_repr(fallbacks)}")
         kinds = exceptions_to_handle if isinstance(exceptions_to_handle, tuple) else (exceptions_to_handle,)
         if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
             raise TypeError(
                 "with_fallbacks: expected exceptions_to_handle to be a tuple of exception types, "
-                f"got {exceptions_to_handle!r:.80}"
+                f"got {short_repr(exceptions_to_handle)}"
             )
         self.runnable: Runnable[Input, Output] = coerce(runnable)
         self.fallbacks: list[Runnable[Input, Output]] = [coerce(fallback) for fallback in fallbacks]

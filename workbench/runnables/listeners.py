@@ -17,6 +17,7 @@ from typing import Any
 from ..engine import threads
 from ..engine.config import RunnableConfig
 from ..engine.runs import Run, RunEvent
+from ..text.excerpts import short_repr
 from .signatures import is_async
 
 __all__ = ["AsyncListener", "Listener", "listening"]
@@ -113,10 +114,12 @@ def _checked(name: str, listener: Callable[..., Any], asynchronous: bool) -> Cal
     if asynchronous:
         method, other = other, method
     if not callable(listener):
-        raise TypeError(f"{method}: expected {name} to be a function of the run, got {listener!r:.80}")
+        raise TypeError(f"{method}: expected {name} to be a function of the run, got {short_repr(listener)}")
     if is_async(listener) is not asynchronous:
         kind = "an asynchronous" if asynchronous else "a plain"
-        raise TypeError(f"{method}: expected {name} to be {kind} function, got {listener!r:.80}; see {other}")
+        raise TypeError(
+            f"{method}: expected {name} to be {kind} function, got {short_repr(listener)}; see {other}"
+        )
     try:
         parameters = list(inspect.signature(listener).parameters.values())
     except (TypeError, ValueError):  # some builtins have none

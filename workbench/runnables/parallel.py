@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.chunks import AddableDict, ChunkStream, Once
 from ..engine.modes import AnyScope, Tee
+from ..text.excerpts import short_repr
 from ..tracing.tags import BRANCH
 from .base import Runnable, coerce
 
@@ -36,7 +37,7 @@ class RunnableParallel(Runnable[Input, dict[str, Any]]):
     ) -> None:
         # A branch may be called "steps__" or anything else: only "name" is taken.
         if steps is not None and not isinstance(steps, Mapping):
-            raise TypeError(f"RunnableParallel: expected a dict of runnables, got {steps!r:.80}")
+            raise TypeError(f"RunnableParallel: expected a dict of runnables, got {short_repr(steps)}")
         given = {**(steps or {}), **branches}
         for key in given:
             if not isinstance(key, str):

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, TypeVar
 
 from ..engine.chunks import ChunkStream, Fold, Once
 from ..engine.modes import AnyScope
+from ..text.excerpts import short_repr
 from .base import Runnable, coerce
 from .configurable_specs import AnyConfigurableField
 from .made_of import made_of, makes_runnables
@@ -219,7 +220,7 @@ def _checked(
         return (), given
     raise TypeError(
         "with_retry: expected retry_if_exception_type to be a tuple of exception types or a function from "
-        f"an exception to a bool, got {given!r:.80}"
+        f"an exception to a bool, got {short_repr(given)}"
     )
 
 

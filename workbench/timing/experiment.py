@@ -14,7 +14,7 @@ from ..engine.config import RunnableConfig
 from ..engine.limits import Stop
 from ..runnables.base import Runnable, coerce
 from ..runnables.parallel import RunnableParallel
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 from .comparison import Comparison
 from .measuring.measurement import Measurement, Sample
 from .measuring.rounds import Progress, Rounds, Watcher, check_number
@@ -154,7 +154,7 @@ def _function_cases(cases: object) -> list[Case]:
         raise ValueError("cases: expected at least one function by its label, got an empty dict")
     for label, case in cases.items():
         if not isinstance(label, str):
-            raise TypeError(f"cases: expected text as labels, got {label!r:.80}")
+            raise TypeError(f"cases: expected text as labels, got {short_repr(label)}")
         if isinstance(case, Runnable) or not callable(case):
             raise TypeError(
                 f"cases[{label!r}]: expected a function without arguments, such as "

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 from ..runnables.base import Runnable
 from ..runnables.signatures import is_async
+from ..text.excerpts import short_repr
 from .base import ArgsSchema, BaseTool
 from .docstrings import function_doc, function_name
 from .function_tools import StructuredTool, Tool
@@ -48,7 +49,7 @@ def tool(
     if callable(name_or_callable):
         return _of_function(name_or_callable, **options)
     if name_or_callable is not None and not isinstance(name_or_callable, str):
-        raise TypeError(f"tool: expected a function or a name, got {name_or_callable!r:.80}")
+        raise TypeError(f"tool: expected a function or a name, got {short_repr(name_or_callable)}")
     if name_or_callable is not None:
         options["name"] = name_or_callable
     return partial(_of_function, **options)

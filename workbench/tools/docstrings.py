@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..runnables.signatures import unwrapped
+from ..text.excerpts import short_repr
 
 __all__ = ["described_arguments", "function_doc", "function_name"]
 
@@ -51,7 +52,7 @@ def described_arguments(
     if required and known and not re.search(r"^(Args|Arguments|Parameters):\s*$", doc, re.MULTILINE):
         raise ValueError(
             f"tool {name!r}: parse_docstring=True expected an 'Args:' section in its docstring, got "
-            f"{doc!r:.80}; write one, or give error_on_invalid_docstring=False"
+            f"{short_repr(doc)}; write one, or give error_on_invalid_docstring=False"
         )
     if first is None:
         return doc, {}

@@ -12,6 +12,7 @@ from typing_extensions import is_typeddict  # typing's knows only its own TypedD
 
 from ..engine.modes import AnyScope
 from ..runnables.signatures import is_async, is_generator
+from ..text.excerpts import short_repr
 from .arguments import Parameters, arguments_model
 from .base import ArgsSchema, BaseTool, extras_of
 from .calls import is_tool_call
@@ -79,9 +80,9 @@ class StructuredTool(BaseTool):
         """
         fn = func if func is not None else coroutine
         if not callable(fn):
-            raise TypeError(f"StructuredTool: expected a function, got {fn!r:.80}")
+            raise TypeError(f"StructuredTool: expected a function, got {short_repr(fn)}")
         if (name := name or function_name(fn)) is None:
-            raise ValueError(f"StructuredTool: expected name= for {fn!r:.80}, which has none")
+            raise ValueError(f"StructuredTool: expected name= for {short_repr(fn)}, which has none")
         if not infer_schema and args_schema is None:
             raise ValueError(f"tool {name!r}: infer_schema=False expects args_schema=, or Tool for one text")
         args_schema = _as_schema(args_schema)

@@ -13,6 +13,7 @@ from ..runnables.base import Runnable, coerce
 from ..runnables.input_output import input_of
 from ..runnables.schema import model_of, nested
 from ..runnables.shapes import Key, Shape
+from ..text.excerpts import short_repr
 from .base import BaseTool
 from .docstrings import function_doc
 
@@ -62,7 +63,7 @@ def tool_of_runnable(
         else:
             raise TypeError(
                 f"tool {name!r}: expected args_schema= or arg_types={{'name': type}}, since nothing is known "
-                f"of the input of {step!r:.80}"
+                f"of the input of {short_repr(step)}"
             )
     doc = function_doc(getattr(step, "func", None)) or _own_doc(step)
     return _RunnableTool(

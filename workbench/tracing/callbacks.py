@@ -14,6 +14,7 @@ With ``raise_error = True`` it fails the run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,8 @@ from uuid import UUID
 from ..engine.chunks import MISSING
 from ..engine.limits import running_loop
 from ..engine.runs import Run, RunEvent
-from .encode import text_of
+from ..text.excerpts import short_repr
+from .encode import entries, raw_text, short_error, text_of
 from .events import model_input, shown_input, tool_call_id
 from .handler_work import HandlerQueue, run_apart
 
@@ -393,7 +395,7 @@ class _Reporter:
             trace = trace.tb_next
         where = f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})" if trace is not None else ""
         warnings.warn(
-            f"{type(self.handler).__name__}.{method} raised {type(error).__name__}: {error}{where}; the run "
+            f"{type(self.handler).__name__}.{method} raised {short_error(error)}{where}; the run "
             "goes on. Set raise_error = True on the handler to let it fail the run",
             RuntimeWarning,
             stacklevel=2,
@@ -430,15 +432,18 @@ def _chain_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 def _chat_model_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
     request = model_input(run)
-    return (request["messages"] if isinstance(request, Mapping) else [[request]],), {}
+    return (entries(request, "messages").get("messages", [[request]]),), {}
 
 
 def _llm_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
     request = model_input(run)
-    if isinstance(request, Mapping) and "messages" in request:
-        return (["\n".join(map(_line, messages)) for messages in request["messages"]],), {}
-    prompts = request["prompts"] if isinstance(request, Mapping) and "prompts" in request else [str(request)]
-    return (prompts,), {}
+    given = entries(request, "messages", "prompts")
+    try:
+        if "messages" in given:
+            return (["\n".join(map(_line, messages)) for messages in given["messages"]],), {}
+    except Exception:  # no messages, but an input of the user's that looks like it
+        given = {}
+    return (given.get("prompts", [_as_text(request)]),), {}
 
 
 def _line(message: Any) -> str:
@@ -447,9 +452,11 @@ def _line(message: Any) -> str:
 
 
 def _tool_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    inputs = shown_input(run)
-    as_dict = dict(inputs) if isinstance(inputs, Mapping) else None
-    return (str(inputs),), {"inputs": as_dict, "tool_call_id": tool_call_id(run.input)}
+    inputs, as_dict = shown_input(run), None
+    if issubclass(type(inputs), Mapping):
+        with contextlib.suppress(Exception):  # whatever a mapping of the user's raises
+            as_dict = dict(inputs)
+    return (_as_text(inputs),), {"inputs": as_dict, "tool_call_id": tool_call_id(run.input)}
 
 
 def _retriever_start(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -476,8 +483,15 @@ def _extra(run: Run, family: str, kind: str) -> dict[str, Any]:
     return {}
 
 
+def _as_text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # a user's __str__
+        return short_repr(value)
+
+
 def _generation(run: Run, output: Any) -> Generation:
-    return Generation(text_of(output) or "", output if run.type == "chat_model" else None)
+    return Generation(raw_text(output) or "", output if run.type == "chat_model" else None)
 
 
 def _result(run: Run) -> LLMResult:

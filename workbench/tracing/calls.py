@@ -20,11 +20,17 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
+from ..engine.chunks import is_text_empty
 from ..engine.runs import MODEL_TYPES, Run, RunEvent
 from ..text.units import cost, count, duration, per_second
+from .encode import attribute, entries, numbers, raw_text
 from .prices import cost as cost_of
 
 __all__ = ["CallClock", "CallMeter", "CallStats", "CallTotal", "GapStats"]
+
+
+_FACTS = ("cached", "model_name", "usage_metadata")
+"""What is read of the metadata of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +93,11 @@ class CallClock:
 
     def chunk(self, at: float, chunk: Any) -> None:
         """A chunk came at *at*, on the clock of ``time.perf_counter``. One without content is no token."""
-        content: Any = chunk
-        if chunk.__class__ is not str:
-            content = getattr(chunk, "content", chunk) or getattr(chunk, "tool_call_chunks", None)
-        if not content:
+        if not _has_content(chunk):
             return
         if self._first is None:
             self._first = at
-            self._only_whole = getattr(chunk, "chunk_position", None) == "last"
+            self._only_whole = raw_text(attribute(chunk, "chunk_position")) == "last"
         else:
             self._gaps.append(at - self._last)
         self._last = at
@@ -103,8 +106,9 @@ class CallClock:
         """What is known by now; complete once the run has ended."""
         run = run or self._run
         # A message has the facts of its call; for a model of plain text, the run's metadata has them.
-        about = getattr(run.output, "response_metadata", None) or run.metadata.get("response_metadata") or {}
-        usage = getattr(run.output, "usage_metadata", None) or about.get("usage_metadata") or {}
+        of_message = entries(attribute(run.output, "response_metadata"), *_FACTS)
+        about = of_message or entries(run.metadata.get("response_metadata"), *_FACTS)
+        usage = numbers(attribute(run.output, "usage_metadata")) or numbers(about.get("usage_metadata"))
         model = _model_name(run, about)
         cached = about.get("cached") is True
         written = usage.get("output_tokens")
@@ -133,6 +137,21 @@ class CallClock:
         return per_second(tokens, self._last - self._first)
 
 
+def _has_content(chunk: Any) -> bool:
+    """Whether a chunk is a token. By types alone: nothing of the user's is compared or tested."""
+    if _is_nothing(chunk):
+        return False
+    try:
+        content = chunk.content
+    except Exception:  # a text, or whatever a model of the user's own gives
+        return True
+    return not (_is_nothing(content) and _is_nothing(attribute(chunk, "tool_call_chunks")))
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or is_text_empty(value) or (type(value) in (list, dict) and not value)
+
+
 def _gap_stats(gaps: Iterable[float]) -> GapStats | None:
     """
     >>> _gap_stats([0.1, 0.3, 0.2, 4.0]), _gap_stats([])
@@ -146,15 +165,15 @@ def _gap_stats(gaps: Iterable[float]) -> GapStats | None:
 
 
 def _model_name(run: Run, about: Mapping[str, Any]) -> str | None:
-    named = about.get("model_name") or run.metadata.get("ls_model_name")
-    for attribute in ("model", "model_name"):
-        named = named or getattr(run.step, attribute, None)
-    return named if isinstance(named, str) else None
+    named = [about.get("model_name"), run.metadata.get("ls_model_name")]
+    named += [attribute(run.step, name) for name in ("model", "model_name")]
+    texts = (raw_text(name) for name in named if issubclass(type(name), str))
+    return next(filter(None, texts), None)
 
 
 def _is_free(run: Run) -> bool:
     """Whether the model declares that its calls cost nothing."""
-    return getattr(run.step, "_is_free", False) is True
+    return attribute(run.step, "_is_free") is True
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,19 @@ from typing import Any
 
 from ..engine.chunks import MISSING
 from ..engine.runs import MODEL_TYPES
+from ..text.excerpts import short_repr
 
 __all__ = [
     "MAX_ITEMS",
     "MAX_TEXT",
+    "attribute",
     "chunk_text",
     "cut",
     "data",
+    "entries",
     "is_high_surrogate",
     "key_of",
+    "numbers",
     "raw_text",
     "result",
     "short_error",
@@ -196,7 +200,7 @@ def result(run_type: str, output: Any) -> Any:
         return {"generations": [[generation]], "llm_output": None, "run": None, "type": "LLMResult"}
     if run_type == "retriever":
         return {"documents": output}
-    if run_type == "prompt" or isinstance(output, dict):
+    if run_type == "prompt" or issubclass(type(output), dict):
         return output
     return {"output": output}
 
@@ -212,6 +216,39 @@ def _fields(value: Any) -> dict[str, Any] | None:
     if dataclasses.is_dataclass(kind):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.repr}
     return None
+
+
+def entries(value: Any, *keys: str) -> dict[str, Any]:
+    """Those of *keys* that a mapping has, with their values; of anything else, none. By its type, and
+    whatever its methods raise: a mock has every attribute, and none is as it should be."""
+    if not issubclass(type(value), Mapping):
+        return {}
+    try:
+        return {key: value[key] for key in keys if key in value}
+    except Exception:
+        return {}
+
+
+def numbers(value: Any) -> dict[str, Any]:
+    """The numbers of a mapping, those of mappings in it as well: a message's usage, say."""
+    shown = data(value) if issubclass(type(value), Mapping) else {}
+    return _numbers(shown) if type(shown) is dict else {}
+
+
+def _numbers(shown: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _numbers(value) if type(value) is dict else value
+        for key, value in shown.items()
+        if type(value) in (int, float, dict)
+    }
+
+
+def attribute(value: Any, name: str) -> Any:
+    """An attribute of a value of the user's; None where it has none, or raises."""
+    try:
+        return getattr(value, name)
+    except Exception:
+        return None
 
 
 def short_error(error: Any) -> str:
@@ -245,8 +282,5 @@ def _short_bytes(value: bytes | bytearray) -> str:
 
 
 def _short_repr(value: Any) -> str:
-    try:
-        shown = repr(value)
-    except Exception as error:  # a user's repr must not end the run it is shown in
-        shown = f"<{type(value).__name__}: repr raised {type(error).__name__}>"
+    shown = short_repr(value, 501)
     return cut(shown if len(shown) <= 500 else f"{shown[:500]}…")

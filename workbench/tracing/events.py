@@ -13,13 +13,13 @@ known at its end only. They differ in this:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from typing import Any, Literal, TypedDict
 
 from ..engine.chunks import MISSING
 from ..engine.limits import Gate
 from ..engine.runs import MODEL_TYPES, OnChunk, Run, RunEvent
-from .encode import result, text_of
+from .encode import entries, result, text_of
 from .filters import EventFilter
 from .mailboxes import Mailbox, ThreadMailbox
 
@@ -214,11 +214,12 @@ def _shown_by_step(run: Run, input: Any) -> Any:
 
 
 def _is_tool_call(input: Any) -> bool:
-    return isinstance(input, Mapping) and input.get("type") == "tool_call" and "args" in input
+    kind = entries(input, "type").get("type") if entries(input, "args") else None
+    return type(kind) is str and kind == "tool_call"
 
 
 def tool_call_id(input: Any) -> str | None:
-    return input.get("id") if _is_tool_call(input) else None
+    return entries(input, "id").get("id") if _is_tool_call(input) else None
 
 
 def _v1_output(run: Run, root: bool) -> Any:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..text.excerpts import short_repr
+
 __all__ = ["PRICES_AS_OF", "PRICES_SOURCE", "Price", "cost", "price_of", "prices", "set_price"]
 
 PRICES_AS_OF = "2025-11"
@@ -46,7 +48,9 @@ class Price:
             if value is None and name == "cached_input":
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"{name}: expected USD per million tokens as a number, got {value!r:.80}")
+                raise TypeError(
+                    f"{name}: expected USD per million tokens as a number, got {short_repr(value)}"
+                )
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name}: expected USD per million tokens, 0 or more, got {value!r}")
 
@@ -83,7 +87,7 @@ def set_price(model: str, *, input: float, output: float, cached_input: float | 
     >>> del prices["house-model"]
     """
     if not isinstance(model, str) or not model:
-        raise TypeError(f"set_price: expected a model's name, got {model!r:.80}")
+        raise TypeError(f"set_price: expected a model's name, got {short_repr(model)}")
     prices[model] = Price(input, output, cached_input)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...errors import ChainCellError
 from ...runnables.base import Runnable
-from ...text.excerpts import typed_repr
+from ...text.excerpts import short_repr, typed_repr
 from .cell_line import CellOptions
 from .options import nearest
 
@@ -70,7 +70,7 @@ def config_of(text: str, namespace: Mapping[str, Any], *, one_each: bool = False
     value = evaluate(text, namespace, f"--config {text}")
     if all(isinstance(one, Mapping) for one in (value if one_each and isinstance(value, list) else [value])):
         return value
-    raise ChainCellError(f"--config: expected a dict such as {{'tags': ['test']}}, got {value!r:.80}")
+    raise ChainCellError(f"--config: expected a dict such as {{'tags': ['test']}}, got {short_repr(value)}")
 
 
 def names_in(text: str) -> set[str]:

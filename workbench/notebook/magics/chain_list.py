@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ...runnables.graph import Graph
+from ...text.excerpts import short_repr
 from ...views.terminal.text import clean, one_line
 from ..run_table import brief
 from ..session import NamedChain
@@ -82,7 +83,7 @@ def _html(one: NamedChain) -> str:
         drawing = svg(one.chain.get_graph())
     except Exception:  # as above
         drawing = ""
-    about = html.escape(f"{one.chain!r:.200}")
+    about = html.escape(f"{short_repr(one.chain, 200)}")
     # The drawing is left out by viewers that trust nothing; the text beside it stays.
     return (
         f'<details open><summary><b>{html.escape(one.name)}</b> <span style="opacity:.7">'

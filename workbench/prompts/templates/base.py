@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from ...text.excerpts import short_repr
+
 __all__ = ["Template", "TemplateFormat", "refusal"]
 
 TemplateFormat = Literal["f-string", "mustache", "jinja2"]
@@ -29,7 +31,7 @@ class Template:
         return type(self), (self.source,)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.source!r:.200})"
+        return f"{type(self).__name__}({short_repr(self.source, 200)})"
 
 
 def refusal(source: str, at: int, problem: str) -> ValueError:

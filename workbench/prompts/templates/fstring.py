@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ...text.excerpts import typed_repr
 from .base import Template, refusal
 
 __all__ = ["FStringTemplate"]
@@ -53,7 +54,7 @@ class FStringTemplate(Template):
             except (TypeError, ValueError) as error:
                 value = values[field.name]
                 raise type(error)(
-                    f"template: {place} cannot be filled with {type(value).__name__} {value!r:.80}: {error}"
+                    f"template: {place} cannot be filled with {typed_repr(value)}: {error}"
                 ) from error
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache, wraps
 from typing import Any
 
 from ...errors import MissingDependencyError
+from ...text.excerpts import short_repr
 from .base import Template, refusal
 
 try:
@@ -143,7 +144,9 @@ class JinjaTemplate(Template):
         except TemplateSyntaxError as error:
             raise refusal(source, _line_start(source, error.lineno), str(error.message)) from None
         except (RecursionError, SyntaxError):
-            raise ValueError(f"template {source!r:.80}: too much of it is inside of something else") from None
+            raise ValueError(
+                f"template {short_repr(source)}: too much of it is inside of something else"
+            ) from None
         unknown = meta.find_undeclared_variables(tree) - set(box.globals)
         found = dict.fromkeys(name.name for name in tree.find_all(nodes.Name) if name.name in unknown)
         self.variables = tuple(found)
@@ -153,7 +156,7 @@ class JinjaTemplate(Template):
         try:
             return self._template.render(values)
         except TemplateError as error:
-            raise ValueError(f"template {self.source!r:.80}: {error}") from error
+            raise ValueError(f"template {short_repr(self.source)}: {error}") from error
 
 
 def _check(source: str, tree: nodes.Template) -> None:

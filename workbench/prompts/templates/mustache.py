@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ...text.excerpts import short_repr
 from .base import Template, refusal
 
 __all__ = ["MustacheTemplate"]
@@ -190,5 +191,7 @@ def _path(source: str, tag: _Tag) -> Path:
         return ()
     path = tuple(tag.name.split("."))
     if not _NAME.fullmatch(tag.name) or not all(part.strip() for part in path):
-        raise refusal(source, tag.at, f"{tag.name!r:.60} is no name; expected one such as {{{{topic}}}}")
+        raise refusal(
+            source, tag.at, f"{short_repr(tag.name, 60)} is no name; expected one such as {{{{topic}}}}"
+        )
     return path

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from ...text.excerpts import typed_repr
+from ...text.excerpts import short_repr, typed_repr
 from ..documents import Document
 from ..embeddings import Embeddings
 from ..retriever import BaseRetriever
@@ -371,7 +371,7 @@ class VectorStoreRetriever(BaseRetriever):
         if self.search_type == "similarity_score_threshold" and not isinstance(threshold, float | int):
             raise ValueError(
                 "search_type 'similarity_score_threshold' needs search_kwargs={'score_threshold': 0.5} "
-                f"(or another number from 0 to 1), got {self.search_kwargs!r:.80}"
+                f"(or another number from 0 to 1), got {short_repr(self.search_kwargs)}"
             )
         return self
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ...errors import DimensionError, MissingDependencyError
+from ...text.excerpts import short_repr
 from ..documents import Document
 from ..embeddings import Embeddings
 from .base import Found, VectorStore
@@ -191,7 +192,7 @@ class FAISS(VectorStore):
 
 def _check_file_name(name: object) -> None:
     if not isinstance(name, str) or not name or Path(name).name != name:
-        raise ValueError(f"index_name: expected the name of a file in the folder, got {name!r:.80}")
+        raise ValueError(f"index_name: expected the name of a file in the folder, got {short_repr(name)}")
 
 
 def _plain(document: Document) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def _plain(document: Document) -> dict[str, Any]:
     try:
         json.dumps(fields)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"FAISS.save_local: metadata of {document!r:.80}: {error}") from error
+        raise TypeError(f"FAISS.save_local: metadata of {short_repr(document)}: {error}") from error
     return fields
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex
 from uuid import uuid4
 
-from ...text.excerpts import typed_repr
+from ...text.excerpts import short_repr, typed_repr
 from ..documents import Document
 
 __all__ = ["Filter", "check_filter", "checked_count", "documents_of", "passes", "texts_of", "with_ids"]
@@ -40,7 +40,7 @@ def checked_count(k: int) -> int:
 
 def documents_of(texts: Sequence[str], metadatas: Sequence[dict[str, Any]] | None) -> list[Document]:
     if isinstance(texts, str):
-        raise TypeError(f"expected a list of texts, got the text {texts!r:.80}")
+        raise TypeError(f"expected a list of texts, got the text {short_repr(texts)}")
     texts = list(texts)
     if metadatas is not None and len(metadatas) != len(texts):
         raise ValueError(f"metadatas: expected {len(texts)}, one a text, got {len(metadatas)}")
@@ -55,7 +55,7 @@ def texts_of(documents: Sequence[Document]) -> list[str]:
 def with_ids(documents: Sequence[Document], ids: Sequence[str] | None) -> list[Document]:
     """Copies of the documents, each with an id."""
     if isinstance(documents, str) or not all(isinstance(each, Document) for each in documents):
-        raise TypeError(f"expected a list of Documents, got {documents!r:.80}; add_texts takes texts")
+        raise TypeError(f"expected a list of Documents, got {short_repr(documents)}; add_texts takes texts")
     if ids is not None and len(ids) != len(documents):
         raise ValueError(f"ids: expected {len(documents)}, one a document, got {len(ids)}")
     given = ids if ids is not None else [document.id for document in documents]

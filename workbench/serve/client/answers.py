@@ -13,6 +13,7 @@ from ...engine.modes import AnyScope
 from ...errors import RemoteChainError, RemoteStreamError
 from ...live.replay import PatchReplay
 from ...runnables.schema import Described
+from ...text.excerpts import short_repr
 from ...tracing.log.patches import RunLogPatch
 from ..wire.extensions import FILTERS
 from ..wire.patches import PatchReader
@@ -82,7 +83,7 @@ def data_of(answer: Any, key: str | None, label: str) -> Any:
     """A member of the JSON object that a service answered, or that object."""
     if not isinstance(answer, dict) or (key is not None and key not in answer):
         expected = "an object" if key is None else f"an object with {key!r}"
-        raise RemoteStreamError(f"{label}: expected {expected} as its answer, got {answer!r:.200}")
+        raise RemoteStreamError(f"{label}: expected {expected} as its answer, got {short_repr(answer, 200)}")
     return answer if key is None else answer[key]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ...text.excerpts import short_repr
 from ...tracing.log.output import OutputOperations
 from ...tracing.log.patches import RunLogPatch
 from .values import adds_up, from_wire, to_wire
@@ -116,7 +117,7 @@ class PatchReader:
 
     def _take(self, op: Any, made: list[dict[str, Any]]) -> None:
         if not isinstance(op, dict) or not isinstance(op.get("path"), str) or op.get("op") not in _KNOWN:
-            raise ValueError(f"expected a JSON Patch operation, got {op!r:.100}")
+            raise ValueError(f"expected a JSON Patch operation, got {short_repr(op, 100)}")
         plain = {key: from_wire(value, typed=self._typed) for key, value in op.items() if key != "sum"}
         made.append(plain)
         if op.get("sum"):

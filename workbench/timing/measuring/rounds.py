@@ -22,6 +22,7 @@ from ...engine.modes import Blocking
 from ...engine.runs import Observer
 from ...engine.scope import current
 from ...live.state import LiveState
+from ...text.excerpts import short_repr
 from ...text.units import duration
 from ..runs.rows import Timings
 from .measurement import Measurement, Sample, facts_of
@@ -249,6 +250,6 @@ def _rotated(cases: list[Case], by: int) -> list[Case]:
 def check_number(name: str, value: Any, least: int) -> None:
     """Raises TypeError for what is no whole number, ValueError for one below *least*."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: expected a whole number, got {value!r:.80}")
+        raise TypeError(f"{name}: expected a whole number, got {short_repr(value)}")
     if value < least:
         raise ValueError(f"{name}: expected {least} or more, got {value}")

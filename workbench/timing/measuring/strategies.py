@@ -18,6 +18,7 @@ from ...engine.config import RunnableConfig
 from ...runnables.base import Runnable
 from ...runnables.function import RunnableLambda
 from ...runnables.parallel import RunnableParallel
+from ...text.excerpts import short_repr
 
 __all__ = ["STRATEGIES", "Case", "cases_of"]
 
@@ -81,14 +82,16 @@ def checked_strategies(strategies: object) -> list[str]:
     if isinstance(strategies, str):
         strategies = [part.strip() for part in strategies.split(",")]
     if not isinstance(strategies, Sequence) or not strategies:
-        raise TypeError(f"strategies: expected a list of {list(STRATEGIES)}, got {strategies!r:.80}")
+        raise TypeError(f"strategies: expected a list of {list(STRATEGIES)}, got {short_repr(strategies)}")
     names = []
     for given in strategies:
         name = str(given).replace("-", " ").replace("_", " ").strip()
         if name not in STRATEGIES:
             near = get_close_matches(name, STRATEGIES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"strategies: expected some of {list(STRATEGIES)}, got {given!r:.80}{hint}")
+            raise ValueError(
+                f"strategies: expected some of {list(STRATEGIES)}, got {short_repr(given)}{hint}"
+            )
         names.append(name)
     return list(dict.fromkeys(names))
 
@@ -139,7 +142,7 @@ def _invoke_each(chain: Runnable[Any, Any], inputs: Sequence[Any]) -> Callable[[
             try:
                 chain.invoke(input, config)
             except Exception as error:
-                error.add_note(f"on input {item + 1} of {len(inputs)}: {input!r:.80}")
+                error.add_note(f"on input {item + 1} of {len(inputs)}: {short_repr(input)}")
                 raise
 
     return work

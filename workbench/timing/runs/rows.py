@@ -23,6 +23,7 @@ from typing import Any
 
 from ...engine.runs import MODEL_TYPES, Run, RunEvent, Status
 from ...tracing.calls import CallClock, CallStats
+from ...tracing.encode import attribute, numbers, short_error
 from ...tracing.tags import PLACES
 
 __all__ = ["TimingRow", "Timings"]
@@ -161,8 +162,8 @@ class Timings:
                     entry.first, entry.status = at, "streaming"
             elif kind == "custom":
                 name, about = value
-                if name == RATE_LIMITED and isinstance(about, Mapping):
-                    entry.limited_s += float(about.get("waited_s", 0.0))
+                if name == RATE_LIMITED:
+                    entry.limited_s += numbers(about).get("waited_s", 0.0)
             else:
                 self._end(run, entry, at)
 
@@ -203,7 +204,7 @@ class Timings:
         if entry.clock is not None:
             entry.call, entry.clock = entry.clock.stats(run), None  # so that the run is not kept
         if run.error is not None:
-            entry.error = f"{type(run.error).__name__}: {run.error}"[:500]
+            entry.error = short_error(run.error)[:500]
         if entry.open_children:  # children that go on after their parent count up to its end
             entry.covered_s += max(0.0, at - entry.covered_since)
         if entry.parent is not None:
@@ -277,5 +278,4 @@ def _row(entry: _Entry, zero: float) -> TimingRow:
 
 
 def _usage(run: Run) -> Mapping[str, Any] | None:
-    usage = getattr(run.output, "usage_metadata", None)
-    return dict(usage) if usage else None
+    return numbers(attribute(run.output, "usage_metadata")) or None

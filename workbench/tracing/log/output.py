@@ -8,6 +8,7 @@ from typing import Any
 from ...engine.chunks import AddableDict, RecordedFold, add, is_text_empty
 from ...patch.operations import Op
 from ...patch.pointers import escape
+from ..encode import key_of
 
 __all__ = ["OutputOperations"]
 
@@ -26,11 +27,11 @@ class OutputOperations:
         if (sums := self._whole) is not None:
             if sums.add(chunk):
                 ops.append(_LazyOp(_WHOLE, sums))
-        elif self._keys is not None and isinstance(chunk, dict):
+        elif self._keys is not None and issubclass(type(chunk), dict):
             self._add_keys(self._keys, chunk, ops)
         elif self._keys is not None and chunk is None:
             return
-        elif self._keys is None and isinstance(chunk, AddableDict):
+        elif self._keys is None and type(chunk) is AddableDict:
             self._keys = {key: _Sums(value) for key, value in chunk.items()}
             ops.append({**_WHOLE, "value": dict(chunk)})
         else:  # the first chunk, or one of another kind
@@ -39,9 +40,9 @@ class OutputOperations:
             ops.append({**_WHOLE, "value": chunk})
 
     def _add_keys(self, sums: dict[str, _Sums], chunk: dict[str, Any], ops: list[Op]) -> None:
-        latest = chunk.latest if isinstance(chunk, AddableDict) else ()
-        for key, value in chunk.items():
-            path = f"/final_output/{escape(str(key))}"
+        latest = chunk.latest if type(chunk) is AddableDict else ()
+        for key, value in dict.items(chunk):
+            path = f"/final_output/{escape(key_of(key))}"
             if key not in sums or key in latest:
                 sums[key] = _Sums(value)
                 ops.append({"op": "add", "path": path, "value": value})
