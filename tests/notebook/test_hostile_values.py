@@ -25,6 +25,7 @@ from tests.serve.servers import running
 from workbench import (
     BaseCallbackHandler,
     CallMeter,
+    FakeChatModel,
     LiveState,
     RemoteRunnable,
     RunnableBranch,
@@ -33,7 +34,9 @@ from workbench import (
     RunnablePassthrough,
     RunnablePick,
     dispatch_custom_event,
+    tool,
 )
+from workbench.live.sources import live_from
 from workbench.serve.server.app import create_app
 from workbench.timing.runs.rows import Timings
 from workbench.timing.runs.step_table import StepTable
@@ -345,6 +348,86 @@ def test_a_run_of_any_type_may_take_and_give_it(name, run_type):
             repr(patch)
 
 
+class Masked(Hostile):
+    """Not even its class can be asked for."""
+
+    @property
+    def __class__(self):
+        raise Boom("class")
+
+
+@every_type
+def test_a_value_whose_class_cannot_be_asked_for_goes_through(run_type):
+    """Without an event loop: ``asyncio.run`` itself asks for it."""
+    value = Masked()
+
+    def twice(_):
+        yield value
+        yield value
+
+    give, take, watching = typed(run_type, lambda _: value), typed(run_type, lambda _: 1), watchers()
+    config = {"callbacks": watching}
+    assert give.invoke(1, config) is value
+    assert take.invoke(value, config) == 1
+    assert list(typed(run_type, twice).stream(1, config))[-1] is value
+    assert (give | TAKE | RunnableParallel(a=TAKE)).invoke(1, config)["a"] is value
+    assert [repr(patch) for patch in give.stream_log(1)]
+    for version in ("v1", "v2"):
+        assert list(give.stream_events(1, version=version))
+    json.dumps(watching[0].snapshot())
+
+
+@pytest.mark.parametrize("name", [*VALUES, "masked"])
+def test_a_tool_takes_and_gives_it(name):
+    value = {**VALUES, "masked": Masked()}[name]
+    config = {"callbacks": watchers()}
+
+    @tool
+    def given(x: Any) -> Any:
+        """Give it."""
+        return value
+
+    assert given.invoke({"x": 1}, config) is value
+    assert given.invoke({"x": value}, config) is value
+    message = given.invoke({"type": "tool_call", "name": "given", "id": "1", "args": {"x": 1}}, config)
+    assert type(message.content) is str or message.content == [value]
+    model = FakeChatModel(responses=["a b"]).bind(odd=value)
+    assert model.invoke("q", config).content == "a b"
+    assert len(list(model.stream("q", config))) >= 3
+
+
+@every_value
+def test_a_run_that_is_saved_is_read_back_as_it_was_shown(name, tmp_path):
+    live = LiveState()
+    (giving(VALUES[name]) | TAKE).invoke(1, {"callbacks": [live]})
+    path = save(live, tmp_path / "run.json")
+    assert live_from(path).snapshot()["state"] == live.snapshot()["state"]
+
+
+def test_a_file_that_is_no_saved_run_is_told(tmp_path):
+    path = tmp_path / "run.html"
+    for text in ("<!doctype html>", "", "[1]"):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="expected a run that was saved as JSON"):
+            live_from(path)
+
+
+@every_value
+def test_cells_that_time_it_come_to_their_end(name, shell):
+    shell.run_cell("from workbench import *")
+    shell.user_ns.update(give=giving(VALUES[name]), value=VALUES[name])
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        for cell in (
+            "%%timechain --inputs [1,2] --repeat 2\ngive",
+            "%%timechain --inputs [value,value] --repeat 2\nRunnableLambda(lambda x: 1)",
+            "%chain give input=1",
+            "%chains",
+        ):
+            result = shell.run_cell(cell)
+            assert result.error_in_exec is None, out.getvalue()[-2_000:]
+
+
 @pytest.fixture(scope="module")
 def server():
     chains = {name.replace(" ", "_"): giving(value) for name, value in VALUES.items()}
@@ -407,7 +490,7 @@ def test_an_empty_output_is_shown_in_a_terminal(value, shown):
 
 
 def test_a_parser_whose_values_cannot_be_compared_streams():
-    from workbench import BaseCumulativeTransformOutputParser, FakeChatModel
+    from workbench import BaseCumulativeTransformOutputParser
 
     class Arrays(BaseCumulativeTransformOutputParser):
         def parse(self, text):

@@ -115,7 +115,7 @@ class Bench:
     def __init__(self):
         self.gauge = Gauge()
         self.bound = RunnableLambda(self.gauge).with_config(max_concurrency=1)
-        self.pool = ThreadPoolExecutor(1)  # as narrow as can be
+        self.pools = []
 
     def leaf(self):
         return RunnableLambda(self.gauge)
@@ -273,8 +273,11 @@ class Bench:
         return RunnableLambda(lambda x: inner.invoke(x), both)
 
     def uses_an_executor(self, inner):
+        pool = ThreadPoolExecutor(1)  # as narrow as can be
+        self.pools.append(pool)
+
         async def elsewhere(x, config):
-            return await asyncio.get_running_loop().run_in_executor(self.pool, inner.invoke, x, config)
+            return await asyncio.get_running_loop().run_in_executor(pool, inner.invoke, x, config)
 
         return RunnableLambda(lambda x: inner.invoke(x), elsewhere)
 
@@ -350,6 +353,10 @@ class Bench:
     def limited_to_two(self, inner):
         return inner.with_config(max_concurrency=2)
 
+    def close(self):
+        for pool in self.pools:
+            pool.shutdown(wait=False)
+
     def make(self, names):
         """The step that *names* say, from the outermost to a leaf."""
         *outer, leaf = names
@@ -359,7 +366,9 @@ class Bench:
         return step
 
 
-OUTER = [name for name in vars(Bench) if name[0] != "_" and name not in (*Bench.LEAVES, "LEAVES", "make")]
+OUTER = [
+    name for name in vars(Bench) if name[0] != "_" and name not in (*Bench.LEAVES, "LEAVES", "make", "close")
+]
 PROGRAMS = st.tuples(
     st.lists(st.sampled_from(OUTER), max_size=3),
     st.sampled_from(Bench.LEAVES),
@@ -375,7 +384,7 @@ def run_program(outer, leaf, form, limit):
     about = f"{' '.join(outer)} {leaf} by {form} under {limit}"
     config = {"max_concurrency": limit} if limit else None
     output = in_time(lambda: FORMS[form](chain, "x", config), about)
-    bench.pool.shutdown(wait=False)
+    bench.close()
     assert isinstance(output, str) or isinstance(output[0], str), about
     if "gives_up_waiting" not in outer:  # what it gave up may go on for a moment
         assert bench.gauge.now == 0
@@ -412,7 +421,7 @@ def test_a_pool_with_one_thread_hangs_nobody(inner, limit):
         side_by_side = RunnableParallel(a=chain, b=chain, c=chain)
         for call, x in ((chain.abatch, ["x"] * 9), (side_by_side.ainvoke, "x")):
             in_time(lambda call=call, x=x: asyncio.run(call(x, {"max_concurrency": limit})))
-        bench.pool.shutdown(wait=False)
+        bench.close()
         assert bench.gauge.most <= limit
 
 

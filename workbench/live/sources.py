@@ -87,7 +87,7 @@ def live_from(source: Any, input: Any = _MISSING) -> LiveState | Followed:
     if isinstance(source, Run):
         return _follow_run(source)
     if isinstance(source, Path):
-        return LiveState.of(json.loads(source.read_text(encoding="utf-8")))
+        return _of_file(source)
     if isinstance(source, Mapping) and not {"op", "event"} & set(source):
         return _of_state(source)
     if hasattr(source, "ops") or isinstance(source, list | tuple):
@@ -99,6 +99,21 @@ def live_from(source: Any, input: Any = _MISSING) -> LiveState | Followed:
     if hasattr(source, "__next__"):
         return _follow_iterator(source)
     raise TypeError(f"expected {_KINDS}; got {type(source).__name__}: {short_repr(source, 100)}")
+
+
+def _of_file(path: Path) -> LiveState:
+    """A document that was saved as JSON."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ValueError(
+            f"{path}: expected a run that was saved as JSON (save(run, 'run.json')), got a file that begins "
+            f"with {text[:40]!r}"
+        )
+    return LiveState.of(document)
 
 
 def _of_state(state: Mapping[str, Any]) -> LiveState:

@@ -110,7 +110,7 @@ class RunnableLambda(_Function[Input, Output]):
         form = self._form(scope)
         leaf = scope.leaf() if scope.limits else scope
         output = await leaf.call(form.fn, form.is_async, input, **form.extra(leaf), **kwargs)
-        if isinstance(output, Runnable):
+        if issubclass(type(output), Runnable):
             return await output._call_step(input, _deeper(scope, self))
         return output
 
@@ -124,7 +124,7 @@ class RunnableLambda(_Function[Input, Output]):
         else:
             form, leaf = self._form(scope), scope.leaf()
             output = await leaf.call(form.fn, form.is_async, input, **form.extra(leaf), **kwargs)
-            if not isinstance(output, Runnable):
+            if not issubclass(type(output), Runnable):
                 yield output
                 return
             chunks = output._pipe(Once(input), _deeper(scope, self))

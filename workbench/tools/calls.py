@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from ..messages import ToolMessage
-from ..text.excerpts import typed_repr
+from ..text.excerpts import short_repr, typed_repr
 
 __all__ = ["ToolRequest", "is_tool_call", "without_hidden"]
 
@@ -76,7 +76,7 @@ class ToolRequest:
 
     def answer(self, content: Any, artifact: Any, *, failed: bool = False) -> Any:
         """The output of the tool: bare, or as a message if this is a tool call."""
-        if self.call_id is None or isinstance(content, ToolMessage):
+        if self.call_id is None or issubclass(type(content), ToolMessage):
             return content
         return ToolMessage(
             content=_as_content(content),
@@ -109,21 +109,25 @@ def _misfit(tool: CalledTool, input: Any) -> TypeError:
     )
 
 
-def _copied(value: Any) -> Any:
-    """The value with lists and dicts of its own, as far as JSON goes."""
-    if type(value) is dict:
-        return {key: _copied(item) for key, item in value.items()}
-    return [_copied(item) for item in value] if type(value) is list else value
+def _copied(value: Any, levels: int = 100) -> Any:
+    """The value with lists and dicts of its own, as far as JSON goes: what contains itself is shared below
+    that many levels."""
+    if levels and type(value) is dict:
+        return {key: _copied(item, levels - 1) for key, item in value.items()}
+    return [_copied(item, levels - 1) for item in value] if levels and type(value) is list else value
 
 
 def _as_content(output: Any) -> Any:
     """An output as the content of a message: text and content parts as they are, the rest as JSON."""
-    if isinstance(output, str) or _is_parts(output):
-        return output
     try:
+        if isinstance(output, str) or _is_parts(output):
+            return output
         return json.dumps(output, ensure_ascii=False, default=_plain)
-    except (TypeError, ValueError):  # no JSON: keys that are no text, cycles
-        return str(output)
+    except Exception:  # no JSON: keys that are no text, cycles, whatever a value of the user's raises
+        try:
+            return str(output)
+        except Exception:
+            return short_repr(output)
 
 
 def _is_parts(output: Any) -> bool:
