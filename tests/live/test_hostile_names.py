@@ -32,6 +32,7 @@ from workbench import (
     StrOutputParser,
 )
 from workbench.live.codec import FrameCodec
+from workbench.live.ordered_keys import for_page
 from workbench.live.sources import live_from
 from workbench.patch.application import apply_operation
 from workbench.patch.plain import plain_operations
@@ -56,6 +57,7 @@ NAMES += [
 ]
 VALUES = [2**53, -(2**60), 10**400, float("nan"), float("-inf"), {}, [], "", None, True, 0, {"1": 1, 1: 2}]
 VALUES += [{"10": 1, "9": 2}, {None: 1, "None": 2, True: 3}, {"a": {"__proto__": 1}}, "\ud83d", "<script>"]
+VALUES += [{"10": {"9": 1, "1": 2}, "b": 3, "\u20601": 4, "\u2060a": 5, "007": 6}]
 VALUES += [["1", {"2": []}], "ab" * 300, (1, 2)]
 NOTHING = {"status": "waiting", "runs": []}
 
@@ -124,9 +126,15 @@ async def collect(stream):
         return [item async for item in items]
 
 
+def _values_of(root):
+    """What is shown of a run and of its steps."""
+    shown = [root, *root["logs"].values()]
+    return [[run["input"], run["final_output"], run["streamed_output"], run["metadata"]] for run in shown]
+
+
 def ordered(value):
     """JSON text, in which the order of keys counts."""
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def watched(seed: int) -> tuple[LiveState, list, list]:
@@ -185,10 +193,10 @@ def test_the_page_has_the_same_document_in_the_same_order(tmp_path):
     for seed in range(PROGRAMS):
         live, frames, _ = watched(seed)
         document = live.snapshot()["state"]
-        order = [
-            [list(root["logs"]), root["final_output"], root["streamed_output"]] for root in document["runs"]
-        ]
-        cases.append({"frames": frames, "snapshot": {"seq": live.seq, "state": document}, "order": order})
+        order = [[list(root["logs"]), ordered(_values_of(root))] for root in document["runs"]]
+        cases.append(
+            {"frames": frames, "snapshot": {"seq": live.seq, "state": for_page(document)}, "order": order}
+        )
     (tmp_path / "cases.json").write_text(json.dumps(cases))
     script = tmp_path / "check.mjs"
     script.write_text(
@@ -197,6 +205,7 @@ import assert from "node:assert/strict";
 import {{ readFileSync }} from "node:fs";
 import {{ Store }} from {json.dumps(STORE.as_uri())};
 import {{ entriesOf }} from {json.dumps((STORE.parent / "run_paths.js").as_uri())};
+import {{ jsonText }} from {json.dumps((STORE.parent / "ordered_keys.js").as_uri())};
 const cases = JSON.parse(readFileSync({json.dumps(str(tmp_path / "cases.json"))}));
 for (const [number, {{ frames, snapshot, order }}] of cases.entries()) {{
   const live = new Store(() => {{}});
@@ -206,10 +215,11 @@ for (const [number, {{ frames, snapshot, order }}] of cases.entries()) {{
   assert.deepEqual(live.state, late.state, `program ${{number}}`);
   for (const store of [live, late]) {{
     for (const [place, root] of store.state.runs.entries()) {{
-      const [keys, output, streamed] = order[place];
+      const [keys, values] = order[place];
       assert.deepEqual(entriesOf(root.logs).map(([key]) => key), keys, `program ${{number}}`);
-      assert.deepEqual(root.final_output, output);
-      assert.deepEqual(root.streamed_output, streamed);
+      const shown = [root, ...entriesOf(root.logs).map(([, entry]) => entry)];
+      const inOrder = shown.map((run) => [run.input, run.final_output, run.streamed_output, run.metadata]);
+      assert.equal(jsonText(inOrder), values, `program ${{number}}`);
     }}
     store.close();
   }}

@@ -4,7 +4,7 @@ Most operations are appends to texts, and most of such an operation is its path.
 it is first appended to (``"as"`` of that operation), and from then on an append is a list: the number, or a
 list of numbers where the same tokens passed through several steps, then the values. A final output that is
 the text that was streamed is sent without it: ``"joined"`` says where in the value the text goes (a JSON
-Pointer). ``store.js`` turns all of it back.
+Pointer). ``store.js`` turns all of it back. Keys that are numbers are marked, see ``ordered_keys``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..patch.operations import Op
+from .ordered_keys import op_for_page
 
 __all__ = ["FrameCodec"]
 
@@ -42,7 +43,7 @@ class FrameCodec:
             if path.endswith("/end_time"):
                 for ended in self._by_run.pop(path.removesuffix("/end_time"), ()):
                     del self._numbers[ended]
-            packed.append(_without_text(op) if "joined" in op else op)
+            packed.append(op_for_page(_without_text(op) if "joined" in op else op))
         return packed
 
     def _pack_append(self, path: str, values: list[Any], packed: list[Any]) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 import traitlets
 
 from ...live.codec import FrameCodec
+from ...live.ordered_keys import for_page
 from ...live.state import OVER, LiveState, outcome
 from ...tracing.encode import cut
 from ...views.export import export_file, save
@@ -119,7 +120,11 @@ class RunView(LiveView):
         return {**frame, "ops": self._codec.pack(frame["ops"])}
 
     def _document(self) -> dict[str, Any]:
-        return {**self._live.snapshot(), "e": self._epoch}
+        return {**self._shown(), "e": self._epoch}
+
+    def _shown(self) -> dict[str, Any]:
+        snapshot = self._live.snapshot()
+        return {**snapshot, "state": for_page(snapshot["state"])}
 
     def _whole(self) -> dict[str, Any]:
         # The lock of the live state is held, so that nothing comes between the frame and the document.
@@ -139,7 +144,7 @@ class RunView(LiveView):
         if kind == "rerun":
             self._rerun()
         elif kind == "pin":
-            pin({**self._live.snapshot(), "title": self.title, "run_id": self.run_id})
+            pin({**self._shown(), "title": self.title, "run_id": self.run_id})
         elif kind == "unpin":
             pin({})
         elif kind == "panes" and content.get("view") in PANES:

@@ -6,6 +6,7 @@
  * streams, and answers what the view asks for.
  */
 
+import { jsonText } from "./data/ordered_keys.js";
 import { Store } from "./data/store.js";
 import { Refused, streamFrames } from "./frame_stream.js";
 import { element } from "./parts/elements.js";
@@ -165,9 +166,9 @@ class Runs {
   _export(what) {
     const mime = "application/json";
     if (what === "state") {
-      this._model.receive({ k: "file", what, name: `${page.name}.json`, mime, text: JSON.stringify(this._store.state, null, 1) });
+      this._model.receive({ k: "file", what, name: `${page.name}.json`, mime, text: jsonText(this._store.state, 1) });
     } else if (what === "patches") {
-      this._model.receive({ k: "file", what, name: `${page.name}.patch.json`, mime, text: JSON.stringify(this._store.patchLog()) });
+      this._model.receive({ k: "file", what, name: `${page.name}.patch.json`, mime, text: jsonText(this._store.patchLog()) });
     } else {
       this._model.receive({ k: "ack", of: "export", error: "A page of the run is made in a notebook: view(chain, input)" });
     }

@@ -6,6 +6,7 @@
  * for more, so that what is drawn stays small whatever the value.
  */
 
+import { plainKey } from "../data/ordered_keys.js";
 import { counted } from "../data/values.js";
 import { element, makeButton, setText } from "../parts/elements.js";
 import { visibleText } from "./visible_text.js";
@@ -183,7 +184,7 @@ function previewOf(value, count) {
     if (shown.length === PREVIEW_MEMBERS) break;
     const item = /** @type {any} */ (value)[key];
     const text = isContainer(item) ? (Array.isArray(item) ? "[…]" : "{…}") : JSON.stringify(shortened(item)) ?? "";
-    shown.push(visibleText(Array.isArray(value) ? text : `${key}: ${text}`));
+    shown.push(visibleText(Array.isArray(value) ? text : `${plainKey(key)}: ${text}`));
   }
   const inner = shown.join(", ") + (count > shown.length ? ", …" : "");
   return Array.isArray(value) ? `[${inner}]` : `{${inner}}`;
@@ -196,7 +197,7 @@ function shortened(value) {
 
 /** @param {string | null} key null: of a value that is in nothing */
 function keyNode(key) {
-  return key === null ? "" : element("bdi", "wb-json-key", visibleText(key));
+  return key === null ? "" : element("bdi", "wb-json-key", visibleText(plainKey(key)));
 }
 
 /** A button that is there only while something is left out. */

@@ -4,6 +4,7 @@
  * as text, and everything else as JSON.
  */
 
+import { membersOf } from "../data/ordered_keys.js";
 import { counted, hasToolCalls, isDocument, isMessage, isRecord, messagesOf, roleOf, textOf } from "../data/values.js";
 import { element, makeButton } from "../parts/elements.js";
 import { jsonView } from "./json_view.js";
@@ -117,7 +118,7 @@ function documentCard({ document, score }, number) {
   const fit = shown === null ? "" : element("span", "wb-score", `score ${shown.toFixed(3)}`);
   const length = asideNode(counted(document.page_content.length, "character"));
   const head = element("div", "wb-role", `document ${number + 1}`, fit, length);
-  const rest = Object.entries(metadata).filter(([name]) => name !== known);
+  const rest = membersOf(metadata).filter(([name]) => name !== known);
   const facts = rest.length > 0 ? pairList(rest) : "";
   return element("div", "wb-message wb-document", head, textNode(document.page_content), facts);
 }

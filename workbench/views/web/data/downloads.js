@@ -6,6 +6,7 @@
  */
 
 import { element } from "../parts/elements.js";
+import { jsonText } from "./ordered_keys.js";
 
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {"state" | "patches" | "html"} FileKind */
@@ -61,8 +62,8 @@ export class Downloads {
   /** @param {FileKind} what */
   _makeHere(what) {
     if (what === "html") this._onProblem("The kernel did not answer: the page was not made");
-    else if (what === "state") saveFile("run.json", "application/json", JSON.stringify(this._store.state, null, 1));
-    else saveFile("run-patches.json", "application/json", JSON.stringify(this._store.patchLog()));
+    else if (what === "state") saveFile("run.json", "application/json", jsonText(this._store.state, 1));
+    else saveFile("run-patches.json", "application/json", jsonText(this._store.patchLog()));
   }
 }
 

@@ -19,6 +19,7 @@
  */
 
 import { FrameStore } from "./frame_store.js";
+import { markedPath, plainPath } from "./ordered_keys.js";
 import { applyOperation, plainOperations, valueAt } from "./patch.js";
 
 const MOST_OPERATIONS = 200_000;
@@ -79,7 +80,7 @@ export class Store extends FrameStore {
    * not all of them are kept. @returns {Operation[]} */
   patchLog() {
     if (this._dropped > 0) return [{ op: "replace", path: "", value: this.state }];
-    return plainOperations(this._log, emptyState());
+    return plainOperations(this._log, emptyState()).map((each) => ({ ...each, path: plainPath(each.path) }));
   }
 
   /** @param {Operation | ShortAppend} packed @param {Set<string>} touched */
@@ -101,8 +102,10 @@ export class Store extends FrameStore {
   /** @param {Operation} operation @param {Set<string>} touched */
   _applyPlain(operation, touched) {
     if (operation.path === "" && operation.op !== "test" && !this.isState(operation.value)) throw new Error("not a document");
-    touched.add(applyOperation(this, operation));
-    this._log.push(kept(operation));
+    const path = markedPath(this.state, operation.path);
+    const here = path === operation.path ? operation : { ...operation, path };
+    touched.add(applyOperation(this, here));
+    this._log.push(kept(here));
     if (this._log.length > MOST_OPERATIONS) this._dropped += this._log.splice(0, MOST_OPERATIONS / 4).length;
   }
 }

@@ -5,6 +5,8 @@
  * Everything a model or a user wrote is put in as text of a node, never as markup.
  */
 
+import { jsonText, membersOf } from "./ordered_keys.js";
+
 const LONGEST_JSON = 100_000;
 
 /** @param {unknown} value @returns {value is Record<string, unknown>} */
@@ -63,7 +65,7 @@ export function shownText(value) {
 
 /** @param {unknown} value @returns {string} */
 export function json(value) {
-  const text = JSON.stringify(value, null, 2) ?? "";
+  const text = jsonText(value, 2);
   return text.length > LONGEST_JSON ? `${text.slice(0, LONGEST_JSON)}…` : text;
 }
 
@@ -115,5 +117,5 @@ export function inputLine(value) {
   if (value === null || value === undefined) return ""; // not known, as of a run that came as patches
   const shallow = isRecord(value) && !isMessage(value) && !messagesOf(value);
   if (!shallow) return preview(shownText(value));
-  return preview(Object.entries(value).map(([key, item]) => `${key}: ${preview(shownText(item))}`).join(", "));
+  return preview(membersOf(value).map(([key, item]) => `${key}: ${preview(shownText(item))}`).join(", "));
 }

@@ -8,6 +8,7 @@
 import { jsonView } from "../content/json_view.js";
 import { pairList, textNode } from "../content/messages_view.js";
 import { visibleText } from "../content/visible_text.js";
+import { membersOf } from "../data/ordered_keys.js";
 import { isRunning, tokenCount } from "../data/run_paths.js";
 import { itemNumber, shownStatus, statusGlyph, tookText, typeGlyph, typeWords } from "../data/run_words.js";
 import { SHORTEST_MEASURED_MS, moneyText } from "../data/totals.js";
@@ -163,6 +164,6 @@ function speedOf(run) {
 function tagNodes(run) {
   const own = new Set(ownTags(run));
   const tags = run.tags.map((tag) => element("span", own.has(tag) ? "wb-tag" : "wb-tag wb-tag-engine", visibleText(tag)));
-  const facts = pairList([...Object.entries(run.metadata), ["run id", run.id]]);
+  const facts = pairList([...membersOf(run.metadata), ["run id", run.id]]);
   return element("div", "wb-tagged", tags.length > 0 ? element("div", "wb-tags", ...tags) : "", facts);
 }

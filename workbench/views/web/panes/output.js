@@ -12,6 +12,7 @@ import { looksLikeMarkdown } from "../content/markdown.js";
 import { MarkdownText } from "../content/markdown_view.js";
 import { formOf, readableNode } from "../content/messages_view.js";
 import { visibleText } from "../content/visible_text.js";
+import { membersOf, plainKey } from "../data/ordered_keys.js";
 import { entriesOf } from "../data/run_paths.js";
 import { branchesOf, hasToolCalls, isMessage, isRecord, shownText, textOf } from "../data/values.js";
 import { copyButton } from "../parts/copy_button.js";
@@ -266,7 +267,7 @@ export class Output {
   /** @param {unknown} value @param {string[]} keys @param {boolean} ended */
   _place(value, keys, ended) {
     if (this._isBranches(value, keys)) {
-      for (const [key, item] of Object.entries(value)) this._place(item, [...keys, key], ended);
+      for (const [key, item] of membersOf(value)) this._place(item, [...keys, key], ended);
     } else if (ended || (value !== null && value !== undefined)) {
       this._block(keys).leaf.set(value);
     }
@@ -276,7 +277,7 @@ export class Output {
    * @returns {value is Record<string, unknown>} */
   _isBranches(value, keys) {
     if (keys.length >= DEEPEST_BRANCH || !isRecord(value) || formOf(value) !== "json") return false;
-    return Object.keys(value).some((key) => this._order.has(key));
+    return Object.keys(value).some((key) => this._order.has(plainKey(key)));
   }
 
   /** Among the others in the order of the branches. @param {Block} block */

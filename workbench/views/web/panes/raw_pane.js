@@ -8,6 +8,7 @@
 
 import { JsonView, jsonView } from "../content/json_view.js";
 import { visibleText } from "../content/visible_text.js";
+import { jsonText, plainPath } from "../data/ordered_keys.js";
 import { preview } from "../data/values.js";
 import { copyButton } from "../parts/copy_button.js";
 import { element, makeButton, scrollRegion, setText, withRole } from "../parts/elements.js";
@@ -86,8 +87,8 @@ export class StatePane {
   }
 
   _text() {
-    const text = JSON.stringify(this._value(), null, 2);
-    return text.length > LONGEST_COPY ? JSON.stringify(this._value()) : text;
+    const text = jsonText(this._value(), 2);
+    return text.length > LONGEST_COPY ? jsonText(this._value()) : text;
   }
 }
 
@@ -143,11 +144,12 @@ export class PatchesPane {
     this._rows.reveal(index);
     const operation = this._rows.items[index];
     this._full.hidden = operation === undefined;
-    if (operation !== undefined) this._full.replaceChildren(jsonView(operation, { open: 3 }));
+    if (operation !== undefined) this._full.replaceChildren(jsonView({ ...operation, path: plainPath(operation.path) }, { open: 3 }));
   }
 
   _text() {
-    return JSON.stringify(Array.from(this._read().operations), null, 1);
+    const operations = Array.from(this._read().operations, (each) => ({ ...each, path: plainPath(each.path) }));
+    return jsonText(operations, 1);
   }
 }
 
@@ -167,7 +169,7 @@ class PatchLine {
     setText(this._number, String(number + 1));
     setText(this._op, operation.op);
     this._op.dataset.op = operation.op;
-    setText(this._path, visibleText(operation.path));
+    setText(this._path, visibleText(plainPath(operation.path)));
     setText(this._value, valueText(operation));
   }
 }
@@ -181,5 +183,5 @@ function valueText(operation) {
     if (Array.isArray(inner)) return inner.slice(0, 12);
     return inner !== null && typeof inner === "object" && this !== null && !("" in this) && inner.logs ? { ...inner, logs: {} } : inner;
   });
-  return visibleText(preview(shallow ?? "", 160));
+  return visibleText(preview((shallow ?? "").replaceAll('"\u2060', '"'), 160));
 }

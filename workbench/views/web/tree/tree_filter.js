@@ -8,6 +8,7 @@
  * @typedef {{text: string, deep: boolean, status: string, type: string, tag: string}} Query  "" for any
  */
 
+import { membersOf } from "../data/ordered_keys.js";
 import { outputOf } from "../data/run_paths.js";
 import { branchesOf } from "../data/values.js";
 
@@ -54,7 +55,7 @@ function holdsText(value, word) {
   while (waiting.length > 0) {
     const item = waiting.pop();
     if (item !== null && typeof item === "object") {
-      for (const [key, inner] of Object.entries(item)) {
+      for (const [key, inner] of membersOf(item)) {
         if (!Array.isArray(item) && key.toLowerCase().includes(word)) return true;
         waiting.push(inner);
       }
