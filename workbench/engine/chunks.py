@@ -153,7 +153,8 @@ def add(left: Any, right: Any) -> Any:
 
 
 class Fold:
-    """The running sum of a stream; adding a chunk is O(1), asking for ``value`` joins what is new.
+    """The running sum of a stream; adding a chunk is O(1), asking for ``value`` joins what is new. Chunks of
+    the type ``grows_by`` need only be appended to ``parts``.
 
     >>> total = Fold()
     >>> for token in "abc":
@@ -162,34 +163,34 @@ class Fold:
     'abc'
     """
 
-    __slots__ = ("_kind", "_parts", "_replaced")
+    __slots__ = ("_replaced", "grows_by", "parts")
 
     def __init__(self) -> None:
-        self._parts: list[Any] = []
-        self._kind: type | None = None
-        self._replaced = False
+        self.parts: list[Any] = []
+        self.grows_by: type | None = None
+        self._replaced: type | None = None
 
     def add(self, chunk: Any) -> None:
-        if type(chunk) is self._kind:  # never None's, which is skipped below
-            if self._replaced:
-                self._parts = [chunk]
-            else:
-                self._parts.append(chunk)
+        kind = type(chunk)
+        if kind is self.grows_by:
+            self.parts.append(chunk)
+        elif kind is self._replaced:
+            self.parts = [chunk]
         elif chunk is not None:
-            if self._parts:
-                chunk = add(self.value, chunk)
-            self._kind = kind = type(chunk)
-            self._replaced = not hasattr(kind, "__add__") or getattr(kind, "__latest__", False)
-            self._parts = [chunk]
+            self._restart(add(self.value, chunk) if self.parts else chunk)
+
+    def _restart(self, total: Any) -> None:
+        self.parts = [total]
+        kind = type(total)
+        is_replaced = not hasattr(kind, "__add__") or getattr(kind, "__latest__", False)
+        self.grows_by, self._replaced = (None, kind) if is_replaced else (kind, None)
 
     @property
     def value(self) -> Any:
         """The sum so far; None for an empty stream."""
-        parts = self._parts
-        if len(parts) > 1:
-            self._parts = [_join(self._kind, parts, type(self))]
-            self._kind = type(self._parts[0])
-        return self._parts[0] if parts else None
+        if len(self.parts) > 1:
+            self._restart(_join(self.grows_by, self.parts, type(self)))
+        return self.parts[0] if self.parts else None
 
 
 class RecordedFold(Fold):
@@ -199,29 +200,22 @@ class RecordedFold(Fold):
     __slots__ = ()
 
     def add(self, chunk: Any) -> None:
-        if type(chunk) is self._kind and not self._replaced:  # as Fold does, for each of many tokens
-            self._parts.append(chunk)
-            return
         try:
             super().add(chunk)
         except Exception:
-            before = self._parts[0] if self._parts else None
+            before = self.parts[0] if self.parts else None
             if isinstance(before, dict) and isinstance(chunk, dict):  # what other keys had is kept
                 chunk = AddableDict({**before, **chunk})
             self._restart(chunk)
 
     @property
     def value(self) -> Any:
-        parts = self._parts
+        parts = self.parts
         try:
             return super().value
         except Exception:
             self._restart(parts[-1])
             return parts[-1]
-
-    def _restart(self, chunk: Any) -> None:
-        self._parts = [chunk]
-        self._kind = type(chunk)
 
 
 def is_text_empty(value: Any) -> bool:

@@ -140,8 +140,8 @@ class Run:
     ``output`` is what came out, also if only part. ``waited_s``: seconds its calls waited for a place under
     ``max_concurrency`` or for a worker thread, after its start; ``got_place`` and ``left_place``: when the
     last of them got its place and gave it back, None without a limit. ``idle_s``: seconds its stream stood
-    still while the reader of its chunks worked; ``last_chunk``: when it gave the last one, 0.0 before the
-    first.
+    still while the reader of its chunks worked, known when it is over; ``last_chunk``: when it gave the last
+    one, 0.0 before the first. ``on_chunk``: whom to tell of a chunk, None until the first came.
     ``step`` is what runs; ``inherited`` says how many of the tags, from the first, its nested runs get too;
     ``item`` is the index of the input of the batch that called it.
     ``streams`` is true for a step that was given a stream. ``pending``: what observers have scheduled and its
@@ -160,7 +160,6 @@ class Run:
 
     __slots__ = (
         "_id",
-        "_on_chunk",
         "ended",
         "error",
         "first_chunk",
@@ -174,6 +173,7 @@ class Run:
         "metadata",
         "name",
         "observers",
+        "on_chunk",
         "output",
         "parent",
         "pending",
@@ -210,7 +210,7 @@ class Run:
         self.error: BaseException | None = None
         self.started = self.first_chunk = self.ended = None
         self._id = id
-        self._on_chunk: OnChunk | None = None  # asked for with the first chunk
+        self.on_chunk: OnChunk | None = None
         self.step = step
         self.inherited = inherited
         self.pending = pending
@@ -264,13 +264,13 @@ class Run:
         self.last_chunk = at = perf_counter()
         if self.first_chunk is None and not is_empty(chunk):
             self.first_chunk = at
-        if (on_chunk := self._on_chunk) is None:
-            on_chunk = self._on_chunk = _on_chunk_of(self)
+        if (on_chunk := self.on_chunk) is None:
+            on_chunk = self.on_chunk = _on_chunk_of(self)
         on_chunk(chunk, at)
 
     def finish(self, output: Any) -> None:
         self.output = output
-        self._on_chunk = _ignore  # nothing comes after the end
+        self.on_chunk = _ignore  # nothing comes after the end
         self.ended = at = perf_counter()
         self._report("end", output, at)
 
@@ -279,7 +279,7 @@ class Run:
         if self.ended is not None:
             return
         self.error = error
-        self._on_chunk = _ignore
+        self.on_chunk = _ignore
         self.ended = at = perf_counter()
         event = RunEvent("error", self, error, at)
         for observe in self.observers:

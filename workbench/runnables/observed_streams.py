@@ -62,35 +62,43 @@ async def _observed(
         inner = scope.open(step, tag, input)
         run: Run = inner.run  # type: ignore[assignment]  # just opened
         run.streams = True
-        gate = inner.gate
-        add, report = total.add, run.chunk
+        gate, idle_s = inner.gate, 0.0
         try:
             run.start()
             if run.pending:
                 await run.settle()
             async with aclosing(step._transform(given, inner, **kwargs)) as chunks:
                 async for chunk in chunks:
-                    add(chunk)
-                    report(chunk)
+                    # What total.add and run.chunk do, for every token of every step it passes.
+                    if type(chunk) is total.grows_by:
+                        total.parts.append(chunk)
+                    else:
+                        total.add(chunk)
+                    if run.first_chunk is None or (on_chunk := run.on_chunk) is None:
+                        run.chunk(chunk)
+                    else:
+                        run.last_chunk = at = perf_counter()
+                        on_chunk(chunk, at)
                     if run.pending:
                         await run.settle()
                     if gate is not None and gate.behind() >= gate.bound:
                         await gate.wait(inner.new_waiter)
                     yield chunk
-                    run.idle_s += perf_counter() - run.last_chunk
+                    idle_s += perf_counter() - run.last_chunk
         except GeneratorExit:  # closed early, which is no failure: it ends with what it has
             if run.last_chunk:
-                run.idle_s += perf_counter() - run.last_chunk
+                run.idle_s = idle_s + perf_counter() - run.last_chunk
             await source.aclose()
             await _finish(run, given, total)
             raise
         except BaseException as error:
             if isinstance(given, _Tap):
                 run.input = run.step._recorded_input(given.total.value)
-            run.output = total.value
+            run.output, run.idle_s = total.value, idle_s
             run.fail(error)
             await run.settle()
             raise
+        run.idle_s = idle_s
         await _finish(run, given, total)
 
 

@@ -25,8 +25,9 @@ class OutputOperations:
     def add(self, chunk: Any, ops: list[Op]) -> None:
         """Append what the chunk changes to *ops*."""
         if (sums := self._whole) is not None:
-            if sums.add(chunk):
-                ops.append(_LazyOp(_WHOLE, sums))
+            sums.chunks.append(chunk)
+            if chunk is not None and not is_text_empty(chunk):
+                ops.append(sums.op(_WHOLE))
         elif self._keys is not None and issubclass(type(chunk), dict):
             self._add_keys(self._keys, chunk, ops)
         elif self._keys is not None and chunk is None:
@@ -46,8 +47,10 @@ class OutputOperations:
             if key not in sums or key in latest:
                 sums[key] = _Sums(value)
                 ops.append({"op": "add", "path": path, "value": value})
-            elif sums[key].add(value):
-                ops.append(_LazyOp({**_WHOLE, "path": path}, sums[key]))
+            else:
+                sums[key].chunks.append(value)
+                if value is not None and not is_text_empty(value):
+                    ops.append(sums[key].op({**_WHOLE, "path": path}))
 
 
 class _Sums:
@@ -60,10 +63,12 @@ class _Sums:
         self._at = 1
         self._total = first
 
-    def add(self, chunk: Any) -> bool:
-        """Whether the chunk changes the sum."""
-        self.chunks.append(chunk)
-        return chunk is not None and not is_text_empty(chunk)
+    def op(self, template: Op) -> Op:
+        """*template* with the sum of the chunks so far as its value."""
+        op = _LazyOp(template)
+        op._sums = self
+        op._length = len(self.chunks)
+        return op
 
     def total(self, length: int) -> Any:
         chunks = self.chunks
@@ -82,15 +87,12 @@ class _Sums:
 
 
 class _LazyOp(dict[str, Any]):
-    """*template* with the sum of the chunks so far as its ``value``, computed when it is read; otherwise an
-    ordinary dict."""
+    """An operation whose ``value`` is computed when it is read; otherwise an ordinary dict."""
 
     __slots__ = ("_length", "_sums")
 
-    def __init__(self, template: Op, sums: _Sums) -> None:
-        super().__init__(template)
-        self._sums = sums
-        self._length = len(sums.chunks)
+    _length: int
+    _sums: _Sums
 
     def __getitem__(self, key: str) -> Any:
         return self._sums.total(self._length) if key == "value" else super().__getitem__(key)

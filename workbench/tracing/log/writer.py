@@ -72,7 +72,9 @@ class LogWriter:
             self._on_patch(patch)
 
     def _root_on_chunk(self, chunk: Any, at: float) -> None:
-        if ops := self._root_chunk(chunk):
+        ops: list[Op] = [{"op": "add", "path": _LAST, "value": chunk}] if self._with_list else []
+        self._output.add(chunk, ops)
+        if ops:
             patch = _new_patch(RunLogPatch)
             patch.ops = ops
             self._on_patch(patch)
@@ -98,8 +100,9 @@ class LogWriter:
             self._root, self._epoch = run, clock_epoch()
             return [_op("replace", "", _root_state(run))]
         if run is self._root:
-            # A root that does not stream gives its output as the one chunk.
-            return self._root_chunk(value) if kind == "end" and not run.streams else []
+            if kind == "end" and not run.streams:  # its output is its one chunk
+                self._root_on_chunk(value, event.at)
+            return []
         if kind == "start":
             return self._enter(run)
         key = self._keys.get(run)
@@ -126,15 +129,9 @@ class LogWriter:
         )
         return [_op("add", f"/logs/{key}", _entry(run, self._epoch))]
 
-    def _root_chunk(self, chunk: Any) -> list[Op]:
-        ops: list[Op] = []
-        if self._with_list:
-            ops.append({"op": "add", "path": "/streamed_output/-", "value": chunk})
-        self._output.add(chunk, ops)
-        return ops
-
 
 _new_patch = RunLogPatch.__new__
+_LAST = "/streamed_output/-"
 
 
 def _op(op: str, path: str, value: Any) -> Op:
