@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
+from collections.abc import Callable
 
 import jsonpatch
 import pytest
 
+from workbench.patch import operations
 from workbench.patch.application import apply_operation
 from workbench.patch.operations import Operations
 from workbench.patch.plain import plain_operations
@@ -92,3 +96,85 @@ def test_remove_and_insert_in_lists() -> None:
     apply_operation(document, {"op": "add", "path": "/l/0", "value": 0})
     apply_operation(document, {"op": "add", "path": "/l/-", "value": 4})
     assert document == {"l": [0, 1, 3, 4]}
+
+
+def random_log(seed: int, steps: int) -> tuple[Operations, dict[str, object], list[Reader]]:
+    """Runs that begin, write, change and end at random, and readers who read at random."""
+    draw, log = random.Random(seed), Operations()
+    document: dict[str, object] = {"runs": []}
+    readers = [Reader(every) for every in (1, 3, 50, 2_000)]
+
+    def whole() -> dict[str, object]:
+        return {"op": "replace", "path": "", "value": copy.deepcopy(document)}
+
+    runs: list[dict[str, object]] = document["runs"]  # type: ignore[assignment]
+    for step in range(steps):
+        kind = draw.choice(["append"] * 8 + ["add", "set", "change"])
+        if kind == "add" or not runs:
+            runs.append({"out": [], "status": ""})
+            log.add({"op": "add", "path": "/runs/-", "value": {"out": [], "status": ""}})
+            continue
+        number = draw.randrange(len(runs))
+        owner, run = f"/runs/{number}", runs[number]
+        if kind == "append":
+            run["out"].append(str(step))  # type: ignore[attr-defined]
+            log.append(owner, f"{owner}/out", str(step))
+        elif kind == "set":
+            run["status"] = str(step)
+            log.add({"op": "replace", "path": f"{owner}/status", "value": str(step), "more": step})
+        else:
+            run["out"] = [step]
+            log.change(owner, {"op": "replace", "path": f"{owner}/out", "value": [step]})
+        for reader in readers:
+            reader.read(log, step, whole)
+    for reader in readers:
+        reader.read(log, 0, whole)
+    return log, document, readers
+
+
+class Reader:
+    """Applies what it reads, every so many steps."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.number = 0
+        self.document: object = {"runs": []}
+        self.wholes = 0
+
+    def read(self, log: Operations, step: int, whole: Callable[[], dict[str, object]]) -> None:
+        if step % self.every or (frame := log.since(self.number, whole)) is None:
+            return
+        self.number = frame["b"]
+        for op in frame["ops"]:
+            self.wholes += op["path"] == ""
+            self.document = apply_operation(
+                copy.deepcopy(self.document) if op["path"] else {}, copy.deepcopy(op)
+            )
+
+
+def test_readers_of_any_pace_come_to_the_same_document(monkeypatch) -> None:
+    monkeypatch.setattr(operations, "RECENT", 20)
+    for seed in range(20):
+        log, document, readers = random_log(seed, 400)
+        for reader in readers:
+            assert reader.document == document, (seed, reader.every)
+        late = Reader(1)
+        late.read(log, 0, lambda: {"op": "fail"})
+        assert late.document == document, seed
+        assert readers[0].wholes == 0, "who reads at each step is never behind"
+        assert readers[2].wholes > 0
+
+
+def test_one_who_reads_all_the_time_leaves_nothing_behind_that_nobody_needs() -> None:
+    """Objects are counted: a list and a text for each token would be thousands."""
+    log, number = Operations(), 0
+    log.add({"op": "add", "path": "/runs/-", "value": {"out": []}})
+    for token in range(20_000):
+        log.append("/runs/0", "/runs/0/out", token)
+        frame = log.since(number)
+        assert frame is not None
+        number = frame["b"]
+    assert sum(len(frame) for frame in log._frames) <= operations.RECENT + 1
+    assert len(log._old._ops) == 2
+    assert [op["op"] for op in log.since(0)["ops"]][:2] == ["add", "append"]
+    assert sum(len(op.get("values", ())) for op in log.since(0)["ops"]) == 20_000

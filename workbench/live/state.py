@@ -205,8 +205,10 @@ class LiveState:
         with self._lock:
             if self.status in OVER and not self._places:
                 self._settle()
-                whole = _snapshot(self._state)
-                self._operations.forget({"op": "replace", "path": "", "value": whole})
+                self._operations.forget(self._whole())
+
+    def _whole(self) -> dict[str, Any]:
+        return {"op": "replace", "path": "", "value": _snapshot(self._state)}
 
     def note(self, run: Run, name: str, about: Any) -> None:
         """Add an event to a run, which may be over: what was found out about it from outside."""
@@ -230,7 +232,7 @@ class LiveState:
         there were none."""
         with self._lock:
             self._settle()
-            frame = self._operations.since(number)
+            frame = self._operations.since(number, self._whole)
             return None if frame is None else {**frame, "t": self.now_ms()}
 
     def take(self) -> dict[str, Any] | None:
