@@ -11,6 +11,7 @@ from workbench import (
     RunnablePassthrough,
     StrOutputParser,
 )
+from workbench.live.ordered_keys import for_page
 from workbench.views.static.html import static_html
 
 from ..browser import Browser
@@ -52,6 +53,33 @@ def test_the_live_view_of_a_hostile_run_shows_text_and_runs_nothing(browser: Bro
             assert view.page.locator("#view script, #view img").count() == 0
         assert view.page.evaluate("window.__pwned") is None
         assert "answer <script>" in view.body.inner_text()
+        assert not view.errors
+    finally:
+        view.close()
+
+
+def test_keys_that_look_like_numbers_are_shown_in_their_order(browser: Browser) -> None:
+    live = LiveState()
+    keys = ["10", "9", "b", "1"]
+    RunnablePassthrough().invoke({key: f"value {key}" for key in keys}, {"callbacks": [live]})
+    view = ViewPage(browser, {**live.snapshot(), "state": for_page(live.snapshot()["state"])})
+    try:
+        view.page.wait_for_function("window.ready")
+        view.page.evaluate("window.painted()")
+        text = view.body.inner_text()
+        assert "\u2060" not in text
+        assert (
+            text.index("value 10") < text.index("value 9") < text.index("value b") < text.index("value 1\n")
+        )
+        view.page.evaluate(
+            "frame([{op: 'replace', path: '/runs/0/final_output/9', value: 'changed'},"
+            " {op: 'add', path: '/runs/0/final_output/0', value: 'value 0'}])"
+        )
+        view.page.evaluate("window.painted()")
+        view.page.get_by_role("treeitem").first.click()
+        view.page.evaluate("window.painted()")
+        text = view.body.inner_text()
+        assert "changed" in text
         assert not view.errors
     finally:
         view.close()
