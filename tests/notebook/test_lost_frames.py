@@ -52,11 +52,10 @@ def test_a_sender_that_never_gets_through_ends_when_it_is_closed():
     send = Broken(1 << 30)
     frames = Sender(send)
     frames.changed(urgent=True)
-    thread = frames._thread
+    work = frames._work
     frames.close()
-    assert thread is not None
-    thread.join(PATIENCE_S)
-    assert not thread.is_alive()
+    assert work is not None
+    assert work.over.wait(PATIENCE_S)
 
 
 class Page:

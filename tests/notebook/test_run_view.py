@@ -20,6 +20,7 @@ from workbench.engine.runs import Run
 from workbench.live.state import LiveState
 from workbench.notebook.widgets import run_view
 from workbench.notebook.widgets.run_view import RunView
+from workbench.notebook.widgets.sender import _Work
 
 
 class Sent(RunView):
@@ -70,8 +71,9 @@ def unpacked(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return operations
 
 
-def threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "workbench-view"]
+def threads() -> list[_Work]:
+    """What worker threads still do for senders."""
+    return [each for each in gc.get_objects() if type(each) is _Work and not each.over.is_set()]
 
 
 def wait_for(condition: Any, *, within_s: float = 2) -> None:

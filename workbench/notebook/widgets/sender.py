@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ...engine import threads
+
 __all__ = ["Sender", "answer_on_any_subshell"]
 
 FRAME_S = 0.033
@@ -22,7 +24,8 @@ _log = logging.getLogger("workbench")
 
 
 class Sender:
-    """Calls *send* soon after ``changed``, on a thread that lives only while there are changes.
+    """Calls *send* soon after ``changed``, on a worker thread that it has only while there are changes.
+    Threads are used again: ipykernel opens a socket for each new one that sends.
 
     ``changed`` is called under the lock of the live state, for every token: it never blocks, and costs
     an attribute check while a frame is already due.
@@ -32,7 +35,7 @@ class Sender:
         self._send = send
         self._due = 0
         self._closed = False
-        self._thread: threading.Thread | None = None
+        self._work: _Work | None = None
         self._condition = threading.Condition()
 
     def changed(self, urgent: bool) -> None:
@@ -43,24 +46,32 @@ class Sender:
             if self._closed:
                 return
             self._due = due
-            if self._thread is None or self._thread.ident is None:  # an interrupt kept it from starting
-                self._thread = threading.Thread(target=self._run, name="workbench-view", daemon=True)
-                self._thread.start()
+            if self._work is None or self._work.over.is_set():
+                work = _Work()
+                threads.start(lambda: self._run(work))
+                self._work = work  # not before: an interrupt may keep it from starting
             else:
                 self._condition.notify()
 
     def close(self) -> None:
-        """End the thread and wait for it, unless this is it."""
+        """End the work and wait for it, unless this is its thread."""
         with self._condition:
             self._closed = True
-            thread = self._thread
-            self._condition.notify()
-        if thread is not None and thread.ident is not None and thread is not threading.current_thread():
-            thread.join(timeout=5)
+            work = self._work
+            self._condition.notify_all()
+        if work is not None and work.thread != threading.get_ident():
+            work.over.wait(timeout=5)
 
-    def _run(self) -> None:
+    def _run(self, work: _Work) -> None:
+        work.thread = threading.get_ident()
+        try:
+            self._send_while_due(work)
+        finally:
+            work.over.set()
+
+    def _send_while_due(self, work: _Work) -> None:
         last, failures = 0.0, 0
-        while self._wait(last):
+        while self._wait(last, work):
             last = time.monotonic()
             try:
                 self._send()
@@ -72,12 +83,12 @@ class Sender:
                 failures = min(failures + 1, 16)
                 self._due = _TOKEN
 
-    def _wait(self, last: float) -> bool:
+    def _wait(self, last: float, work: _Work) -> bool:
         """Until a frame is due after the one at *last*; False when this thread should end."""
         with self._condition:
             self._condition.wait_for(lambda: self._due or self._closed, timeout=IDLE_S)
             if self._closed or not self._due:
-                self._thread = None
+                work.over.set()  # within the lock: the next change starts other work
                 return False
             while not self._closed:
                 left = last + (URGENT_FRAME_S if self._due == _URGENT else FRAME_S) - time.monotonic()
@@ -86,6 +97,14 @@ class Sender:
                 self._condition.wait(left)
             self._due = 0
             return True
+
+
+class _Work:
+    """What a worker thread does for a sender, until there is nothing to send for a while."""
+
+    def __init__(self) -> None:
+        self.thread: int | None = None
+        self.over = threading.Event()
 
 
 def answer_on_any_subshell(comm: Any) -> None:
