@@ -248,13 +248,13 @@ def test_stop_ends_the_run_that_run_again_began(kernel, server):
 
 
 def test_many_short_runs_open_no_files(kernel):
-    """ipykernel opens a socket for each new thread that sends; those of ended ones are closed now and then."""
+    """ipykernel opens a socket for each new thread that sends; those of ended ones are closed later."""
     kernel.run(
         "import gc, os\ngc.disable()\nshort = FakeChatModel(responses=['a b']) | StrOutputParser()\n"
         "short.view('q')\nbefore = len(os.listdir('/proc/self/fd'))"
     )
     for _ in range(3):
-        kernel.run("for _ in range(20): short.view('q')")
+        kernel.run("for number in range(20): short.view('q')")
     shown = kernel.run("print('files', len(os.listdir('/proc/self/fd')) - before)\ngc.enable()")
     assert int(re.search(r"files (-?\d+)", str(shown))[1]) < 25
 
