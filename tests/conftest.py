@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
+import hypothesis
 import pytest
 
 from workbench.engine.chunks import Fold
@@ -33,6 +34,10 @@ from .schedule import (
     pytest_unconfigure,
     pytest_xdist_make_scheduler,
 )
+
+# How long an example takes is no property of ours: other work may hold up the machine.
+hypothesis.settings.register_profile("any pace", deadline=None)
+hypothesis.settings.load_profile("any pace")
 
 __all__ = [
     "FORMS",

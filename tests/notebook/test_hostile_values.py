@@ -348,6 +348,51 @@ def test_a_run_of_any_type_may_take_and_give_it(name, run_type):
             repr(patch)
 
 
+class OddUsage:
+    """An answer whose facts are of other kinds than they should be."""
+
+    content = "x"
+
+    def __init__(self, usage: Any) -> None:
+        self.usage_metadata = usage
+        self.response_metadata = {"model_name": "gpt-4o", "cached": usage, "usage_metadata": usage}
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        *VALUES.values(),
+        {"input_tokens": {"a": 1}, "output_tokens": "x", "total_tokens": [1]},
+        {"input_tokens": 1, "output_tokens": True, "input_token_details": 5},
+        {
+            "input_tokens": 1,
+            "output_tokens": 2,
+            "input_token_details": {"cache_read": {"a": 1}, "audio": "x"},
+        },
+        {"input_tokens": float("nan"), "output_tokens": 10**400},
+        {key: Hostile() for key in ("input_tokens", "output_tokens", "output_token_details")},
+    ],
+    ids=lambda _: "",
+)
+def test_what_an_answer_says_of_its_tokens_may_be_anything(usage):
+    watching = watchers()
+    live, timings, meter = watching[:3]
+
+    def waits(_):
+        dispatch_custom_event("rate_limited", {"waited_s": usage})
+        return OddUsage(usage)
+
+    step = typed("chat_model", waits)
+    assert type(step.invoke(1, {"callbacks": watching})) is OddUsage
+    json.dumps(live.snapshot())
+    assert str(StepTable(timings.rows))
+    assert str(meter)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        (step | (lambda _: "done")).view(1)
+    assert "done" in out.getvalue()
+
+
 class Masked(Hostile):
     """Not even its class can be asked for."""
 

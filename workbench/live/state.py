@@ -45,7 +45,7 @@ from ..patch.operations import Operations
 from ..patch.pointers import escape
 from ..text.excerpts import short_repr
 from ..tracing.calls import CallClock
-from ..tracing.encode import attribute, cut, data, is_high_surrogate, numbers, raw_text
+from ..tracing.encode import cut, data, is_high_surrogate, raw_text, usage_of
 from ..tracing.free_keys import FreeKeys
 from .errors import error_data
 from .growing import GrowingOutput
@@ -372,7 +372,7 @@ class LiveState:
         if place.entry["input"] is None and run.input is not MISSING:
             self._set(place, "input", data(run.input))
         self._set_output(place, data(run.output))
-        if usage := _usage(run):
+        if usage := usage_of(run.output):
             self._set(place, "usage", usage)
         if place.clock is not None:
             self._set(place, "call", place.clock.stats(run).as_data())
@@ -466,7 +466,3 @@ def _own(value: Any) -> Any:
     if type(value) is list:
         return list(value) if value and type(value[0]) is str else [_own(item) for item in value]
     return value
-
-
-def _usage(run: Run) -> dict[str, int] | None:
-    return numbers(attribute(run.output, "usage_metadata")) or None

@@ -18,12 +18,13 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import ceil
+from types import SimpleNamespace
 from typing import Any
 
 from ..engine.chunks import is_text_empty
 from ..engine.runs import MODEL_TYPES, Run, RunEvent
 from ..text.units import cost, count, duration, per_second
-from .encode import attribute, entries, numbers, raw_text
+from .encode import attribute, entries, raw_text, usage_of
 from .prices import cost as cost_of
 
 __all__ = ["CallClock", "CallMeter", "CallStats", "CallTotal", "GapStats"]
@@ -108,16 +109,16 @@ class CallClock:
         # A message has the facts of its call; for a model of plain text, the run's metadata has them.
         of_message = entries(attribute(run.output, "response_metadata"), *_FACTS)
         about = of_message or entries(run.metadata.get("response_metadata"), *_FACTS)
-        usage = numbers(attribute(run.output, "usage_metadata")) or numbers(about.get("usage_metadata"))
+        usage = usage_of(run.output) or usage_of(SimpleNamespace(**about))
         model = _model_name(run, about)
         cached = about.get("cached") is True
-        written = usage.get("output_tokens")
+        written = _tokens(usage, "output_tokens")
         first_s = None if self._first is None or run.started is None else self._first - run.started
         return CallStats(
             model=model,
-            input_tokens=usage.get("input_tokens"),
+            input_tokens=_tokens(usage, "input_tokens"),
             output_tokens=self._counted(run) if written is None else written,
-            total_tokens=usage.get("total_tokens"),
+            total_tokens=_tokens(usage, "total_tokens"),
             first_token_s=first_s,
             tokens_per_s=self._speed(written),
             gap_s=_gap_stats(self._gaps),
@@ -162,6 +163,11 @@ def _gap_stats(gaps: Iterable[float]) -> GapStats | None:
         return None
     at = {share: ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95)}
     return GapStats(at[0.5], at[0.95], ordered[-1])
+
+
+def _tokens(usage: Mapping[str, Any], key: str) -> int | None:
+    count = usage.get(key)
+    return None if type(count) is dict else count
 
 
 def _model_name(run: Run, about: Mapping[str, Any]) -> str | None:

@@ -28,11 +28,11 @@ __all__ = [
     "entries",
     "is_high_surrogate",
     "key_of",
-    "numbers",
     "raw_text",
     "result",
     "short_error",
     "text_of",
+    "usage_of",
     "without_keys",
 ]
 
@@ -229,18 +229,19 @@ def entries(value: Any, *keys: str) -> dict[str, Any]:
         return {}
 
 
-def numbers(value: Any) -> dict[str, Any]:
-    """The numbers of a mapping, those of mappings in it as well: a message's usage, say."""
-    shown = data(value) if issubclass(type(value), Mapping) else {}
-    return _numbers(shown) if type(shown) is dict else {}
+def usage_of(output: Any) -> dict[str, Any]:
+    """What a message says of its tokens (``usage_metadata``): counts as numbers, ``..._details`` as dicts of
+    numbers; empty where it says nothing. What is of another kind is left out."""
+    usage = attribute(output, "usage_metadata")
+    shown = data(usage) if issubclass(type(usage), Mapping) else None
+    if type(shown) is not dict:
+        return {}
+    details = {key: _numbers(item) for key, item in shown.items() if type(item) is dict}
+    return {key: details.get(key, item) for key, item in shown.items() if key in (*_numbers(shown), *details)}
 
 
 def _numbers(shown: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _numbers(value) if type(value) is dict else value
-        for key, value in shown.items()
-        if type(value) in (int, float, dict)
-    }
+    return {key: item for key, item in shown.items() if type(item) in (int, float)}
 
 
 def attribute(value: Any, name: str) -> Any:

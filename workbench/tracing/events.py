@@ -194,7 +194,7 @@ def shown_input(run: Run) -> Any:
     if run.type == "retriever":
         return {"query": input}
     if run.type == "tool":
-        return _shown_by_step(run, input["args"] if _is_tool_call(input) else input)
+        return _shown_by_step(run, entries(input, "args")["args"] if _is_tool_call(input) else input)
     if run.type in MODEL_TYPES:
         return model_input(run)
     return input

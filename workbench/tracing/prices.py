@@ -115,13 +115,23 @@ def cost(model: str | None, usage: Mapping[str, Any] | None) -> float | None:
     (0.00125, None, None)
     """
     price, usage = price_of(model), usage or {}
-    read, written = usage.get("input_tokens"), usage.get("output_tokens")
-    if price is None or read is None or written is None:
+    read: Any = usage.get("input_tokens")
+    written: Any = usage.get("output_tokens")
+    if price is None or not _is_number(read) or not _is_number(written):
         return None
-    details = usage.get("input_token_details") or {}
-    if details.get("audio") or (usage.get("output_token_details") or {}).get("audio"):
+    details, of_output = _details(usage, "input_token_details"), _details(usage, "output_token_details")
+    if details.get("audio") or of_output.get("audio"):
         return None
     cached = min(details.get("cache_read") or 0, read)
     cached_price = price.input if price.cached_input is None else price.cached_input
     total = (read - cached) * price.input + cached * cached_price + written * price.output
     return float(total / 1e6)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _details(usage: Mapping[str, Any], key: str) -> dict[str, Any]:
+    details = usage.get(key)
+    return details if isinstance(details, dict) else {}

@@ -19,11 +19,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from ...engine.runs import MODEL_TYPES, Run, RunEvent, Status
 from ...tracing.calls import CallClock, CallStats
-from ...tracing.encode import attribute, numbers, short_error
+from ...tracing.encode import entries, short_error, usage_of
 from ...tracing.tags import PLACES
 
 __all__ = ["TimingRow", "Timings"]
@@ -162,8 +163,9 @@ class Timings:
                     entry.first, entry.status = at, "streaming"
             elif kind == "custom":
                 name, about = value
-                if name == RATE_LIMITED:
-                    entry.limited_s += numbers(about).get("waited_s", 0.0)
+                waited_s: Any = entries(about, "waited_s").get("waited_s") if name == RATE_LIMITED else None
+                if type(waited_s) is float and isfinite(waited_s):
+                    entry.limited_s += waited_s
             else:
                 self._end(run, entry, at)
 
@@ -278,4 +280,4 @@ def _row(entry: _Entry, zero: float) -> TimingRow:
 
 
 def _usage(run: Run) -> Mapping[str, Any] | None:
-    return numbers(attribute(run.output, "usage_metadata")) or None
+    return usage_of(run.output) or None
