@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 import workbench
-from workbench import RunnableLambda, RunnableParallel, StrOutputParser
+from workbench import FakeChatModel, RunnableGenerator, RunnableLambda, RunnableParallel, StrOutputParser
 from workbench.engine.scope import current
 from workbench.live.state import OVER
 from workbench.notebook.run import Job
@@ -100,7 +100,7 @@ def test_an_interrupt_at_any_line_leaves_no_run_open(kind):
     with contextlib.redirect_stdout(io.StringIO()):
         run_job(job, **options)  # what is imported and made once
         # Each line near the beginning, then ever fewer: a loop that waits is many times the same lines.
-        at, interrupted = 1, 0
+        outside, at, interrupted = current.get(), 1, 0
         while True:
             runs.clear()
             interrupt = InterruptAt(at)
@@ -114,6 +114,7 @@ def test_an_interrupt_at_any_line_leaves_no_run_open(kind):
             if not interrupt.where:
                 break
             about = f"line {at}, {interrupt.where}"
+            assert current.get() is outside, f"{about}: what comes after is taken for a part of it"
             for run in list(runs):
                 wait_until(run.done, about)
                 assert run.status in ("cancelled", "done", "failed"), about
@@ -132,6 +133,53 @@ def is_closed(run) -> bool:
         for each in (root, *root["logs"].values())
     }
     return not statuses & {"waiting", "streaming"}
+
+
+def limited():
+    """A chain under a limit of one, with all that waits for a place: calls, streams, branches, a generator."""
+    inner, model = RunnableLambda(str.upper), FakeChatModel(responses=["a b"]) | StrOutputParser()
+
+    def calls(x):
+        return inner.invoke(x) + "".join(model.stream(x))
+
+    def per_chunk(chunks):
+        for chunk in chunks:
+            yield inner.invoke(chunk)
+
+    side_by_side = RunnableParallel(a=model, b=inner) | (lambda both: both["a"])
+    chain = RunnableLambda(calls) | side_by_side | RunnableGenerator(per_chunk)
+    return chain.with_config(max_concurrency=1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("form", ["invoke", "stream", "batch"])
+def test_an_interrupt_at_any_line_loses_no_place_under_a_limit(form):
+    chain, at, interrupted = limited(), 1, 0
+    call = {
+        "invoke": lambda: chain.invoke("q"),
+        "stream": lambda: list(chain.stream("q")),
+        "batch": lambda: chain.batch(["q", "r"]),
+    }[form]
+    call()
+    while interrupted < 300:
+        interrupt = InterruptAt(at)
+        sys.settrace(interrupt)
+        try:
+            call()
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(None)
+        if not interrupt.where:
+            break
+        after = threading.Thread(target=call, daemon=True)
+        after.start()
+        after.join(PATIENCE_S)
+        assert not after.is_alive(), f"the next call hangs after line {at}, {interrupt.where}"
+        at += 1 if at < 200 else 31
+    gc.collect()
+    assert interrupted > 100
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

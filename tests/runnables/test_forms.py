@@ -361,8 +361,8 @@ def test_closing_a_parallel_stream_closes_every_branch(form):
             break
     else:
         asyncio.run(main())
-    for _, events in chains:
-        assert not events or "source closed" in events
+    for _, events in chains:  # a source may not have begun when its sink had
+        assert "source closed" in events or events in ([], ["sink closed"])
 
 
 def test_cancelling_ends_every_run(recorder):

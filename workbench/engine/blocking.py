@@ -45,19 +45,35 @@ class Blocking(Scope):
             except (StopIteration, StopAsyncIteration) as error:
                 raise stopped(fn, error) from error
         self.check_stop()
-        scope = self.leaf() if self.limits else self
-        place = scope.held
-        if place is not None:
-            await scope.wait_for(place)
-        token = current.set(scope)
+        if self.limits:
+            return await self._placed(fn, args, kwargs)
+        token = current.set(self)
         try:
             return fn(*args, **kwargs)
         except (StopIteration, StopAsyncIteration) as error:
             raise stopped(fn, error) from error
         finally:
             current.reset(token)
-            if place is not None:
+
+    async def _placed(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
+        scope = self.leaf()
+        place: Any = scope.held  # a leaf under limits has one
+        try:
+            await scope.wait_for(place)
+            token = current.set(scope)
+            try:
+                return fn(*args, **kwargs)
+            except (StopIteration, StopAsyncIteration) as error:
+                raise stopped(fn, error) from error
+            finally:
+                current.reset(token)
+        finally:
+            try:
                 scope.give_back(place)
+            except KeyboardInterrupt:  # a place that is lost would hang those who come after
+                scope.give_back(place)
+                raise
 
     def through(
         self, fn: Callable[..., Any], is_async: bool, source: ChunkStream, *args: Any, **kwargs: Any
@@ -109,7 +125,11 @@ class Blocking(Scope):
                 close(items)
             finally:
                 if place is not None:
-                    self.give_back(place)
+                    try:
+                        self.give_back(place)
+                    except KeyboardInterrupt:
+                        self.give_back(place)
+                        raise
 
     async def gather(
         self, fn: Callable[[Any, Any], Awaitable[T]], items: Sequence[Any], limit: int | None = None

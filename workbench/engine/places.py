@@ -155,7 +155,7 @@ class Place:
                 withdraw()
 
     def give_back(self) -> None:
-        """The work is over."""
+        """The work is over. Called again, as after an interrupt in the middle of it, it does the rest."""
         if _lock._is_owned():  # type: ignore[attr-defined]  # as threading.Condition asks
             # The garbage collector has closed a stream, in this thread, in the middle of something here.
             _late.append(self)
@@ -220,7 +220,17 @@ class Place:
             self._wake_all()
         if self.has_it:
             self._let_go()
+        else:
+            self._recover()
         self._home, self._around = None, ()
+
+    def _recover(self) -> None:
+        """Do what an interrupted call may have left: wake who has a place by now, give away what is free."""
+        for limiter in self._limits:
+            for request in list(limiter.waiting):
+                if request.place.has_it:
+                    request.answer()
+        _serve(self._limits)
 
     def _lend(self, own: bool) -> None:
         self._lent += 1
@@ -294,7 +304,7 @@ class Place:
     def _drop(self) -> None:
         self._unpark()
         for limiter in self._limits:
-            limiter.free += 1
+            limiter.free = min(limiter.free + 1, limiter.limit)
         self.has_it = False
 
     def _let_go(self) -> None:
@@ -334,9 +344,9 @@ class Place:
         """False if nobody is left to go on."""
         requests, woken = list(self._requests), False
         for request in requests:
-            self._dequeue(request)
             request.is_alone = len(requests) == 1
             woken = request.wake() or woken
+            self._dequeue(request)  # not before: an interrupt must not keep it from being woken
         return woken
 
     def _dequeue(self, request: _Request) -> None:
@@ -387,7 +397,8 @@ class _Request:
 
     def answer(self) -> bool:
         """Let the work go on, if its place can be had now."""
-        if self not in self.place._requests or not self.place._granted(self):
+        place = self.place
+        if self not in place._requests or not (place.has_it or place._granted(self)):
             return False
         if not self.place._wake_all():
             self.place._let_go()

@@ -249,6 +249,7 @@ class ChainRun:
             self._settle("failed", error=error)
             raise
         finally:
+            here.leave()
             if timer is not None:
                 timer.cancel()
         self._settle("done", output=output)

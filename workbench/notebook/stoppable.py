@@ -12,7 +12,7 @@ from typing import Any
 
 from ..engine.limits import Stop
 from ..engine.modes import Blocking
-from ..engine.scope import current
+from ..engine.scope import Scope, current
 
 __all__ = ["Stoppable"]
 
@@ -22,7 +22,10 @@ _AGAIN_S = 0.1
 class Stoppable:
     """A context manager around the work. ``stop()`` ends it at its next step and, where it is the main
     thread that is blocked, by an interrupt. ``asked``: whether it was called; ``timed_out``: by
-    ``time_out()``."""
+    ``time_out()``.
+
+    An interrupt may come when the block is just being left: call ``leave()`` after it in any case.
+    """
 
     def __init__(self) -> None:
         self.asked = self.timed_out = False
@@ -31,7 +34,8 @@ class Stoppable:
         self._inside = self._sent = self._noticed = False
         self._is_main = threading.current_thread() is threading.main_thread()
         self._before: Any = None
-        self._token: Any = None
+        self._entered = False
+        self._outer: Scope | None = None
 
     def stop(self) -> None:
         """From any thread, any number of times; before and after the work it does nothing."""
@@ -50,18 +54,26 @@ class Stoppable:
         self.stop()
 
     def __enter__(self) -> None:
-        outer = current.get()
+        self._outer = outer = current.get()
         scope = Blocking() if outer is None else Blocking().under(outer)
-        self._token = current.set(scope.stopping_with(self._stop))
+        self._entered = True
+        current.set(scope.stopping_with(self._stop))
         if self._is_main:
             self._before = signal.signal(signal.SIGINT, self._on_interrupt)
         self._inside = True
 
     def __exit__(self, *_: object) -> None:
-        current.reset(self._token)
+        self.leave()
+
+    def leave(self) -> None:
+        """What is after the block is not part of it. Does nothing the second time."""
+        if not self._entered:
+            return
+        current.set(self._outer)
         with self._lock:
             self._inside = False
         if not self._is_main:
+            self._entered = False
             return
         deadline = time.monotonic() + _AGAIN_S
         while self._sent and not self._noticed and time.monotonic() < deadline:
@@ -69,6 +81,7 @@ class Stoppable:
             with contextlib.suppress(KeyboardInterrupt):
                 time.sleep(0.001)
         signal.signal(signal.SIGINT, self._before if self._before is not None else signal.default_int_handler)
+        self._entered = False
 
     def _interrupt(self) -> None:
         """Again and again until it is noticed: a signal that comes just before the thread blocks in a
