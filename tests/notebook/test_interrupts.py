@@ -51,8 +51,11 @@ class InterruptAt:
         # Python looks for signals at calls and jumps, so none comes between a block's last line and the
         # release of its lock, where the line of the `with` is told once more.
         source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
-        # Nor at a `try:`, which does nothing itself.
-        if event == "line" and not source.startswith(("with ", "try:")):
+        # Nor at a `try:`, or an `if` that calls nothing.
+        calls_nothing = source.startswith(("with ", "try:")) or (
+            source.startswith("if ") and "(" not in source
+        )
+        if event == "line" and not calls_nothing:
             self.left -= 1
             if self.left == 0:
                 sys.settrace(None)
@@ -166,7 +169,7 @@ def test_an_interrupt_at_any_line_loses_no_place_under_a_limit(form):
     while interrupted < 300:
         interrupt = InterruptAt(at)
         sys.settrace(interrupt)
-        try:  # in a context that is thrown away: no real interrupt comes between a `finally` and its first call
+        try:  # in a context to throw away: no real one comes between a `finally` and its first call
             contextvars.copy_context().run(call)
         except KeyboardInterrupt:
             interrupted += 1
