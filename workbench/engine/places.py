@@ -273,9 +273,9 @@ class Place:
 
     def _unpark(self) -> None:
         if self.looks is not None:
-            self.looks = None
             for limiter in self._limits:
                 limiter.parked.pop(self, None)
+            self.looks = None  # not before: an interrupt must not leave it among the parked ones
 
     def _granted(self, request: _Request) -> bool:
         """Take all the places, first those that are kept for who asks; False if one is lacking."""
@@ -481,7 +481,8 @@ def _locked(work: Callable[..., T], *args: Any) -> T:
     with _lock:
         result = work(*args)
         while _late:
-            _late.popleft()._end()
+            _late[0]._end()
+            _late.popleft()
     return result
 
 
