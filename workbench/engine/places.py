@@ -228,8 +228,8 @@ class Place:
         """Do what an interrupted call may have left: wake who has a place by now, give away what is free."""
         for limiter in self._limits:
             for request in list(limiter.waiting):
-                if request.place.has_it:
-                    request.answer()
+                if request.place.has_it and not request.place._wake_all():
+                    request.place._let_go()
         _serve(self._limits)
 
     def _lend(self, own: bool) -> None:
@@ -398,8 +398,8 @@ class _Request:
     def answer(self) -> bool:
         """Let the work go on, if its place can be had now."""
         place = self.place
-        if self not in place._requests or not (place.has_it or place._granted(self)):
-            return False
+        if self not in place._requests or place.has_it or not place._granted(self):
+            return False  # it has been granted, and is being woken, if the place is had
         if not self.place._wake_all():
             self.place._let_go()
         return True
