@@ -403,10 +403,18 @@ NESTED: list[Op] = [
 ]
 
 
-@pytest.mark.parametrize("limits", [(1, 1), (2, 1)], ids=str)
+@pytest.mark.parametrize("limits", [(1, 1), (2, 1), (3, 1)], ids=str)
 def test_of_limits_inside_each_other_no_wait_ends_by_patience(limits):
     for pair in combinations_with_replacement(NESTED, 2):
         explore([*pair], limits)
+
+
+def test_who_is_served_while_another_is_granted_does_not_get_two_places():
+    """Of a place that is lent on, more is free than the one who asks needs."""
+    side_by_side: Op = ("parallel", ("both",), ("both",))
+    explore([("leaf", ("both",)), ("leaf", ("both",)), ("both",)], (3, 1))
+    explore([("leaf", side_by_side), ("both",)], (4, 1))
+    explore([("leaf", ("both",)), ("leaf", side_by_side)], (4, 1))
 
 
 POOLED: list[Op] = [

@@ -87,22 +87,28 @@ async def collect(stream):
         return [chunk async for chunk in chunks]
 
 
+def output_in(events):
+    """That of the first run; what it gave up may report its end later."""
+    [root] = [each for each in events if each["run_id"] == events[0]["run_id"] and "output" in each["data"]]
+    return root["data"]["output"]
+
+
 FORMS = {
     "invoke": lambda chain, x, config: chain.invoke(x, config),
     "stream": lambda chain, x, config: "".join(chain.stream(x, config)),
     "transform": lambda chain, x, config: "".join(chain.transform(iter([x]), config)),
     "batch": lambda chain, x, config: chain.batch([x, x, x], config)[0],
     "batch_as_completed": lambda chain, x, config: max(chain.batch_as_completed([x, x], config))[1],
-    "stream_events": lambda chain, x, config: [*chain.stream_events(x, config)][-1]["data"]["output"],
+    "stream_events": lambda chain, x, config: output_in([*chain.stream_events(x, config)]),
     "ainvoke": lambda chain, x, config: asyncio.run(chain.ainvoke(x, config)),
     "astream": lambda chain, x, config: "".join(asyncio.run(collect(chain.astream(x, config)))),
     "abatch": lambda chain, x, config: asyncio.run(chain.abatch([x, x, x], config))[0],
     "abatch_as_completed": lambda chain, x, config: max(
         asyncio.run(collect(chain.abatch_as_completed([x, x], config)))
     )[1],
-    "astream_events": lambda chain, x, config: asyncio.run(collect(chain.astream_events(x, config)))[-1][
-        "data"
-    ]["output"],
+    "astream_events": lambda chain, x, config: output_in(
+        asyncio.run(collect(chain.astream_events(x, config)))
+    ),
 }
 
 
