@@ -331,9 +331,12 @@ def run_on(world: World) -> None:
 @pytest.fixture(autouse=True)
 def no_watching_thread(monkeypatch):
     """Time passes here only where a test says so."""
-    watch = places._Watch()
-    watch._runs = True
-    monkeypatch.setattr(places, "_watch", watch)
+
+    class Watch(places._Watch):
+        def over(self, limiter):
+            self._limiters.add(limiter)
+
+    monkeypatch.setattr(places, "_watch", Watch())
 
 
 LEAF: Op = ("leaf",)
