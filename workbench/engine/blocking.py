@@ -45,8 +45,10 @@ class Blocking(Scope):
             except (StopIteration, StopAsyncIteration) as error:
                 raise stopped(fn, error) from error
         self.check_stop()
-        if self.limits:
-            return await self._placed(fn, args, kwargs)
+        return await self._placed(fn, args, kwargs) if self.limits else self._called(fn, args, kwargs)
+
+    def _called(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        __tracebackhide__ = True
         token = current.set(self)
         try:
             return fn(*args, **kwargs)
@@ -61,13 +63,7 @@ class Blocking(Scope):
         place: Any = scope.held  # a leaf under limits has one
         try:
             await scope.wait_for(place)
-            token = current.set(scope)
-            try:
-                return fn(*args, **kwargs)
-            except (StopIteration, StopAsyncIteration) as error:
-                raise stopped(fn, error) from error
-            finally:
-                current.reset(token)
+            return scope._called(fn, args, kwargs)
         finally:
             try:
                 scope.give_back(place)

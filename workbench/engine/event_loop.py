@@ -54,7 +54,7 @@ class EventLoop(Scope):
                 return await fn(*args, **kwargs)
             except (StopIteration, StopAsyncIteration) as error:
                 raise stopped(fn, error) from error
-        scope = self.leaf() if self.limits else self
+        scope = self.leaf()
         place = scope.held
         if place is not None:
             await scope.wait_for(place)

@@ -215,12 +215,13 @@ class Place:
             self._let_go()
 
     def _end(self) -> None:
+        was_interrupted = self._ended or self._lent > 0  # or may have been, in a call of this, or of lend
         self._ended = True
         if self._requests:
             self._wake_all()
         if self.has_it:
             self._let_go()
-        else:
+        elif was_interrupted:
             self._recover()
         self._home, self._around = None, ()
 
@@ -400,8 +401,8 @@ class _Request:
         place = self.place
         if self not in place._requests or place.has_it or not place._granted(self):
             return False  # it has been granted, and is being woken, if the place is had
-        if not self.place._wake_all():
-            self.place._let_go()
+        if not place._wake_all():
+            place._let_go()
         return True
 
     def refuse(self) -> None:

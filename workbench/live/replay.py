@@ -303,16 +303,16 @@ def replay_log(ops: Iterable[Mapping[str, Any]], observer: Observer) -> None:
 
 def replay_state(state: Mapping[str, Any], observer: Observer) -> None:
     """Replay the RunState of a run that has ended."""
-    entries: dict[str, Any] = state.get("logs") or {}
+    logs: dict[str, Any] = state.get("logs") or {}
     now, epoch = time.perf_counter(), clock_epoch()
-    starts = [_reading(entry.get("start_time"), now, epoch) for entry in entries.values()]
-    ended = [entry["end_time"] for entry in entries.values() if entry.get("end_time")]
+    starts = [_reading(entry.get("start_time"), now, epoch) for entry in logs.values()]
+    ended = [entry["end_time"] for entry in logs.values() if entry.get("end_time")]
     ends = [_reading(iso, now, epoch) for iso in ended]
     begin = _reading(state.get("start_time"), min(starts, default=now), epoch)
     end = _reading(state.get("end_time"), max(ends, default=begin), epoch)
     runs = _LoggedRuns((observer,))
     root = runs.start_from("", state, None, state.get("input", MISSING), begin)
-    for key, entry in entries.items():
+    for key, entry in logs.items():
         runs.entry(key, entry, root, now=begin)
     chunks = [_text_or_value(chunk) for chunk in state.get("streamed_output") or ()]
     output = state.get("final_output")

@@ -107,8 +107,7 @@ class RunnableLambda(_Function[Input, Output]):
         __tracebackhide__ = True
         if self._generates:
             return await fold(self._generate(input, scope, kwargs))
-        form = self._form(scope)
-        leaf = scope.leaf() if scope.limits else scope
+        form, leaf = self._form(scope), scope.leaf()
         output = await leaf.call(form.fn, form.is_async, input, **form.extra(leaf), **kwargs)
         if issubclass(type(output), Runnable):
             return await output._call_step(input, _deeper(scope, self))

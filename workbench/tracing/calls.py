@@ -18,13 +18,12 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import ceil
-from types import SimpleNamespace
 from typing import Any
 
 from ..engine.chunks import is_text_empty
 from ..engine.runs import MODEL_TYPES, Run, RunEvent
 from ..text.units import cost, count, duration, per_second
-from .encode import attribute, entries, raw_text, usage_of
+from .encode import attribute, counts_in, entries, raw_text, usage_of
 from .prices import cost as cost_of
 
 __all__ = ["CallClock", "CallMeter", "CallStats", "CallTotal", "GapStats"]
@@ -109,7 +108,7 @@ class CallClock:
         # A message has the facts of its call; for a model of plain text, the run's metadata has them.
         of_message = entries(attribute(run.output, "response_metadata"), *_FACTS)
         about = of_message or entries(run.metadata.get("response_metadata"), *_FACTS)
-        usage = usage_of(run.output) or usage_of(SimpleNamespace(**about))
+        usage = usage_of(run.output) or counts_in(about.get("usage_metadata"))
         model = _model_name(run, about)
         cached = about.get("cached") is True
         written = _tokens(usage, "output_tokens")

@@ -23,6 +23,7 @@ __all__ = [
     "MAX_TEXT",
     "attribute",
     "chunk_text",
+    "counts_in",
     "cut",
     "data",
     "entries",
@@ -230,18 +231,21 @@ def entries(value: Any, *keys: str) -> dict[str, Any]:
 
 
 def usage_of(output: Any) -> dict[str, Any]:
-    """What a message says of its tokens (``usage_metadata``): counts as numbers, ``..._details`` as dicts of
-    numbers; empty where it says nothing. What is of another kind is left out."""
-    usage = attribute(output, "usage_metadata")
+    """What a message says of its tokens (``usage_metadata``), see ``counts_in``."""
+    return counts_in(attribute(output, "usage_metadata"))
+
+
+def counts_in(usage: Any) -> dict[str, Any]:
+    """The numbers of a mapping, and of the mappings in it (``input_token_details``, say). What is of another
+    kind is left out."""
     shown = data(usage) if issubclass(type(usage), Mapping) else None
-    if type(shown) is not dict:
-        return {}
-    details = {key: _numbers(item) for key, item in shown.items() if type(item) is dict}
-    return {key: details.get(key, item) for key, item in shown.items() if key in (*_numbers(shown), *details)}
-
-
-def _numbers(shown: dict[str, Any]) -> dict[str, Any]:
-    return {key: item for key, item in shown.items() if type(item) in (int, float)}
+    counts: dict[str, Any] = {}
+    for key, item in shown.items() if type(shown) is dict else ():
+        if type(item) is dict:
+            counts[key] = {inner: number for inner, number in item.items() if type(number) in (int, float)}
+        elif type(item) in (int, float):
+            counts[key] = item
+    return counts
 
 
 def attribute(value: Any, name: str) -> Any:

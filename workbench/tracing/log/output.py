@@ -25,8 +25,7 @@ class OutputOperations:
     def add(self, chunk: Any, ops: list[Op]) -> None:
         """Append what the chunk changes to *ops*."""
         if (sums := self._whole) is not None:
-            sums.chunks.append(chunk)
-            if chunk is not None and not is_text_empty(chunk):
+            if sums.add(chunk):
                 ops.append(sums.op(_WHOLE))
         elif self._keys is not None and issubclass(type(chunk), dict):
             self._add_keys(self._keys, chunk, ops)
@@ -47,31 +46,34 @@ class OutputOperations:
             if key not in sums or key in latest:
                 sums[key] = _Sums(value)
                 ops.append({"op": "add", "path": path, "value": value})
-            else:
-                sums[key].chunks.append(value)
-                if value is not None and not is_text_empty(value):
-                    ops.append(sums[key].op({**_WHOLE, "path": path}))
+            elif sums[key].add(value):
+                ops.append(sums[key].op({**_WHOLE, "path": path}))
 
 
 class _Sums:
     """The chunks of one output; the sum of the first *n* of them is computed when it is read."""
 
-    __slots__ = ("_at", "_total", "chunks")
+    __slots__ = ("_at", "_chunks", "_total")
 
     def __init__(self, first: Any) -> None:
-        self.chunks = [first]
+        self._chunks = [first]
         self._at = 1
         self._total = first
+
+    def add(self, chunk: Any) -> bool:
+        """Whether the chunk changes the sum."""
+        self._chunks.append(chunk)
+        return chunk is not None and not is_text_empty(chunk)
 
     def op(self, template: Op) -> Op:
         """*template* with the sum of the chunks so far as its value."""
         op = _LazyOp(template)
         op._sums = self
-        op._length = len(self.chunks)
+        op._length = len(self._chunks)
         return op
 
     def total(self, length: int) -> Any:
-        chunks = self.chunks
+        chunks = self._chunks
         if length == self._at + 1:  # read in order, as most readers do: one more chunk on the last sum
             try:
                 self._total = add(self._total, chunks[length - 1])

@@ -74,10 +74,7 @@ class LogWriter:
     def _root_on_chunk(self, chunk: Any, at: float) -> None:
         ops: list[Op] = [{"op": "add", "path": _LAST, "value": chunk}] if self._with_list else []
         self._output.add(chunk, ops)
-        if ops:
-            patch = _new_patch(RunLogPatch)
-            patch.ops = ops
-            self._on_patch(patch)
+        self._put(ops)
 
     def _entry_on_chunk(self, path: str, text_path: str | None) -> OnChunk:
         """What writes a nested run's chunks to *path*, and their texts to *text_path*."""
