@@ -51,8 +51,8 @@ class InterruptAt:
         # Python looks for signals at calls and jumps, so none comes between a block's last line and the
         # release of its lock, where the line of the `with` is told once more.
         source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
-        # Nor at a `try:`, or an `if` that calls nothing.
-        calls_nothing = source.startswith(("with ", "try:")) or (
+        # Nor at a `try:`, an `if` that calls nothing, or a bare `return` (which has left its `try` by then).
+        calls_nothing = source.startswith(("with ", "try:", "return\n", "continue\n", "break\n")) or (
             source.startswith("if ") and "(" not in source
         )
         if event == "line" and not calls_nothing:
