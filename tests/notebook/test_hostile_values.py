@@ -451,10 +451,13 @@ def test_a_run_that_is_saved_is_read_back_as_it_was_shown(name, tmp_path):
 
 def test_a_file_that_is_no_saved_run_is_told(tmp_path):
     path = tmp_path / "run.html"
-    for text in ("<!doctype html>", "", "[1]"):
-        path.write_text(text)
+    for content in (b"<!doctype html>", b"", b"[1]", b"\x89PNG\xff"):
+        path.write_bytes(content)
         with pytest.raises(ValueError, match="expected a run that was saved as JSON"):
             live_from(path)
+    path.write_text('{"status": "done", "runs": [1]}')
+    with pytest.raises(ValueError, match="expected a document"):
+        live_from(path)
 
 
 @every_value

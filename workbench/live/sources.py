@@ -103,7 +103,7 @@ def live_from(source: Any, input: Any = _MISSING) -> LiveState | Followed:
 
 def _of_file(path: Path) -> LiveState:
     """A document that was saved as JSON."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     try:
         document = json.loads(text)
     except ValueError:

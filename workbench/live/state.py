@@ -114,7 +114,9 @@ class LiveState:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> LiveState:
         """A state made of *document* (one that was saved, say), which does not change any more."""
-        if not isinstance(document.get("status"), str) or not isinstance(document.get("runs"), list):
+        status, runs = document.get("status"), document.get("runs")
+        runs_fit = isinstance(runs, list) and all(isinstance(run, dict) for run in runs)
+        if not isinstance(status, str) or not runs_fit:
             raise ValueError(
                 f'expected a document {{"status": ..., "runs": [...]}}, got {short_repr(document)}'
             )
